@@ -1,0 +1,95 @@
+//! The window of decoded bytes in which frames are found.
+
+use std::io::{self, Read};
+
+use crate::decode::{Damage, Decoder, Step};
+use crate::{ObjectBytes, Place};
+
+/// Bytes decoded at a time: small enough for the processor's cache, large enough to hold a hundred events.
+const CHUNK: usize = 256 << 10;
+
+/// A window over the decoded object that grows while a record is not complete, and knows its place.
+pub(super) struct Buffer<R> {
+    input: Decoder<R>,
+    bytes: Vec<u8>,
+    start: usize,
+    filled: usize,
+    place: Place,
+    ended: bool,
+    damage: Option<Damage>,
+}
+
+impl<R: Read> Buffer<R> {
+    pub(super) fn new(input: Decoder<R>) -> Self {
+        Self {
+            input,
+            bytes: Vec::new(),
+            start: 0,
+            filled: 0,
+            place: Place { offset: 0, line: 1 },
+            ended: false,
+            damage: None,
+        }
+    }
+
+    /// A window that already holds everything.
+    pub(super) fn preloaded(input: Decoder<R>, bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec(), filled: bytes.len(), ended: true, ..Self::new(input) }
+    }
+
+    /// Everything decoded and not yet passed.
+    pub(super) fn rest(&self) -> &[u8] {
+        self.bytes.get(self.start..self.filled).unwrap_or_default()
+    }
+
+    /// Where the rest starts.
+    pub(super) fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The damage that ended the object, if any did.
+    pub(super) fn damage(&self) -> Option<&Damage> {
+        self.damage.as_ref()
+    }
+
+    pub(super) fn object_bytes(&self) -> ObjectBytes {
+        ObjectBytes { read: self.input.bytes_read(), decoded: self.input.bytes_decoded() }
+    }
+
+    /// Passes over the next `count` bytes.
+    pub(super) fn advance(&mut self, count: usize) {
+        let passed = self.rest().get(..count).unwrap_or_default();
+        let lines = memchr::memchr_iter(b'\n', passed).count();
+        self.advance_lines(count, lines);
+    }
+
+    /// Passes over the next `count` bytes, in which there are `lines` newlines.
+    pub(super) fn advance_lines(&mut self, count: usize, lines: usize) {
+        self.place.line += lines as u64;
+        self.place.offset += count as u64;
+        self.start += count;
+    }
+
+    /// Decodes more bytes behind the rest; false at the object's end.
+    pub(super) fn more(&mut self) -> io::Result<bool> {
+        if self.ended {
+            return Ok(false);
+        }
+        self.bytes.copy_within(self.start..self.filled, 0);
+        self.filled -= self.start;
+        self.start = 0;
+        if self.bytes.len() < self.filled + CHUNK / 2 {
+            self.bytes.resize(self.filled + CHUNK, 0);
+        }
+        match self.input.read(self.bytes.get_mut(self.filled..).unwrap_or_default())? {
+            Step::Bytes(count) => {
+                self.filled += count;
+                return Ok(true);
+            }
+            Step::End => {}
+            Step::Damage(damage) => self.damage = Some(damage),
+        }
+        self.ended = true;
+        Ok(false)
+    }
+}

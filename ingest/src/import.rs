@@ -1,0 +1,242 @@
+//! The one importer: objects in, rows in the lake, every record accounted for.
+//!
+//! ```text
+//! objects ──> worker threads: read_object, EventRows ──parcels──> one batch ──> Lake::append
+//!                                                                              Lake::quarantine
+//!                                                                              Lake::record_objects
+//! ```
+//! A parcel holds some rows, the bad records found beside them and the objects finished with them. Parcels go through a
+//! bounded channel, so reading waits while a batch is committed, and memory stays bounded. An object is noted as read
+//! only after its last row and bad record are in; a crash before that has it read again, and the lake leaves out the
+//! rows it already holds.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use repute_lake::{BadRecord, EventChunk, EventCounts, ImportedObject, Lake, LakeError};
+use tokio::sync::mpsc;
+
+use crate::limits::Limits;
+use crate::source::SourceObject;
+use crate::worker::{Finished, Parcel, Worker};
+
+/// A batch is committed when it holds this many rows.
+const BATCH_ROWS: usize = 256 * 1024;
+
+/// Or when it holds this many bytes of bad records, or this many finished objects.
+const BATCH_BAD_BYTES: usize = 32 << 20;
+const BATCH_OBJECTS: usize = 20_000;
+
+/// How an import is done.
+#[derive(Debug, Clone)]
+pub struct ImportOptions {
+    /// Worker threads that read and parse.
+    pub jobs: usize,
+    /// The time to write down as "now".
+    pub now: DateTime<Utc>,
+    /// Bounds on records.
+    pub limits: Limits,
+}
+
+impl ImportOptions {
+    /// The usual: events may lie up to a day ahead of `now`.
+    pub fn new(jobs: usize, now: DateTime<Utc>) -> Self {
+        let limits = Limits { latest: Some(now + TimeDelta::days(1)), ..Limits::default() };
+        Self { jobs: jobs.max(1), now, limits }
+    }
+}
+
+/// Counters that move while an import runs.
+#[derive(Debug, Default)]
+pub struct Meter {
+    /// Objects read to their end, or failed.
+    pub objects: AtomicU64,
+    /// Bytes of objects read so far.
+    pub bytes: AtomicU64,
+    /// Records seen so far.
+    pub records: AtomicU64,
+}
+
+/// What an import did. `records` = `events` + `duplicates` + `quarantined` + `ignored`, and
+/// `listed` = `imported` + `skipped` + `failed.len()`.
+#[derive(Debug, Default)]
+pub struct ImportSummary {
+    /// Objects found.
+    pub listed: u64,
+    /// Objects read to their end and noted.
+    pub imported: u64,
+    /// Objects that had been imported before.
+    pub skipped: u64,
+    /// Objects that could not be read, each with the reason.
+    pub failed: Vec<(String, io::Error)>,
+    /// Records read.
+    pub records: u64,
+    /// Events of which at least one row was new.
+    pub events: u64,
+    /// Events all of whose rows were there already.
+    pub duplicates: u64,
+    /// Bad records.
+    pub quarantined: u64,
+    /// Control messages and the like.
+    pub ignored: u64,
+    /// Rows written.
+    pub rows: u64,
+    /// Bytes of the objects.
+    pub bytes_read: u64,
+    /// The same, decompressed.
+    pub bytes_decoded: u64,
+    /// Bytes of Parquet written.
+    pub bytes_written: u64,
+    /// How many bad records there were of each class.
+    pub bad_classes: HashMap<&'static str, u64>,
+    /// How many ignored records there were of each class.
+    pub ignored_classes: HashMap<&'static str, u64>,
+}
+
+/// What stops an import. What was committed before stays, and running again is safe.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The lake failed.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// A reading thread ended before its objects did: a defect of this program.
+    #[error("{0} objects were not read to their end: this is a defect, please report it; running again is safe")]
+    Unfinished(u64),
+}
+
+/// Imports the objects that the lake does not hold yet.
+///
+/// # Errors
+/// An object that cannot be read is no error but listed in [`ImportSummary::failed`].
+pub async fn import(
+    lake: &mut Lake,
+    objects: Vec<SourceObject>,
+    options: &ImportOptions,
+    meter: &Arc<Meter>,
+) -> Result<ImportSummary, ImportError> {
+    let mut summary = ImportSummary { listed: objects.len() as u64, ..Default::default() };
+    let mut known: HashSet<_> = lake.imported_objects().await?;
+    let fresh: Vec<SourceObject> = objects.into_iter().filter(|object| known.insert(object.key.clone())).collect();
+    summary.skipped = summary.listed - fresh.len() as u64;
+    meter.objects.fetch_add(summary.skipped, Ordering::Relaxed);
+
+    let objects = Arc::new(fresh);
+    let next = Arc::new(AtomicUsize::new(0));
+    let (sender, mut parcels) = mpsc::channel(options.jobs * 2);
+    for _ in 0..options.jobs.min(objects.len()) {
+        let worker = Worker::new(lake.promoted_tags(), options, Arc::clone(meter), sender.clone());
+        let (objects, next) = (Arc::clone(&objects), Arc::clone(&next));
+        tokio::task::spawn_blocking(move || worker.run(&objects, &next));
+    }
+    drop(sender);
+
+    let mut batch = Batch::default();
+    let mut written = HashMap::new();
+    while let Some(parcel) = parcels.recv().await {
+        batch.take(parcel);
+        if batch.is_full() {
+            commit(lake, std::mem::take(&mut batch), &objects, &mut written, &mut summary, options.now).await?;
+        }
+    }
+    commit(lake, batch, &objects, &mut written, &mut summary, options.now).await?;
+    match summary.listed - summary.imported - summary.skipped - summary.failed.len() as u64 {
+        0 => Ok(summary),
+        unfinished => Err(ImportError::Unfinished(unfinished)),
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    chunks: Vec<EventChunk>,
+    rows: usize,
+    bad: Vec<BadRecord>,
+    bad_bytes: usize,
+    finished: Vec<Finished>,
+}
+
+impl Batch {
+    fn take(&mut self, parcel: Parcel) {
+        self.rows += parcel.events.keys.len();
+        self.chunks.push(parcel.events);
+        self.bad_bytes += parcel.bad.iter().map(|bad| bad.raw.len() + bad.message.len()).sum::<usize>();
+        self.bad.extend(parcel.bad);
+        self.finished.extend(parcel.finished);
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows >= BATCH_ROWS || self.bad_bytes >= BATCH_BAD_BYTES || self.finished.len() >= BATCH_OBJECTS
+    }
+}
+
+/// Makes a batch durable: rows, then bad records, then the note that their objects were read.
+async fn commit(
+    lake: &mut Lake,
+    batch: Batch,
+    objects: &[SourceObject],
+    written: &mut HashMap<u32, EventCounts>,
+    summary: &mut ImportSummary,
+    now: DateTime<Utc>,
+) -> Result<(), LakeError> {
+    if batch.rows > 0 {
+        let appended = lake.append(&batch.chunks).await?;
+        summary.bytes_written += appended.bytes;
+        for (object, counts) in appended.objects {
+            let total = written.entry(object).or_default();
+            total.events += counts.events;
+            total.duplicates += counts.duplicates;
+            total.rows += counts.rows;
+            summary.events += counts.events;
+            summary.duplicates += counts.duplicates;
+            summary.rows += counts.rows;
+        }
+    }
+    lake.quarantine(batch.bad).await?;
+    let mut done = Vec::new();
+    for finished in batch.finished {
+        let counts = written.remove(&finished.object).unwrap_or_default();
+        let Some(object) = objects.get(finished.object as usize) else { continue };
+        summary.take(&finished);
+        match finished.failure {
+            Some(failure) => summary.failed.push((object.key.name.clone(), failure)),
+            None => {
+                summary.imported += 1;
+                done.push(note(object, &finished, counts, now));
+            }
+        }
+    }
+    lake.record_objects(&done).await
+}
+
+fn note(object: &SourceObject, finished: &Finished, counts: EventCounts, now: DateTime<Utc>) -> ImportedObject {
+    ImportedObject {
+        key: object.key.clone(),
+        size: object.size,
+        records: finished.records,
+        events: counts.events,
+        duplicates: counts.duplicates,
+        quarantined: finished.quarantined(),
+        ignored: finished.ignored(),
+        rows: counts.rows,
+        span: finished.span,
+        imported_at: now,
+    }
+}
+
+impl ImportSummary {
+    fn take(&mut self, finished: &Finished) {
+        self.records += finished.records;
+        self.quarantined += finished.quarantined();
+        self.ignored += finished.ignored();
+        self.bytes_read += finished.bytes.read;
+        self.bytes_decoded += finished.bytes.decoded;
+        for (class, count) in &finished.bad_classes {
+            *self.bad_classes.entry(class).or_default() += count;
+        }
+        for (class, count) in &finished.ignored_classes {
+            *self.ignored_classes.entry(class).or_default() += count;
+        }
+    }
+}

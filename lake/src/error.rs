@@ -1,0 +1,62 @@
+//! What can go wrong with a lake, by what the caller can do about it.
+
+use deltalake::DeltaTableError;
+
+/// Errors of the lake.
+#[derive(Debug, thiserror::Error)]
+pub enum LakeError {
+    /// There is no lake at this place.
+    #[error("no lake at `{0}`: import something first, or check the path")]
+    Missing(String),
+    /// The place cannot be a lake.
+    #[error("`{location}` cannot hold a lake: {reason}")]
+    Location {
+        /// What was given.
+        location: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The table was written by something that uses features this reader does not understand.
+    #[error("table `{table}` uses `{feature}`, which this version cannot read")]
+    Unsupported {
+        /// Name of the table.
+        table: &'static str,
+        /// The feature.
+        feature: String,
+    },
+    /// Other writers kept winning; nothing of this batch was written, and trying again is safe.
+    #[error("gave up after {attempts} attempts: other writers kept committing to table `{table}`; run it again")]
+    Contended {
+        /// Name of the table.
+        table: &'static str,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The store did not answer whether a commit landed. Nothing may be acknowledged; running again resolves it.
+    #[error("the outcome of a commit to table `{table}` is unknown, nothing is acknowledged; run it again: {source}")]
+    CommitUnknown {
+        /// Name of the table.
+        table: &'static str,
+        /// What the store said.
+        source: Box<DeltaTableError>,
+    },
+    /// The store or the transaction log failed.
+    #[error("table `{table}`: {source}")]
+    Table {
+        /// Name of the table.
+        table: &'static str,
+        /// What failed.
+        source: Box<DeltaTableError>,
+    },
+    /// A data file could not be written or read.
+    #[error("data file `{path}`: {source}")]
+    File {
+        /// Path below the table.
+        path: String,
+        /// What failed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Rows could not be put together.
+    #[error("rows: {0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+}

@@ -1,0 +1,130 @@
+//! The lake itself: three tables under one root.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::execution::object_store::ObjectStoreUrl;
+use object_store::ObjectStore;
+
+use crate::append::{self, Appended};
+use crate::error::LakeError;
+use crate::ledger::{self, BadRecord, ImportedObject, ObjectKey};
+use crate::provider::EventsTable;
+use crate::rows::EventChunk;
+use crate::schema::{event_file_schema, objects_schema, quarantine_schema};
+use crate::store::Location;
+use crate::table::{DataFile, Table, TableSpec};
+
+/// Name of the table of events.
+pub const EVENTS: &str = "events";
+const OBJECTS: &str = "objects";
+const QUARANTINE: &str = "quarantine";
+
+/// Table property that lists the promoted tags, joined by commas (SES allows no comma in a tag's name).
+const PROMOTED_TAGS: &str = "repute.promotedTags";
+
+/// An open lake, each table at the version it had when it was last opened, refreshed or written.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    location: Location,
+    promoted_tags: Vec<String>,
+    events: Table,
+    objects: Table,
+    quarantine: Table,
+}
+
+impl Lake {
+    /// Opens an existing lake.
+    ///
+    /// # Errors
+    /// [`LakeError::Missing`] where there is none.
+    pub async fn open(location: &Location) -> Result<Self, LakeError> {
+        let missing = || LakeError::Missing(location.to_string());
+        let events = Table::open(location, EVENTS).await?.ok_or_else(missing)?;
+        let objects = Table::open(location, OBJECTS).await?.ok_or_else(missing)?;
+        let quarantine = Table::open(location, QUARANTINE).await?.ok_or_else(missing)?;
+        Ok(Self { location: location.clone(), promoted_tags: promoted(&events), events, objects, quarantine })
+    }
+
+    /// Opens a lake, creating it first where there is none. `promoted_tags` (custom tags that get a column of their own)
+    /// matter only at creation; an existing lake keeps its columns.
+    pub async fn open_or_create(location: &Location, promoted_tags: &[String]) -> Result<Self, LakeError> {
+        let spec = |name, file_schema, by_date, properties| TableSpec { name, file_schema, by_date, properties };
+        let tags = vec![(PROMOTED_TAGS.to_owned(), promoted_tags.join(","))];
+        let events = spec(EVENTS, event_file_schema(promoted_tags), true, tags);
+        let events = Table::open_or_create(location, &events).await?;
+        let objects = spec(OBJECTS, objects_schema(), false, Vec::new());
+        let objects = Table::open_or_create(location, &objects).await?;
+        let quarantine = spec(QUARANTINE, quarantine_schema(), false, Vec::new());
+        let quarantine = Table::open_or_create(location, &quarantine).await?;
+        Ok(Self { location: location.clone(), promoted_tags: promoted(&events), events, objects, quarantine })
+    }
+
+    /// Where it lies.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// Custom tags with a column of their own.
+    pub fn promoted_tags(&self) -> &[String] {
+        &self.promoted_tags
+    }
+
+    /// Versions of the events, objects and quarantine tables.
+    pub fn versions(&self) -> [u64; 3] {
+        [self.events.version(), self.objects.version(), self.quarantine.version()]
+    }
+
+    /// Moves every table to its newest version.
+    pub async fn refresh(&mut self) -> Result<(), LakeError> {
+        self.events.refresh().await?;
+        self.objects.refresh().await?;
+        self.quarantine.refresh().await
+    }
+
+    /// Writes the rows that are not in the lake yet; once it returns they are on the disk and visible.
+    ///
+    /// # Errors
+    /// [`LakeError::CommitUnknown`] if the store did not say whether the commit landed: acknowledge nothing, run again.
+    pub async fn append(&mut self, chunks: &[EventChunk]) -> Result<Appended, LakeError> {
+        append::append(&mut self.events, chunks).await
+    }
+
+    /// Keeps bad records; those already kept are left out.
+    pub async fn quarantine(&mut self, records: Vec<BadRecord>) -> Result<(), LakeError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        ledger::record_bad(&mut self.quarantine, records).await
+    }
+
+    /// Notes objects as read to their end, after their rows and bad records are in.
+    pub async fn record_objects(&mut self, objects: &[ImportedObject]) -> Result<(), LakeError> {
+        ledger::record_objects(&mut self.objects, objects).await
+    }
+
+    /// The objects that need not be read again.
+    pub async fn imported_objects(&self) -> Result<HashSet<ObjectKey>, LakeError> {
+        ledger::imported_objects(&self.objects).await
+    }
+
+    /// Active files of the events table.
+    pub fn event_files(&self) -> Result<Vec<DataFile>, LakeError> {
+        self.events.files()
+    }
+
+    /// The events table for DataFusion at this version, and the store to register for it.
+    pub fn events_table(&self) -> Result<(EventsTable, ObjectStoreUrl, Arc<dyn ObjectStore>), LakeError> {
+        let store = ObjectStoreUrl::parse("repute://events").map_err(|e| LakeError::Location {
+            location: self.location.to_string(),
+            reason: e.to_string(),
+        })?;
+        let table = EventsTable::new(store.clone(), event_file_schema(&self.promoted_tags), self.event_files()?);
+        Ok((table, store, self.events.log_store().object_store(None)))
+    }
+}
+
+fn promoted(events: &Table) -> Vec<String> {
+    let names = events.property(PROMOTED_TAGS).unwrap_or_default();
+    names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}

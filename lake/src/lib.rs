@@ -1,0 +1,37 @@
+//! The lake: the vocabulary every stage shares, and the Delta tables the events rest in.
+//!
+//! ```text
+//! Event ── EventRows ──> EventChunk ── Lake::append ──> Parquet files + one Delta commit
+//!                                                             │
+//!                                        EventsTable (DataFusion) <── active files of a version
+//! ```
+//! This is the only code that names Delta and Parquet files. It knows no SES JSON, no SQL and no HTTP.
+
+mod event;
+pub mod schema;
+
+mod error;
+mod store;
+
+mod datafile;
+mod reader;
+mod rows;
+mod table;
+
+mod append;
+mod known;
+mod ledger;
+mod provider;
+
+mod lake;
+
+pub use append::{Appended, EventCounts};
+pub use datafile::FileStatistics;
+pub use error::LakeError;
+pub use event::{Event, EventType, Recipient, UnknownEventType};
+pub use lake::{EVENTS, Lake};
+pub use ledger::{BadRecord, ImportedObject, ObjectKey};
+pub use provider::EventsTable;
+pub use rows::{EventChunk, EventRows, RowKey};
+pub use store::Location;
+pub use table::DataFile;

@@ -1,0 +1,75 @@
+//! Reads some columns of some row groups of a data file, for the lake's own bookkeeping.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+
+use crate::error::LakeError;
+use crate::table::DataFile;
+
+/// Reads the named columns (in the order of the file) of the row groups that `wanted` picks.
+pub(crate) async fn read_columns(
+    store: &Arc<dyn ObjectStore>,
+    file: &DataFile,
+    columns: &[&str],
+    wanted: impl Fn(&RowGroupMetaData) -> bool,
+) -> std::result::Result<Vec<RecordBatch>, LakeError> {
+    let reader = StoredFile { store: Arc::clone(store), path: file.path.clone(), size: file.size };
+    read(reader, columns, wanted)
+        .await
+        .map_err(|source| LakeError::File { path: file.path.to_string(), source: Box::new(source) })
+}
+
+async fn read(
+    reader: StoredFile,
+    columns: &[&str],
+    wanted: impl Fn(&RowGroupMetaData) -> bool,
+) -> Result<Vec<RecordBatch>> {
+    let builder = ParquetRecordBatchStreamBuilder::new(reader).await?;
+    let groups = builder.metadata().row_groups().iter().enumerate();
+    let groups: Vec<usize> = groups.filter(|(_, group)| wanted(group)).map(|(index, _)| index).collect();
+    if groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    builder.with_row_groups(groups).with_projection(mask).build()?.try_collect().await
+}
+
+struct StoredFile {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    size: u64,
+}
+
+fn external(error: object_store::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
+
+impl AsyncFileReader for StoredFile {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes>> {
+        self.store.get_range(&self.path, range).map_err(external).boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>>> {
+        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
+    }
+
+    fn get_metadata<'a>(&'a mut self, _: Option<&'a ArrowReaderOptions>) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
+        async move {
+            let size = self.size;
+            ParquetMetaDataReader::new().load_and_finish(self, size).await.map(Arc::new)
+        }
+        .boxed()
+    }
+}

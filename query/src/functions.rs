@@ -1,0 +1,132 @@
+//! Scalar functions the scans use, so that the arithmetic's rules stand in Rust once and not in every plan.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int16Array, StringViewArray};
+use arrow::datatypes::DataType;
+use datafusion::common::{Result, exec_datafusion_err};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+
+use crate::counting::CountingRules;
+use crate::provider::Providers;
+use crate::tally::{Kind, cell};
+
+/// `tally_cell(event_type, bounce_type, bounce_subtype, complaint_feedback_type, complaint_subtype, recipient_domain
+/// [, recipient])`: the number of the tally's cell that the row belongs to, null for a row that is not counted.
+pub(crate) fn tally_cell(rules: Arc<CountingRules>) -> ScalarUDF {
+    let arguments = if rules.looks_at_addresses() { 7 } else { 6 };
+    let signature = Signature::exact(vec![DataType::Utf8View; arguments], Volatility::Immutable);
+    ScalarUDF::new_from_impl(TallyCell { signature, rules })
+}
+
+/// `mailbox_provider(domain)`: the provider's name, or the domain itself.
+pub(crate) fn mailbox_provider(providers: Arc<Providers>) -> ScalarUDF {
+    let signature = Signature::exact(vec![DataType::Utf8View], Volatility::Immutable);
+    ScalarUDF::new_from_impl(MailboxProvider { signature, providers })
+}
+
+#[derive(Debug)]
+struct TallyCell {
+    signature: Signature,
+    rules: Arc<CountingRules>,
+}
+
+#[derive(Debug)]
+struct MailboxProvider {
+    signature: Signature,
+    providers: Arc<Providers>,
+}
+
+impl PartialEq for TallyCell {
+    fn eq(&self, other: &Self) -> bool {
+        self.rules == other.rules
+    }
+}
+
+impl Eq for TallyCell {}
+
+impl Hash for TallyCell {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.signature.hash(state);
+    }
+}
+
+impl PartialEq for MailboxProvider {
+    fn eq(&self, other: &Self) -> bool {
+        self.providers == other.providers
+    }
+}
+
+impl Eq for MailboxProvider {}
+
+impl Hash for MailboxProvider {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.signature.hash(state);
+    }
+}
+
+fn text(array: &ArrayRef) -> Result<&StringViewArray> {
+    array.as_string_view_opt().ok_or_else(|| exec_datafusion_err!("expected text, found {}", array.data_type()))
+}
+
+fn value(array: &StringViewArray, row: usize) -> Option<&str> {
+    array.is_valid(row).then(|| array.value(row))
+}
+
+impl ScalarUDFImpl for TallyCell {
+    fn name(&self) -> &str {
+        "tally_cell"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Int16)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let columns: Vec<&StringViewArray> = arrays.iter().map(text).collect::<Result<_>>()?;
+        let [event, bounce, bounce_subtype, feedback, complaint_subtype, domain, address @ ..] = columns.as_slice() else {
+            return Err(exec_datafusion_err!("tally_cell takes six or seven columns, found {}", columns.len()));
+        };
+        let cells = (0..event.len()).map(|row| {
+            let kind = Kind::of(
+                value(event, row)?,
+                value(bounce, row),
+                value(bounce_subtype, row),
+                value(feedback, row),
+                value(complaint_subtype, row),
+            )?;
+            let address = address.first().and_then(|column| value(column, row));
+            Some(cell(kind, self.rules.class(value(domain, row), address)))
+        });
+        Ok(ColumnarValue::Array(Arc::new(cells.collect::<Int16Array>())))
+    }
+}
+
+impl ScalarUDFImpl for MailboxProvider {
+    fn name(&self) -> &str {
+        "mailbox_provider"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8View)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let domains = text(arrays.first().ok_or_else(|| exec_datafusion_err!("mailbox_provider takes a column"))?)?;
+        let names: StringViewArray = domains.iter().map(|domain| domain.map(|d| self.providers.of(d))).collect();
+        Ok(ColumnarValue::Array(Arc::new(names)))
+    }
+}

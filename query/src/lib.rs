@@ -1,0 +1,48 @@
+//! Questions to the lake and their answers: counts, rates, reputation, alerts.
+//!
+//! ```text
+//! Lake ── Reader ──> tallies (kind x recipient class, per window and group)
+//!                       │ rates        counts, AWS's and plain rates per window
+//!                       │ reputation   the last N eligible sends: what AWS judges by
+//!                       │ sliding      every ten minutes
+//!                       └ check        rules, findings, one state
+//! ```
+//! Only here are queries written; values enter them as literals of the plan, never as text. Everything after the scan is
+//! arithmetic on [`Tally`].
+
+mod error;
+
+mod counting;
+mod tally;
+
+mod dimension;
+mod functions;
+mod provider;
+mod scan;
+
+mod interval;
+mod rates;
+mod reputation;
+mod sliding;
+
+mod alert;
+mod check;
+
+mod report;
+
+pub use alert::{Measured, Metric, Rule, State, Verdict, Window, default_rules, judge, percent};
+pub use check::{CheckOptions, CheckResult, Finding, age_text, check, sentence};
+pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
+pub use dimension::{COLUMNS, Dimension, UnknownDimension};
+pub use error::QueryError;
+pub use interval::{headroom, rate, wilson};
+pub use provider::Providers;
+pub use rates::{Counts, Rates, rates};
+pub use report::{check_report, rates_report, reputation_report};
+pub use reputation::{
+    BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, REPRESENTATIVE_VOLUME, Reputation, ReputationQuery,
+    reputation,
+};
+pub use scan::{Clock, Reader, Selection, Tallied};
+pub use sliding::{Position, sliding};
+pub use tally::{Kind, RecipientClass, Tally};

@@ -1,0 +1,166 @@
+//! The machine form of the answers: names here are a contract with scripts that read them.
+//!
+//! Rates are fractions or null, times RFC 3339 UTC, counts of recipient rows.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
+
+use crate::check::{CheckResult, Finding};
+use crate::counting::{CountingRules, Side};
+use crate::dimension::Dimension;
+use crate::rates::{Counts, Rates};
+use crate::reputation::{BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, Reputation};
+
+fn time(time: DateTime<Utc>) -> Value {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()
+}
+
+fn counts(counts: &Counts) -> Value {
+    json!({
+        "send": counts.send,
+        "delivery": counts.delivery,
+        "hard_bounce": counts.hard_bounce,
+        "soft_bounce": counts.soft_bounce,
+        "undetermined_bounce": counts.undetermined_bounce,
+        "complaint": counts.complaint,
+        "reject": counts.reject,
+        "delivery_delay": counts.delivery_delay,
+        "open": counts.open,
+        "click": counts.click,
+        "rendering_failure": counts.rendering_failure,
+        "subscription": counts.subscription,
+    })
+}
+
+/// `rates --format json`: an array with one object per window and group.
+pub fn rates_report(rows: &[Rates], by: &[Dimension]) -> Value {
+    let object = |row: &Rates| {
+        let mut object = Map::new();
+        object.insert("window_start".to_owned(), row.window_start.map_or(Value::Null, time));
+        object.insert("window_end".to_owned(), row.window_end.map_or(Value::Null, time));
+        for (dimension, value) in by.iter().zip(&row.group) {
+            object.insert(dimension.to_string(), json!(value));
+        }
+        object.insert("counts".to_owned(), counts(&row.counts));
+        object.insert(
+            "aws".to_owned(),
+            json!({
+                "eligible_sends": row.aws.eligible_sends.counted,
+                "counted_bounces": row.aws.bounces.counted,
+                "bounce_rate": row.aws.bounce_rate(),
+                "complaint_eligible_sends": row.aws.complaint_eligible_sends.counted,
+                "counted_complaints": row.aws.complaints.counted,
+                "complaint_rate": row.aws.complaint_rate(),
+            }),
+        );
+        object.insert(
+            "plain".to_owned(),
+            json!({
+                "bounce_rate": row.counts.bounce_rate(),
+                "complaint_rate": row.counts.complaint_rate(),
+                "delivery_rate": row.counts.delivery_rate(),
+            }),
+        );
+        Value::Object(object)
+    };
+    rows.iter().map(object).collect()
+}
+
+fn excluded(side: &Side) -> Value {
+    side.excluded.iter().map(|(reason, rows)| (reason.as_str().to_owned(), json!(rows))).collect::<Map<_, _>>().into()
+}
+
+fn group(account: Option<&str>, set: Option<&Option<String>>) -> Map<String, Value> {
+    let mut group = Map::new();
+    group.insert("scope".to_owned(), if set.is_some() { "configuration_set" } else { "account" }.into());
+    group.insert("account_id".to_owned(), json!(account));
+    if let Some(set) = set {
+        group.insert("configuration_set".to_owned(), json!(set));
+    }
+    group
+}
+
+/// `reputation --format json`: the rules that were used, and one object per account and configuration set.
+pub fn reputation_report(rows: &[Reputation], last_sends: u64, rules: &CountingRules) -> Value {
+    let object = |row: &Reputation| {
+        let aws = &row.aws;
+        let (bounce_low, bounce_high) = row.bounce_interval();
+        let (complaint_low, complaint_high) = row.complaint_interval();
+        let mut object = group(row.account_id.as_deref(), row.configuration_set.as_ref());
+        object.extend([
+            ("from".to_owned(), time(row.from)),
+            ("to".to_owned(), time(row.to)),
+            ("span_days".to_owned(), json!(row.span_days())),
+            ("full_volume".to_owned(), json!(row.full)),
+            (
+                "bounce".to_owned(),
+                json!({
+                    "sends": aws.eligible_sends.total,
+                    "excluded_sends": excluded(&aws.eligible_sends),
+                    "eligible_sends": aws.eligible_sends.counted,
+                    "bounces": aws.bounces.total,
+                    "excluded_bounces": excluded(&aws.bounces),
+                    "counted_bounces": aws.bounces.counted,
+                    "bounce_rate": aws.bounce_rate(),
+                    "interval_95": [bounce_low, bounce_high],
+                    "review_line": BOUNCE_REVIEW,
+                    "pause_line": BOUNCE_PAUSE,
+                    "headroom_review": row.bounce_headroom(BOUNCE_REVIEW),
+                    "headroom_pause": row.bounce_headroom(BOUNCE_PAUSE),
+                }),
+            ),
+            (
+                "complaint".to_owned(),
+                json!({
+                    "sends": aws.complaint_eligible_sends.total,
+                    "excluded_sends": excluded(&aws.complaint_eligible_sends),
+                    "complaint_eligible_sends": aws.complaint_eligible_sends.counted,
+                    "complaints": aws.complaints.total,
+                    "excluded_complaints": excluded(&aws.complaints),
+                    "counted_complaints": aws.complaints.counted,
+                    "complaint_rate": aws.complaint_rate(),
+                    "interval_95": [complaint_low, complaint_high],
+                    "review_line": COMPLAINT_REVIEW,
+                    "pause_line": COMPLAINT_PAUSE,
+                    "headroom_review": row.complaint_headroom(COMPLAINT_REVIEW),
+                    "headroom_pause": row.complaint_headroom(COMPLAINT_PAUSE),
+                }),
+            ),
+        ]);
+        Value::Object(object)
+    };
+    json!({
+        "last_eligible_sends": last_sends,
+        "verified_identities": rules.verified_identities(),
+        "no_feedback_loop": rules.no_feedback_loop(),
+        "reputation": rows.iter().map(object).collect::<Vec<_>>(),
+    })
+}
+
+/// `check --format json`.
+pub fn check_report(result: &CheckResult) -> Value {
+    let finding = |finding: &Finding| {
+        let (low, high) = finding.measured.interval();
+        let mut object = group(finding.account_id.as_deref(), finding.configuration_set.as_ref());
+        object.extend([
+            ("rule".to_owned(), json!(finding.rule)),
+            ("state".to_owned(), json!(finding.verdict.state.as_str())),
+            ("reason".to_owned(), json!(finding.verdict.reason)),
+            ("rate".to_owned(), json!(finding.measured.rate())),
+            ("events".to_owned(), json!(finding.measured.events)),
+            ("sends".to_owned(), json!(finding.measured.sends)),
+            ("interval_95".to_owned(), json!([low, high])),
+            ("warn".to_owned(), json!(finding.thresholds.0)),
+            ("critical".to_owned(), json!(finding.thresholds.1)),
+            ("from".to_owned(), finding.span.map_or(Value::Null, |(from, _)| time(from))),
+            ("to".to_owned(), finding.span.map_or(Value::Null, |(_, to)| time(to))),
+        ]);
+        Value::Object(object)
+    };
+    json!({
+        "state": result.state.as_str(),
+        "summary": result.summary,
+        "newest_event": result.newest_event.map_or(Value::Null, time),
+        "findings": result.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}

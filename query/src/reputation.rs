@@ -1,0 +1,238 @@
+//! The rate AWS judges by: over a representative volume of eligible sends, on the clock of the send.
+//!
+//! SES does not say how large that volume is; public notices speak of "the last 10,476 eligible emails ... approximately
+//! the last 74.9 days" and "10,192 ... 224.9 days". The default of the last 10,000 eligible sends is inferred from those;
+//! compare with "Messages sent" and "Sent over period" in the SES console, and set another number if they differ.
+//!
+//! ```text
+//! tallies per minute of sending ── from the newest back until N eligible sends ──> boundary minute
+//! tallies per millisecond in that minute ──────────────────────────────────────> exact start ──> sums since
+//! ```
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use repute_lake::EventType;
+
+use crate::counting::AwsCounts;
+use crate::dimension::Dimension;
+use crate::error::QueryError;
+use crate::interval::{headroom, wilson};
+use crate::scan::{Clock, Reader, Selection};
+use crate::tally::Tally;
+
+/// Eligible sends that AWS's rate is taken over, unless told otherwise.
+pub const REPRESENTATIVE_VOLUME: u64 = 10_000;
+
+/// At this bounce rate SES puts an account under review. Source: SES sending review process FAQs, Q4.
+pub const BOUNCE_REVIEW: f64 = 0.05;
+/// At this bounce rate SES may pause sending.
+pub const BOUNCE_PAUSE: f64 = 0.10;
+/// At this complaint rate SES puts an account under review. Source: SES sending review process FAQs, complaint Q4.
+pub const COMPLAINT_REVIEW: f64 = 0.001;
+/// At this complaint rate SES may pause sending.
+pub const COMPLAINT_PAUSE: f64 = 0.005;
+
+const MINUTE: i64 = 60_000_000;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct ReputationQuery {
+    /// How many eligible sends.
+    pub last_sends: u64,
+    /// Only mail sent from here on: SES may judge only what came after a granted review.
+    pub since: Option<DateTime<Utc>>,
+    /// As it was then: only mail sent, and only what had happened, before this time.
+    pub as_of: Option<DateTime<Utc>>,
+}
+
+impl Default for ReputationQuery {
+    fn default() -> Self {
+        Self { last_sends: REPRESENTATIVE_VOLUME, since: None, as_of: None }
+    }
+}
+
+/// The judged figures of an account or one of its configuration sets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reputation {
+    /// Sending account, where the events say.
+    pub account_id: Option<String>,
+    /// `None` for the account as a whole; inside, `None` for mail without a configuration set.
+    pub configuration_set: Option<Option<String>>,
+    /// Time of the first send that counts.
+    pub from: DateTime<Utc>,
+    /// Time of the last send in the lake.
+    pub to: DateTime<Utc>,
+    /// Whether there were as many eligible sends as were asked for.
+    pub full: bool,
+    /// The counts over that span.
+    pub aws: AwsCounts,
+}
+
+impl Reputation {
+    /// How long the span is, in days.
+    pub fn span_days(&self) -> f64 {
+        (self.to - self.from).num_milliseconds() as f64 / 86_400_000.0
+    }
+
+    /// 95 % interval of the bounce rate.
+    pub fn bounce_interval(&self) -> (f64, f64) {
+        wilson(self.aws.bounces.counted, self.aws.eligible_sends.counted)
+    }
+
+    /// 95 % interval of the complaint rate.
+    pub fn complaint_interval(&self) -> (f64, f64) {
+        wilson(self.aws.complaints.counted, self.aws.complaint_eligible_sends.counted)
+    }
+
+    /// How many more hard bounces bring the rate to `line`.
+    pub fn bounce_headroom(&self, line: f64) -> u64 {
+        headroom(self.aws.bounces.counted, self.aws.eligible_sends.counted, line)
+    }
+
+    /// How many more complaints bring the rate to `line`.
+    pub fn complaint_headroom(&self, line: f64) -> u64 {
+        headroom(self.aws.complaints.counted, self.aws.complaint_eligible_sends.counted, line)
+    }
+}
+
+/// Account and, for its parts, configuration set.
+type Scope = (Option<String>, Option<Option<String>>);
+
+/// The judged figures: per account first, then per configuration set of each account.
+pub async fn reputation(reader: &Reader, query: &ReputationQuery) -> Result<Vec<Reputation>, QueryError> {
+    let selection = Selection {
+        clock: Clock::Sent,
+        since: query.since,
+        until: query.as_of,
+        as_of: query.as_of,
+        types: vec![EventType::Send, EventType::Bounce, EventType::Complaint],
+        width: Some(MINUTE),
+        by: vec![Dimension::ACCOUNT, Dimension::CONFIGURATION_SET],
+        ..Selection::default()
+    };
+    let minutes = by_scope(reader, &selection).await?;
+    let mut found = Vec::new();
+    for (scope, minutes) in minutes {
+        let Some((boundary, missing, mut tally)) = boundary_minute(&minutes, query.last_sends) else { continue };
+        let fine = Selection {
+            since: DateTime::from_timestamp_micros(boundary).max(query.since),
+            until: Some(end_of_minute(boundary, query.as_of)),
+            width: Some(1),
+            only: only(&scope),
+            ..selection.clone()
+        };
+        let moments = by_scope(reader, &fine).await?.remove(&scope).unwrap_or_default();
+        let (from, full) = take_until(&moments, missing, &mut tally).unwrap_or((boundary, false));
+        let to = minutes.last_key_value().map_or(from, |(minute, _)| *minute);
+        found.push(Reputation {
+            account_id: scope.0,
+            configuration_set: scope.1,
+            from: DateTime::from_timestamp_micros(from).unwrap_or_default(),
+            to: DateTime::from_timestamp_micros(to.max(from)).unwrap_or_default(),
+            full,
+            aws: AwsCounts::of(&tally),
+        });
+    }
+    found.sort_by(|a, b| (&a.account_id, &a.configuration_set).cmp(&(&b.account_id, &b.configuration_set)));
+    Ok(found)
+}
+
+fn end_of_minute(boundary: i64, until: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    let end = DateTime::from_timestamp_micros(boundary).unwrap_or_default() + TimeDelta::microseconds(MINUTE);
+    until.map_or(end, |until| until.min(end))
+}
+
+fn only((account, configuration_set): &Scope) -> Vec<(Dimension, Option<String>)> {
+    let mut only = vec![(Dimension::ACCOUNT, account.clone())];
+    if let Some(set) = configuration_set {
+        only.push((Dimension::CONFIGURATION_SET, set.clone()));
+    }
+    only
+}
+
+/// Tallies by time, for each account and each of its configuration sets.
+async fn by_scope(reader: &Reader, selection: &Selection) -> Result<BTreeMap<Scope, BTreeMap<i64, Tally>>, QueryError> {
+    let mut scopes: BTreeMap<Scope, BTreeMap<i64, Tally>> = BTreeMap::new();
+    for row in reader.tallies(selection).await? {
+        let mut group = row.group.into_iter();
+        let (account, set) = (group.next().flatten(), group.next().flatten());
+        for scope in [(account.clone(), None), (account, Some(set))] {
+            *scopes.entry(scope).or_default().entry(row.window).or_default() += &row.tally;
+        }
+    }
+    Ok(scopes)
+}
+
+fn eligible(tally: &Tally) -> u64 {
+    AwsCounts::of(tally).eligible_sends.counted
+}
+
+/// Going back from the newest minute: the minute in which the volume is reached (or the oldest), how many eligible sends
+/// of it are still needed, and the sum of all later minutes. `None` without any send.
+fn boundary_minute(minutes: &BTreeMap<i64, Tally>, volume: u64) -> Option<(i64, u64, Tally)> {
+    let mut later = Tally::default();
+    let mut missing = volume;
+    let oldest = *minutes.first_key_value()?.0;
+    for (minute, tally) in minutes.iter().rev() {
+        let sends = eligible(tally);
+        if sends >= missing || *minute == oldest {
+            return Some((*minute, missing, later));
+        }
+        missing -= sends;
+        later += tally;
+    }
+    None
+}
+
+/// Adds moments from the newest back until `missing` eligible sends are there. All sends of the last moment count.
+/// Returns the earliest moment added and whether there were enough.
+fn take_until(moments: &BTreeMap<i64, Tally>, mut missing: u64, tally: &mut Tally) -> Option<(i64, bool)> {
+    let mut earliest = None;
+    for (moment, at) in moments.iter().rev() {
+        *tally += at;
+        earliest = Some(*moment);
+        let sends = eligible(at);
+        if sends >= missing {
+            return earliest.map(|moment| (moment, true));
+        }
+        missing -= sends;
+    }
+    earliest.map(|moment| (moment, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::{Kind, RecipientClass};
+
+    fn sends(count: u64) -> Tally {
+        let mut tally = Tally::default();
+        tally.add(Kind::Send, RecipientClass::Ordinary, count);
+        tally
+    }
+
+    #[test]
+    fn the_volume_is_reached_going_back() {
+        let minutes = BTreeMap::from([(1, sends(50)), (2, sends(30)), (3, sends(20))]);
+        let (minute, missing, later) = boundary_minute(&minutes, 40).unwrap();
+        assert_eq!((minute, missing), (2, 20));
+        assert_eq!(later, sends(20));
+        let (minute, missing, later) = boundary_minute(&minutes, 1_000).unwrap();
+        assert_eq!((minute, missing), (1, 950));
+        assert_eq!(later, sends(50));
+        assert!(boundary_minute(&BTreeMap::new(), 10).is_none());
+    }
+
+    #[test]
+    fn all_sends_of_the_last_moment_count() {
+        let moments = BTreeMap::from([(10, sends(5)), (11, sends(7)), (12, sends(1))]);
+        let mut tally = Tally::default();
+        assert_eq!(take_until(&moments, 3, &mut tally), Some((11, true)));
+        assert_eq!(tally, sends(8));
+        let mut tally = Tally::default();
+        assert_eq!(take_until(&moments, 99, &mut tally), Some((10, false)));
+        assert_eq!(tally, sends(13));
+    }
+}

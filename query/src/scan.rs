@@ -1,0 +1,239 @@
+//! The one scan behind every figure: rows of a time range, filtered, grouped, tallied.
+//!
+//! ```text
+//! events table ── time range, filters ──> (window, group values, tally cell) ── count ──> Tallied { window, group, tally }
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int16Type, Int64Type};
+use chrono::{DateTime, Utc};
+use datafusion::common::ScalarValue;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::functions_aggregate::count::count;
+use datafusion::functions_aggregate::min_max::max;
+use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use repute_lake::schema::column;
+use repute_lake::{EVENTS, EventType, Lake};
+
+use crate::counting::CountingRules;
+use crate::dimension::Dimension;
+use crate::error::QueryError;
+use crate::functions::{mailbox_provider, tally_cell};
+use crate::provider::Providers;
+use crate::tally::Tally;
+
+/// Memory a reader's queries may hold together, in bytes; beyond it they spill or fail.
+const MEMORY_LIMIT: usize = 1 << 30;
+
+/// By which time an event belongs to a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Clock {
+    /// When it happened.
+    #[default]
+    Event,
+    /// When the mail it belongs to was sent. Events that do not say are in no window.
+    Sent,
+}
+
+impl Clock {
+    /// The name in options and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Sent => "sent",
+        }
+    }
+
+    fn column(self) -> &'static str {
+        match self {
+            Self::Event => column::EVENT_TIME,
+            Self::Sent => column::SENT_TIME,
+        }
+    }
+}
+
+/// Which rows, and how they are grouped.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// By which time.
+    pub clock: Clock,
+    /// From here on (inclusive); `None` for all.
+    pub since: Option<DateTime<Utc>>,
+    /// Up to here (exclusive); `None` for all.
+    pub until: Option<DateTime<Utc>>,
+    /// Only what had happened before this time, whatever the clock; `None` for all.
+    pub as_of: Option<DateTime<Utc>>,
+    /// Only events of these types; empty for all.
+    pub types: Vec<EventType>,
+    /// Width of a window in microseconds; `None` for one window over everything.
+    pub width: Option<i64>,
+    /// What to group by.
+    pub by: Vec<Dimension>,
+    /// Only rows with these values; `None` asks for rows without one.
+    pub only: Vec<(Dimension, Option<String>)>,
+}
+
+/// One group in one window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tallied {
+    /// Start of the window, microseconds since the epoch; zero when there is one window over everything.
+    pub window: i64,
+    /// Values of the dimensions, `None` where a row has none.
+    pub group: Vec<Option<String>>,
+    /// What was counted.
+    pub tally: Tally,
+}
+
+/// The lake at one version, ready to be asked.
+#[derive(Clone)]
+pub struct Reader {
+    context: SessionContext,
+    promoted_tags: Vec<String>,
+    rules: Arc<CountingRules>,
+    tally_cell: ScalarUDF,
+    provider: ScalarUDF,
+}
+
+impl Reader {
+    /// Reads `lake` at the version it shows.
+    pub fn new(lake: &Lake, rules: CountingRules, providers: Providers) -> Result<Self, QueryError> {
+        let runtime = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_LIMIT, 1.0).build_arc()?;
+        let (table, url, store) = lake.events_table()?;
+        runtime.register_object_store(url.as_ref(), store);
+        let context = SessionContext::new_with_config_rt(SessionConfig::new().with_collect_statistics(false), runtime);
+        context.register_table(EVENTS, Arc::new(table))?;
+        let rules = Arc::new(rules);
+        Ok(Self {
+            context,
+            promoted_tags: lake.promoted_tags().to_vec(),
+            tally_cell: tally_cell(Arc::clone(&rules)),
+            rules,
+            provider: mailbox_provider(Arc::new(providers)),
+        })
+    }
+
+    /// The counting rules in force.
+    pub fn rules(&self) -> &CountingRules {
+        &self.rules
+    }
+
+    /// Counts what the selection names, ordered by window and group.
+    pub async fn tallies(&self, selection: &Selection) -> Result<Vec<Tallied>, QueryError> {
+        let batches = self.grouped(selection).await?;
+        let mut groups: BTreeMap<(i64, Vec<Option<String>>), Tally> = BTreeMap::new();
+        for batch in &batches {
+            collect(batch, selection.by.len(), &mut groups);
+        }
+        Ok(groups.into_iter().map(|((window, group), tally)| Tallied { window, group, tally }).collect())
+    }
+
+    /// Time of the newest event in the selection; `None` where there is none.
+    pub async fn newest_event(&self, selection: &Selection) -> Result<Option<DateTime<Utc>>, QueryError> {
+        let mut events = self.context.table(EVENTS).await?;
+        for filter in self.filters(selection) {
+            events = events.filter(filter)?;
+        }
+        let newest = max(cast(col(column::EVENT_TIME), DataType::Int64));
+        let batches = events.aggregate(vec![], vec![newest])?.collect().await?;
+        let values = batches.iter().filter(|batch| batch.num_rows() > 0).map(|batch| batch.column(0).as_primitive::<Int64Type>());
+        Ok(values.filter(|array| array.is_valid(0)).find_map(|array| DateTime::from_timestamp_micros(array.value(0))))
+    }
+
+    /// One row per (window, group values..., tally cell) with its count.
+    async fn grouped(&self, selection: &Selection) -> Result<Vec<RecordBatch>, QueryError> {
+        let mut events = self.context.table(EVENTS).await?;
+        for filter in self.filters(selection) {
+            events = events.filter(filter)?;
+        }
+        let micros = cast(col(selection.clock.column()), DataType::Int64);
+        let window = match selection.width {
+            Some(width) => micros / lit(width) * lit(width),
+            None => lit(0_i64),
+        };
+        let mut keys = vec![window.alias("window")];
+        for (index, dimension) in selection.by.iter().enumerate() {
+            let value = dimension.expression(&self.promoted_tags, &self.provider);
+            keys.push(cast(value, DataType::Utf8View).alias(format!("group_{index}")));
+        }
+        let mut columns = vec![
+            column::EVENT_TYPE,
+            column::BOUNCE_TYPE,
+            column::BOUNCE_SUBTYPE,
+            column::COMPLAINT_FEEDBACK_TYPE,
+            column::COMPLAINT_SUBTYPE,
+            column::RECIPIENT_DOMAIN,
+        ];
+        if self.rules.looks_at_addresses() {
+            columns.push(column::RECIPIENT);
+        }
+        let cell = self.tally_cell.call(columns.into_iter().map(col).collect());
+        keys.push(cell.alias("cell"));
+        let grouped = events.aggregate(keys, vec![count(lit(1_i64)).alias("rows")])?;
+        Ok(grouped.collect().await?)
+    }
+
+    fn filters(&self, selection: &Selection) -> Vec<Expr> {
+        let time = || col(selection.clock.column());
+        let mut filters = Vec::new();
+        if selection.clock == Clock::Sent {
+            filters.push(time().is_not_null());
+        }
+        if let Some(since) = selection.since {
+            filters.push(time().gt_eq(at(since)));
+            if selection.clock == Clock::Event {
+                filters.push(col(column::EVENT_DATE).gt_eq(date(since)));
+            }
+        }
+        if let Some(until) = selection.until {
+            filters.push(time().lt(at(until)));
+            if selection.clock == Clock::Event {
+                filters.push(col(column::EVENT_DATE).lt_eq(date(until)));
+            }
+        }
+        if let Some(as_of) = selection.as_of {
+            filters.push(col(column::EVENT_TIME).lt(at(as_of)));
+            filters.push(col(column::EVENT_DATE).lt_eq(date(as_of)));
+        }
+        if !selection.types.is_empty() {
+            let names = selection.types.iter().map(|t| lit(ScalarValue::Utf8View(Some(t.as_str().to_owned()))));
+            filters.push(col(column::EVENT_TYPE).in_list(names.collect(), false));
+        }
+        for (dimension, value) in &selection.only {
+            let expression = dimension.expression(&self.promoted_tags, &self.provider);
+            filters.push(match value {
+                Some(value) => expression.eq(lit(ScalarValue::Utf8View(Some(value.clone())))),
+                None => expression.is_null(),
+            });
+        }
+        filters
+    }
+}
+
+fn at(time: DateTime<Utc>) -> Expr {
+    lit(ScalarValue::TimestampMicrosecond(Some(time.timestamp_micros()), Some("UTC".into())))
+}
+
+fn date(time: DateTime<Utc>) -> Expr {
+    let days = i32::try_from(time.timestamp().div_euclid(86_400)).unwrap_or(i32::MAX);
+    lit(ScalarValue::Date32(Some(days)))
+}
+
+fn collect(batch: &RecordBatch, dimensions: usize, groups: &mut BTreeMap<(i64, Vec<Option<String>>), Tally>) {
+    let windows = batch.column(0).as_primitive::<Int64Type>();
+    let values: Vec<_> = (0..dimensions).map(|index| batch.column(1 + index).as_string_view()).collect();
+    let cells = batch.column(1 + dimensions).as_primitive::<Int16Type>();
+    let counts = batch.column(2 + dimensions).as_primitive::<Int64Type>();
+    for row in 0..batch.num_rows() {
+        if cells.is_null(row) {
+            continue;
+        }
+        let group = values.iter().map(|array| array.is_valid(row).then(|| array.value(row).to_owned())).collect();
+        let tally = groups.entry((windows.value(row), group)).or_default();
+        tally.add_cell(cells.value(row), u64::try_from(counts.value(row)).unwrap_or(0));
+    }
+}
+

@@ -1,0 +1,308 @@
+//! What can be typed: commands, options, help.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use repute_query::{Clock, Dimension};
+
+use crate::exit::Failure;
+use crate::when::{When, parse_duration, parse_time, parse_when};
+
+/// The bounce and complaint rates Amazon SES judges you by, from your own event dumps.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, after_help = "Begin with `repute demo`, or with\n  repute import ./dump --lake ./lake\n  repute reputation --lake ./lake\n\nOptions may also stand in repute.toml or in REPUTE_* variables.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Configuration file [default: repute.toml in this directory, if there is one]
+    #[arg(long, global = true, env = "REPUTE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The lake: a directory or an s3:// URL
+    #[arg(long, global = true, env = "REPUTE_LAKE", value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// What to log on standard error, as in `info` or `repute=debug`
+    #[arg(long, global = true, env = "REPUTE_LOG", value_name = "FILTER", default_value = "warn", hide_default_value = true)]
+    pub(crate) log: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Generate three weeks of sample mail with an incident, import it, serve the dashboard
+    Demo(DemoArgs),
+    /// Import SES event dumps: files, or directories laid out as Firehose lays out a bucket
+    Import(ImportArgs),
+    /// Show counts and rates per window and group
+    Rates(RatesArgs),
+    /// Show the rates AWS judges by, with the arithmetic and the headroom
+    Reputation(ReputationArgs),
+    /// Evaluate the alert rules once, for cron and Nagios: exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    Check(CheckArgs),
+    /// Serve the dashboard and the JSON API
+    Serve(ServeArgs),
+    /// Generate a synthetic event dump together with its exact counts
+    Generate(GenerateArgs),
+    /// Put the records of a dump onto a Firehose stream
+    Replay(ReplayArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowFormat {
+    /// A table for people
+    Text,
+    /// For programs
+    Json,
+    /// For spreadsheets
+    Csv,
+}
+
+/// Which events belong to a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClockName {
+    /// What happened in the window
+    Event,
+    /// What became of the mail sent in the window
+    Sent,
+}
+
+impl From<ClockName> for Clock {
+    fn from(name: ClockName) -> Self {
+        match name {
+            ClockName::Event => Self::Event,
+            ClockName::Sent => Self::Sent,
+        }
+    }
+}
+
+/// Whose mail counts.
+#[derive(Debug, Args)]
+pub(crate) struct CountingArgs {
+    /// Domains and addresses you have verified in SES, whose mail AWS leaves out
+    #[arg(long = "verified", visible_alias = "verified-domain", env = "REPUTE_VERIFIED", value_name = "IDENTITY", value_delimiter = ',')]
+    pub(crate) verified: Vec<String>,
+    /// Recipient domains that report no complaints to SES [default: gmail.com,googlemail.com]
+    #[arg(long, env = "REPUTE_NO_FEEDBACK_LOOP", value_name = "DOMAIN", value_delimiter = ',')]
+    pub(crate) no_feedback_loop: Vec<String>,
+}
+
+/// What AWS's rate is taken over.
+#[derive(Debug, Args)]
+pub(crate) struct VolumeArgs {
+    /// Eligible sends that AWS's rate is taken over [default: 10000]
+    #[arg(long, env = "REPUTE_LAST_SENDS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) last_sends: Option<u64>,
+    /// Count only mail sent from here on, as AWS may after a granted review
+    #[arg(long, env = "REPUTE_RESET", value_name = "TIME", value_parser = parse_time)]
+    pub(crate) reset: Option<DateTime<Utc>>,
+    /// Answer as of this time [default: now]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Files and directories; what was imported before is skipped, so running again is safe
+    #[arg(required = true, value_name = "SOURCE")]
+    pub(crate) sources: Vec<PathBuf>,
+    /// Threads that read and parse [default: one per processor]
+    #[arg(long, short, env = "REPUTE_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: Option<u16>,
+    /// Bad records that are tolerated; more end with exit 3 (good records are in, bad ones in quarantine) [default: 0]
+    #[arg(long, env = "REPUTE_MAX_BAD", value_name = "N")]
+    pub(crate) max_bad: Option<u64>,
+    /// Custom tags that get a column of their own when the lake is created (`campaign` and `template` have one)
+    #[arg(long = "promote-tag", env = "REPUTE_PROMOTE_TAGS", value_name = "TAG", value_delimiter = ',')]
+    pub(crate) promoted_tags: Vec<String>,
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RatesArgs {
+    /// Width of a window, as in 10m, 1h, 1d (counted from midnight UTC) [default: one window over everything]
+    #[arg(long, value_name = "WIDTH", value_parser = parse_duration)]
+    pub(crate) window: Option<TimeDelta>,
+    /// From here on: a time, a date, or a duration back from now
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub(crate) since: Option<When>,
+    /// Up to here
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub(crate) until: Option<When>,
+    /// What to group by: configuration_set, recipient_domain, provider, tag:NAME, ...
+    #[arg(long, value_name = "DIMENSION", value_delimiter = ',')]
+    pub(crate) by: Vec<Dimension>,
+    /// Only rows with this value, as in configuration_set=marketing; an empty value means rows without one
+    #[arg(long = "only", value_name = "DIMENSION=VALUE", value_parser = parse_only)]
+    pub(crate) only: Vec<(Dimension, Option<String>)>,
+    /// By which time an event belongs to a window
+    #[arg(long, value_enum, default_value_t = ClockName::Event)]
+    pub(crate) clock: ClockName,
+    /// Only the last so many rows
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    #[command(flatten)]
+    pub(crate) counting: CountingArgs,
+    /// How rows are printed
+    #[arg(long, value_enum, default_value_t = RowFormat::Text)]
+    pub(crate) format: RowFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReputationArgs {
+    #[command(flatten)]
+    pub(crate) volume: VolumeArgs,
+    #[command(flatten)]
+    pub(crate) counting: CountingArgs,
+    /// How the figures are printed
+    #[arg(long, value_enum, default_value_t = RowFormat::Text)]
+    pub(crate) format: RowFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) volume: VolumeArgs,
+    #[command(flatten)]
+    pub(crate) counting: CountingArgs,
+    /// UNKNOWN if the newest event is older than this [default: 2h]
+    #[arg(long, env = "REPUTE_MAX_AGE", value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) max_age: Option<TimeDelta>,
+    /// UNKNOWN if there is no answer within this time
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    pub(crate) timeout: TimeDelta,
+    /// Print nothing when all is well, so that cron mails only trouble
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; only loopback addresses, until sign-in exists
+    #[arg(long, env = "REPUTE_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8025")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) volume: VolumeArgs,
+    #[command(flatten)]
+    pub(crate) counting: CountingArgs,
+    /// Data older than this is shown as stale [default: 2h]
+    #[arg(long, env = "REPUTE_MAX_AGE", value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) max_age: Option<TimeDelta>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Where to keep the sample dump and its lake [default: a temporary directory, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// How many events
+    #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1_000..=5_000_000))]
+    pub(crate) events: u64,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8025")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// Unique events; about 0.3 % are written twice on top
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) events: u64,
+    /// The same seed gives the same bytes
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where to write; must be empty or not exist
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Compress the objects, as Firehose does with GZIP
+    #[arg(long)]
+    pub(crate) gzip: bool,
+    /// How records follow each other: ndjson, or concatenated
+    #[arg(long, value_name = "FRAMING", default_value_t = repute_datasets::Framing::Ndjson)]
+    pub(crate) framing: repute_datasets::Framing,
+    /// How many days
+    #[arg(long, value_name = "N", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=3660))]
+    pub(crate) days: u32,
+    /// Where the dump ends [default: 2026-11-01T00:00:00Z]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) end: Option<DateTime<Utc>>,
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Files and directories with event records
+    #[arg(required = true, value_name = "SOURCE")]
+    pub(crate) sources: Vec<PathBuf>,
+    /// The stream, as in firehose://my-stream
+    #[arg(long, value_name = "firehose://STREAM")]
+    pub(crate) to: String,
+    /// Another Firehose endpoint, for tests
+    #[arg(long, env = "REPUTE_FIREHOSE_ENDPOINT", value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+fn parse_only(text: &str) -> Result<(Dimension, Option<String>), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` lacks a `=`: use DIMENSION=VALUE"))?;
+    let dimension = name.parse::<Dimension>().map_err(|e| e.to_string())?;
+    Ok((dimension, (!value.is_empty()).then(|| value.to_owned())))
+}
+
+/// Reads the command line. A mistake in a `check` is UNKNOWN to the monitoring system, any other is a usage error.
+pub(crate) fn parse() -> Result<Cli, Failure> {
+    Cli::try_parse().map_err(|error| {
+        let is_check = std::env::args_os().skip(1).any(|argument| argument == "check");
+        if error.use_stderr() && is_check {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            return Failure::CheckUnknown(first.trim_start_matches("error: ").to_owned());
+        }
+        if error.use_stderr() {
+            // Clap prints usage errors itself, in colour where the terminal has it.
+            let _ = error.print();
+            return Failure::Usage(String::new());
+        }
+        error.exit()
+    })
+}
+
+/// Writes a completion script.
+pub(crate) fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "repute", &mut script);
+    script
+}

@@ -1,0 +1,67 @@
+//! One module per command: each turns options into calls of the stages and prints what they answer.
+
+mod check;
+mod demo;
+mod generate;
+mod import;
+mod rates;
+mod replay;
+mod reputation;
+mod serve;
+
+use std::io;
+
+use repute_lake::Lake;
+use repute_query::Reader;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Command, CountingArgs, Global, completions};
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+/// Carries out what was typed.
+pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
+    let Cli { global, command } = cli;
+    if let Command::Check(args) = &command {
+        return check::run(&global, args);
+    }
+    start_log(&global.log)?;
+    let config = Config::load(&global)?;
+    match command {
+        Command::Demo(args) => demo::run(&global, &config, args),
+        Command::Import(args) => import::run(&global, &config, &args),
+        Command::Rates(args) => rates::run(&global, &config, &args),
+        Command::Reputation(args) => reputation::run(&global, &config, &args),
+        Command::Check(args) => check::run(&global, &args),
+        Command::Serve(args) => serve::run(&global, &config, &args),
+        Command::Generate(args) => generate::run(args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Completions { shell } => {
+            output::print(&String::from_utf8_lossy(&completions(shell)))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Logs to standard error. The Delta kernel reports a table's first creation as an error, so it is not listened to.
+fn start_log(filter: &str) -> Result<(), Failure> {
+    let wrong = |e: String| Failure::Usage(format!("--log `{filter}`: {e}"));
+    let filter = EnvFilter::try_new(filter).map_err(|e| wrong(e.to_string()))?;
+    let quiet = ["delta_kernel=off", "deltalake_core=off", "buoyant_kernel=off", "buoyant_kernel_engine=off"];
+    let filter = quiet.into_iter().filter_map(|d| d.parse().ok()).fold(filter, EnvFilter::add_directive);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).finish();
+    // Only a second start within one process fails, and then the first goes on.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Opens the lake for questions.
+async fn reader(global: &Global, config: &Config, counting: &CountingArgs) -> Result<Reader, Failure> {
+    let lake = Lake::open(&config.location(global)?).await?;
+    Ok(Reader::new(&lake, config.rules(counting), config.providers())?)
+}

@@ -1,0 +1,164 @@
+//! `repute import`: dumps into the lake.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use chrono::Utc;
+use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import, list};
+use repute_lake::{Lake, Location};
+use serde_json::json;
+
+use crate::cli::{Format, Global, ImportArgs};
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use crate::output::{self, bytes, plain, thousands};
+use crate::progress::{Moment, Progress, Work};
+
+/// How many failed objects are named.
+const NAMED_FAILURES: usize = 10;
+
+pub(super) fn run(global: &Global, config: &Config, args: &ImportArgs) -> Result<Exit, Failure> {
+    let location = config.location(global)?;
+    let tags = if args.promoted_tags.is_empty() { &config.import.promoted_tags } else { &args.promoted_tags };
+    let jobs = args.jobs.or(config.import.jobs).map(usize::from);
+    let max_bad = args.max_bad.or(config.import.max_bad).unwrap_or(0);
+    let start = Instant::now();
+    let listed = list_all(&args.sources)?;
+    let summary = super::runtime()?.block_on(run_import(&location, tags, listed, jobs, args.quiet))?;
+    let seconds = start.elapsed().as_secs_f64();
+    match args.format {
+        Format::Json => output::print_json(&summary_json(&summary, seconds))?,
+        Format::Text => output::print(&summary_text(&summary, seconds, &location))?,
+    }
+    report_failures(&summary);
+    if !summary.failed.is_empty() {
+        return Ok(Exit::Failed);
+    }
+    if summary.quarantined > max_bad {
+        let _ = writeln!(
+            io::stderr(),
+            "{} bad records, more than --max-bad {max_bad}: the good ones are in, the bad ones in the quarantine table",
+            thousands(summary.quarantined)
+        );
+        return Ok(Exit::BadRecords);
+    }
+    Ok(Exit::Done)
+}
+
+/// Lists every source, saying what is left out.
+pub(super) fn list_all(sources: &[PathBuf]) -> Result<Vec<SourceObject>, Failure> {
+    let mut objects = Vec::new();
+    for source in sources {
+        let text = source.to_string_lossy();
+        if let Some((scheme, _)) = text.split_once("://") {
+            return Err(Failure::Usage(format!("`{text}`: importing from {scheme}:// is not built yet; copy the objects to a directory")));
+        }
+        let listing = list(source)?;
+        for (path, reason) in listing.refused {
+            let _ = writeln!(io::stderr(), "left out `{}`: {reason}", plain(&path.to_string_lossy()));
+        }
+        objects.extend(listing.objects);
+    }
+    Ok(objects)
+}
+
+/// Imports what was listed, with progress on standard error.
+pub(super) async fn run_import(
+    location: &Location,
+    promoted_tags: &[String],
+    objects: Vec<SourceObject>,
+    jobs: Option<usize>,
+    quiet: bool,
+) -> Result<ImportSummary, Failure> {
+    let mut lake = Lake::open_or_create(location, promoted_tags).await?;
+    let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let meter = Arc::new(Meter::default());
+    let work = Work { bytes: objects.iter().map(|object| object.size).sum(), objects: objects.len() as u64 };
+    let seen = Arc::clone(&meter);
+    let progress = Progress::start(work, quiet, move || Moment {
+        bytes: seen.bytes.load(Ordering::Relaxed),
+        objects: seen.objects.load(Ordering::Relaxed),
+        events: seen.records.load(Ordering::Relaxed),
+    });
+    let summary = import(&mut lake, objects, &ImportOptions::new(jobs, Utc::now()), &meter).await;
+    drop(progress);
+    Ok(summary?)
+}
+
+fn report_failures(summary: &ImportSummary) {
+    let mut stderr = io::stderr().lock();
+    for (name, reason) in summary.failed.iter().take(NAMED_FAILURES) {
+        let _ = writeln!(stderr, "failed `{}`: {reason}", plain(name));
+    }
+    if summary.failed.len() > NAMED_FAILURES {
+        let _ = writeln!(stderr, "and {} more; running again is safe", summary.failed.len() - NAMED_FAILURES);
+    }
+}
+
+fn summary_json(summary: &ImportSummary, seconds: f64) -> serde_json::Value {
+    json!({
+        "objects": {
+            "listed": summary.listed,
+            "imported": summary.imported,
+            "skipped": summary.skipped,
+            "failed": summary.failed.len(),
+        },
+        "records": {
+            "read": summary.records,
+            "events": summary.events,
+            "duplicates": summary.duplicates,
+            "quarantined": summary.quarantined,
+            "ignored": summary.ignored,
+        },
+        "rows": summary.rows,
+        "bytes": { "read": summary.bytes_read, "decoded": summary.bytes_decoded, "written": summary.bytes_written },
+        "seconds": seconds,
+    })
+}
+
+pub(super) fn summary_text(summary: &ImportSummary, seconds: f64, location: &Location) -> String {
+    let number = |n: u64| thousands(n);
+    let mut lines = vec![
+        format!(
+            "objects   {} listed = {} imported + {} skipped + {} failed",
+            number(summary.listed),
+            number(summary.imported),
+            number(summary.skipped),
+            number(summary.failed.len() as u64)
+        ),
+        format!(
+            "records   {} read = {} events + {} duplicates + {} quarantined + {} ignored",
+            number(summary.records),
+            number(summary.events),
+            number(summary.duplicates),
+            number(summary.quarantined),
+            number(summary.ignored)
+        ),
+        format!("rows      {} written to {}", number(summary.rows), plain(&location.to_string())),
+        format!(
+            "bytes     {} read, {} decoded, {} written",
+            bytes(summary.bytes_read),
+            bytes(summary.bytes_decoded),
+            bytes(summary.bytes_written)
+        ),
+        format!(
+            "time      {seconds:.1} s, {} records/s, {}/s",
+            number((summary.records as f64 / seconds.max(0.001)) as u64),
+            bytes((summary.bytes_decoded as f64 / seconds.max(0.001)) as u64)
+        ),
+    ];
+    lines.extend(classes("bad", &summary.bad_classes));
+    lines.extend(classes("ignored", &summary.ignored_classes));
+    lines.join("\n") + "\n"
+}
+
+fn classes(name: &str, counts: &HashMap<&'static str, u64>) -> Option<String> {
+    let sorted: BTreeMap<_, _> = counts.iter().collect();
+    let words: Vec<String> = sorted.into_iter().map(|(class, count)| format!("{} {class}", thousands(*count))).collect();
+    (!words.is_empty()).then(|| format!("{name:<9} {}", words.join(", ")))
+}

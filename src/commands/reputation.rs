@@ -1,0 +1,151 @@
+//! `repute reputation`: the rates AWS judges by, with their arithmetic.
+
+use chrono::{DateTime, Utc};
+use repute_query::{
+    BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, CountingRules, Reputation, ReputationQuery, Side,
+    percent, reputation, reputation_report,
+};
+
+use crate::cli::{Global, ReputationArgs, RowFormat};
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use crate::output::{self, plain, rate, thousands};
+
+pub(super) fn run(global: &Global, config: &Config, args: &ReputationArgs) -> Result<Exit, Failure> {
+    let query = ReputationQuery {
+        last_sends: config.last_sends(&args.volume),
+        since: config.reset(&args.volume),
+        as_of: args.volume.at,
+    };
+    let rules = config.rules(&args.counting);
+    let rows = super::runtime()?.block_on(async {
+        let reader = super::reader(global, config, &args.counting).await?;
+        Ok::<_, Failure>(reputation(&reader, &query).await?)
+    })?;
+    match args.format {
+        RowFormat::Json => output::print_json(&reputation_report(&rows, query.last_sends, &rules))?,
+        RowFormat::Csv => output::print_csv(&csv_header(), &rows.iter().map(csv_row).collect::<Vec<_>>())?,
+        RowFormat::Text => output::print(&text(&rows, &query, &rules))?,
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn text(rows: &[Reputation], query: &ReputationQuery, rules: &CountingRules) -> String {
+    if rows.is_empty() {
+        return "no mail was sent in that range, so there is no rate: nothing was imported yet, or Send events are not published\n".to_owned();
+    }
+    let mut out = String::new();
+    for account in rows.iter().filter(|row| row.configuration_set.is_none()) {
+        out += &account_text(account, query.last_sends);
+    }
+    let sets: Vec<Vec<String>> = rows.iter().filter_map(set_cells).collect();
+    let header = ["account", "configuration set", "eligible sends", "hard bounces", "bounce rate", "complaints", "complaint rate", "days"];
+    out += &output::table(&header.map(str::to_owned), &sets, 2);
+    out + "\n" + &rules_text(rules)
+}
+
+fn account_text(row: &Reputation, volume: u64) -> String {
+    let aws = &row.aws;
+    let account = row.account_id.as_deref().unwrap_or("(unknown)");
+    let short = if row.full { String::new() } else { format!(" (fewer than {}: all there are)", thousands(volume)) };
+    let (bounce, complaint) = (row.bounce_interval(), row.complaint_interval());
+    format!(
+        "account {}, over the last {} eligible sends{short}: {} to {}, {:.1} days\n\n\
+         bounce rate     {} = {} hard bounces of {} eligible sends (95 %: {} to {})\n\
+         \x20               {}\n\
+         \x20               {}\n\
+         complaint rate  {} = {} complaints of {} sends to domains that report complaints (95 %: {} to {})\n\
+         \x20               {}\n\
+         \x20               {}\n\n",
+        plain(account),
+        thousands(aws.eligible_sends.counted),
+        moment(row.from),
+        moment(row.to),
+        row.span_days(),
+        rate(aws.bounce_rate()),
+        thousands(aws.bounces.counted),
+        thousands(aws.eligible_sends.counted),
+        percent(bounce.0),
+        percent(bounce.1),
+        headroom(row.bounce_headroom(BOUNCE_REVIEW), BOUNCE_REVIEW, row.bounce_headroom(BOUNCE_PAUSE), BOUNCE_PAUSE),
+        arithmetic(&aws.eligible_sends, "sends", "eligible"),
+        rate(aws.complaint_rate()),
+        thousands(aws.complaints.counted),
+        thousands(aws.complaint_eligible_sends.counted),
+        percent(complaint.0),
+        percent(complaint.1),
+        headroom(row.complaint_headroom(COMPLAINT_REVIEW), COMPLAINT_REVIEW, row.complaint_headroom(COMPLAINT_PAUSE), COMPLAINT_PAUSE),
+        arithmetic(&aws.complaint_eligible_sends, "sends", "eligible"),
+    )
+}
+
+fn moment(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+fn headroom(to_review: u64, review: f64, to_pause: u64, pause: f64) -> String {
+    let line = |more: u64, name: &str, line: f64| match more {
+        0 => format!("at or over AWS's {name} line ({})", percent(line)),
+        more => format!("{} more before AWS's {name} line ({})", thousands(more), percent(line)),
+    };
+    format!("{}, {}", line(to_review, "review", review), line(to_pause, "pause", pause))
+}
+
+/// `4,812 sends - 310 to your verified domains = 4,502 eligible`.
+fn arithmetic(side: &Side, all: &str, rest: &str) -> String {
+    let out: String =
+        side.excluded.iter().map(|(reason, rows)| format!(" - {} {}", thousands(*rows), reason.words())).collect();
+    format!("{} {all}{out} = {} {rest}", thousands(side.total), thousands(side.counted))
+}
+
+fn set_cells(row: &Reputation) -> Option<Vec<String>> {
+    let set = row.configuration_set.as_ref()?;
+    let mut cells = vec![
+        row.account_id.clone().unwrap_or_else(|| "-".to_owned()),
+        set.clone().unwrap_or_else(|| "(none)".to_owned()),
+    ];
+    cells.extend([
+        thousands(row.aws.eligible_sends.counted),
+        thousands(row.aws.bounces.counted),
+        rate(row.aws.bounce_rate()),
+        thousands(row.aws.complaints.counted),
+        rate(row.aws.complaint_rate()),
+        format!("{:.1}", row.span_days()),
+    ]);
+    Some(cells)
+}
+
+fn rules_text(rules: &CountingRules) -> String {
+    let list = |names: Vec<&str>, none: &str| if names.is_empty() { none.to_owned() } else { plain(&names.join(", ")).into_owned() };
+    format!(
+        "Counted with verified identities: {}; domains that report no complaints: {}.\n\
+         AWS does not publish its volume; compare with \"Messages sent\" in the SES console and set --last-sends.\n",
+        list(rules.verified_identities(), "none given (--verified)"),
+        list(rules.no_feedback_loop(), "none"),
+    )
+}
+
+fn csv_header() -> Vec<String> {
+    let names = [
+        "account_id", "scope", "configuration_set", "from", "to", "eligible_sends", "counted_bounces", "bounce_rate",
+        "complaint_eligible_sends", "counted_complaints", "complaint_rate",
+    ];
+    names.map(str::to_owned).to_vec()
+}
+
+fn csv_row(row: &Reputation) -> Vec<String> {
+    let fraction = |rate: Option<f64>| rate.map(|r| r.to_string()).unwrap_or_default();
+    vec![
+        row.account_id.clone().unwrap_or_default(),
+        if row.configuration_set.is_some() { "configuration_set" } else { "account" }.to_owned(),
+        row.configuration_set.clone().flatten().unwrap_or_default(),
+        row.from.to_rfc3339(),
+        row.to.to_rfc3339(),
+        row.aws.eligible_sends.counted.to_string(),
+        row.aws.bounces.counted.to_string(),
+        fraction(row.aws.bounce_rate()),
+        row.aws.complaint_eligible_sends.counted.to_string(),
+        row.aws.complaints.counted.to_string(),
+        fraction(row.aws.complaint_rate()),
+    ]
+}

@@ -1,0 +1,125 @@
+//! `repute serve`: the dashboard and the JSON API.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use repute_lake::{Lake, LakeError, Location};
+use repute_query::{CountingRules, Providers, Reader};
+use repute_web::{AppState, app};
+use tokio::net::TcpListener;
+
+use crate::cli::{Global, ServeArgs};
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+
+/// How often the lake is looked at for new data.
+const REFRESH: Duration = Duration::from_secs(2);
+
+pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<Exit, Failure> {
+    let location = config.location(global)?;
+    let at = args.volume.at;
+    let state = AppState::new(
+        location.to_string(),
+        Arc::new(move || at.unwrap_or_else(Utc::now)),
+        repute_web::Options {
+            last_sends: config.last_sends(&args.volume),
+            reset: config.reset(&args.volume),
+            max_age: config.max_age(args.max_age),
+        },
+    );
+    let source = LakeSource { location, rules: config.rules(&args.counting), providers: config.providers() };
+    super::runtime()?.block_on(serve(args.listen, state, source, |address| {
+        let _ = writeln!(io::stderr(), "serving http://{address}/ (stop with Ctrl-C)");
+    }))
+}
+
+/// What is needed to read the lake again.
+pub(super) struct LakeSource {
+    pub(super) location: Location,
+    pub(super) rules: CountingRules,
+    pub(super) providers: Providers,
+}
+
+/// Serves until interrupted; `ready` learns the address that was bound.
+pub(super) async fn serve(
+    listen: SocketAddr,
+    state: AppState,
+    source: LakeSource,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<Exit, Failure> {
+    if !listen.ip().is_loopback() {
+        return Err(Failure::Usage(format!(
+            "`{listen}` is not a loopback address, and there is no sign-in yet: listen on 127.0.0.1 and use a tunnel or a proxy that signs people in"
+        )));
+    }
+    let mut lake = open(&source.location).await?;
+    show(&state, lake.as_ref(), &source)?;
+    let listener = TcpListener::bind(listen).await.map_err(|e| anyhow::anyhow!("cannot listen on {listen}: {e}"))?;
+    ready(listener.local_addr()?);
+    let router = app(state.clone());
+    let server = axum::serve(listener, router).with_graceful_shutdown(interrupted());
+    let refresh = async {
+        loop {
+            tokio::time::sleep(REFRESH).await;
+            if let Err(error) = look_again(&mut lake, &state, &source).await {
+                tracing::warn!(%error, "cannot read the lake, showing what was read last");
+            }
+        }
+    };
+    tokio::select! {
+        served = server.into_future() => served?,
+        () = refresh => {}
+    }
+    Ok(Exit::Done)
+}
+
+async fn open(location: &Location) -> Result<Option<Lake>, LakeError> {
+    match Lake::open(location).await {
+        Ok(lake) => Ok(Some(lake)),
+        Err(LakeError::Missing(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn show(state: &AppState, lake: Option<&Lake>, source: &LakeSource) -> Result<(), Failure> {
+    if let Some(lake) = lake {
+        state.replace_reader(Arc::new(Reader::new(lake, source.rules.clone(), source.providers.clone())?));
+    }
+    Ok(())
+}
+
+/// Shows a newer version of the lake if there is one, or the lake once it exists.
+async fn look_again(lake: &mut Option<Lake>, state: &AppState, source: &LakeSource) -> anyhow::Result<()> {
+    let Some(open_lake) = lake else {
+        if let Some(found) = open(&source.location).await? {
+            state.replace_reader(Arc::new(Reader::new(&found, source.rules.clone(), source.providers.clone())?));
+            *lake = Some(found);
+        }
+        return Ok(());
+    };
+    let before = open_lake.versions();
+    open_lake.refresh().await?;
+    if open_lake.versions() != before {
+        state.replace_reader(Arc::new(Reader::new(open_lake, source.rules.clone(), source.providers.clone())?));
+    }
+    Ok(())
+}
+
+/// Returns on Ctrl-C or SIGTERM.
+async fn interrupted() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}

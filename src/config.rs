@@ -1,0 +1,180 @@
+//! `repute.toml`, and what the program needs to know after flags, variables and the file are put together.
+//!
+//! Options come from flags, then `REPUTE_*` variables (clap reads both), then the file. A key the file should not have is
+//! an error that names the file and line.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use repute_lake::Location;
+use repute_query::{CountingRules, Providers, REPRESENTATIVE_VOLUME};
+use serde::{Deserialize, Deserializer};
+
+use crate::cli::{CountingArgs, Global, VolumeArgs};
+use crate::exit::Failure;
+use crate::when::{parse_duration, parse_time};
+
+/// Data older than this is stale, unless told otherwise. Firehose buffers up to 15 minutes; a small sender's nights are
+/// quieter than that.
+const DEFAULT_MAX_AGE: TimeDelta = TimeDelta::hours(2);
+
+/// The file, as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    lake: Option<String>,
+    pub(crate) import: ImportConfig,
+    counting: CountingConfig,
+    check: CheckConfig,
+    /// Recipient domain to mailbox provider, on top of the built-in table.
+    providers: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ImportConfig {
+    pub(crate) jobs: Option<u16>,
+    pub(crate) max_bad: Option<u64>,
+    pub(crate) promoted_tags: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct CountingConfig {
+    verified: Vec<String>,
+    no_feedback_loop: Option<Vec<String>>,
+    last_sends: Option<u64>,
+    #[serde(deserialize_with = "time")]
+    reset: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct CheckConfig {
+    #[serde(deserialize_with = "duration")]
+    max_age: Option<TimeDelta>,
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let text = match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(text) => text,
+        toml::Value::Datetime(time) => time.to_string(),
+        other => return Err(serde::de::Error::custom(format!("expected a time, found `{other}`"))),
+    };
+    parse_time(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TimeDelta>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+impl Config {
+    /// Reads the file that was named, or `repute.toml` here if there is one.
+    pub(crate) fn load(global: &Global) -> Result<Self, Failure> {
+        let default = PathBuf::from("repute.toml");
+        let path = match &global.config {
+            Some(path) => path,
+            None if default.exists() => &default,
+            None => return Ok(Self::default()),
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Failure::Usage(format!("cannot read the configuration `{}`: {e}", path.display())))?;
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
+        toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text.get(..span.start).unwrap_or(text).matches('\n').count() + 1);
+            Failure::Usage(format!("{}:{line}: {}", path.display(), error.message()))
+        })
+    }
+
+    /// Where the lake is.
+    pub(crate) fn location(&self, global: &Global) -> Result<Location, Failure> {
+        let text = global.lake.as_ref().or(self.lake.as_ref()).ok_or_else(|| {
+            Failure::Usage("which lake? Give --lake DIR, set REPUTE_LAKE, or write `lake = \"DIR\"` into repute.toml".to_owned())
+        })?;
+        Location::parse(text).map_err(Failure::from)
+    }
+
+    /// Whose mail counts.
+    pub(crate) fn rules(&self, counting: &CountingArgs) -> CountingRules {
+        let given = |flags: &Vec<String>, file: &Vec<String>| if flags.is_empty() { file.clone() } else { flags.clone() };
+        let verified = given(&counting.verified, &self.counting.verified);
+        let silent = given(&counting.no_feedback_loop, self.counting.no_feedback_loop.as_ref().unwrap_or(&Vec::new()));
+        if silent.is_empty() && self.counting.no_feedback_loop.is_none() {
+            let default = CountingRules::default();
+            let silent = default.no_feedback_loop().into_iter().map(str::to_owned).collect::<Vec<_>>();
+            return CountingRules::new(verified, silent);
+        }
+        CountingRules::new(verified, silent)
+    }
+
+    /// Mailbox providers.
+    pub(crate) fn providers(&self) -> Providers {
+        Providers::default().with(self.providers.clone())
+    }
+
+    /// Eligible sends that AWS's rate is taken over.
+    pub(crate) fn last_sends(&self, volume: &VolumeArgs) -> u64 {
+        volume.last_sends.or(self.counting.last_sends).unwrap_or(REPRESENTATIVE_VOLUME).max(1)
+    }
+
+    /// The reset date.
+    pub(crate) fn reset(&self, volume: &VolumeArgs) -> Option<DateTime<Utc>> {
+        volume.reset.or(self.counting.reset)
+    }
+
+    /// From which age on data is stale.
+    pub(crate) fn max_age(&self, flag: Option<TimeDelta>) -> TimeDelta {
+        flag.or(self.check.max_age).unwrap_or(DEFAULT_MAX_AGE)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        match Config::parse(text, Path::new("repute.toml")) {
+            Err(Failure::Usage(message)) => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_full_file_is_read() {
+        let text = r#"
+lake = "./lake"
+[import]
+jobs = 4
+max_bad = 10
+promoted_tags = ["tier"]
+[counting]
+verified = ["corp.example"]
+no_feedback_loop = ["gmail.com"]
+last_sends = 5000
+reset = 2026-10-01T00:00:00Z
+[check]
+max_age = "30m"
+[providers]
+"corp.test" = "Corp"
+"#;
+        let config = Config::parse(text, Path::new("repute.toml")).unwrap();
+        assert_eq!(config.import.jobs, Some(4));
+        assert_eq!(config.check.max_age, Some(TimeDelta::minutes(30)));
+        assert_eq!(config.counting.reset, parse_time("2026-10-01").ok());
+        assert_eq!(config.providers().of("corp.test"), "Corp");
+    }
+
+    #[test]
+    fn mistakes_name_the_file_and_line() {
+        assert!(refusal("lake = \"x\"\n[check]\nmaxage = \"2h\"\n").starts_with("repute.toml:3: unknown field `maxage`"));
+        assert!(refusal("[check]\nmax_age = \"soon\"\n").starts_with("repute.toml:2: `soon` is no duration"));
+        assert!(refusal("lake = 5\n").starts_with("repute.toml:1: invalid type"));
+        assert!(refusal("[counting\n").starts_with("repute.toml:1:"));
+    }
+}

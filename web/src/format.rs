@@ -1,0 +1,124 @@
+//! Figures and times as people read them.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use repute_query::Metric;
+
+/// What stands where there is no figure.
+pub(crate) const NO_DATA: &str = "no data";
+
+/// A count with thousands separators: `12,345`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count and its noun: `1 complaint`, `1,200 complaints`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// A fraction as a percentage with a fixed number of decimals, so that columns line up: `2.16 %`.
+pub(crate) fn percent(fraction: f64, decimals: usize) -> String {
+    format!("{:.decimals$}\u{a0}%", fraction * 100.0)
+}
+
+/// A rate as its metric is read: bounces to two decimals, complaints (whose lines are at 0.1 % and 0.5 %) to three.
+pub(crate) fn rate(metric: Metric, rate: Option<f64>) -> String {
+    rate.map_or_else(|| NO_DATA.to_owned(), |rate| percent(rate, decimals(metric)))
+}
+
+/// An interval of a rate: `1.90 % to 2.44 %`.
+pub(crate) fn interval(metric: Metric, (low, high): (f64, f64)) -> String {
+    format!("{} to {}", percent(low, decimals(metric)), percent(high, decimals(metric)))
+}
+
+/// A threshold, without needless zeros: `5 %`, `0.1 %`.
+pub(crate) fn line(fraction: f64) -> String {
+    repute_query::percent(fraction).replace(' ', "\u{a0}")
+}
+
+/// A time to the minute: `2026-10-31 23:58 UTC`.
+pub(crate) fn time(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// A duration in its two largest units: `12 min`, `3 h 12 min`, `4 d 2 h`, `112 d`.
+pub(crate) fn duration(duration: TimeDelta) -> String {
+    let minutes = duration.num_minutes().max(0);
+    match (minutes / 1_440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, 0) => "less than a minute".to_owned(),
+        (0, 0, m) => format!("{m} min"),
+        (0, h, 0) => format!("{h} h"),
+        (0, h, m) => format!("{h} h {m} min"),
+        (d, h, _) if h > 0 && d < 30 => format!("{d} d {h} h"),
+        (d, _, _) => format!("{d} d"),
+    }
+}
+
+/// A span in days: `3.4 days`, `75 days`; below a day as a duration.
+pub(crate) fn days(days: f64) -> String {
+    if days < 1.0 {
+        return duration(TimeDelta::minutes((days * 1_440.0).round() as i64));
+    }
+    if days < 20.0 { format!("{days:.1} days") } else { format!("{days:.0} days") }
+}
+
+/// The first letter in upper case.
+pub(crate) fn sentence_case(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn decimals(metric: Metric) -> usize {
+    match metric {
+        Metric::BounceRate => 2,
+        Metric::ComplaintRate => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts() {
+        let texts: Vec<String> = [0, 7, 999, 1_000, 12_345, 1_234_567].map(count).into();
+        assert_eq!(texts, ["0", "7", "999", "1,000", "12,345", "1,234,567"]);
+        assert_eq!(counted(1, "complaint"), "1 complaint");
+        assert_eq!(counted(1_200, "complaint"), "1,200 complaints");
+    }
+
+    #[test]
+    fn rates() {
+        assert_eq!(rate(Metric::BounceRate, Some(97.0 / 4_485.0)), "2.16\u{a0}%");
+        assert_eq!(rate(Metric::ComplaintRate, Some(0.000_43)), "0.043\u{a0}%");
+        assert_eq!(rate(Metric::BounceRate, None), "no data");
+        assert_eq!(interval(Metric::BounceRate, (0.019, 0.0244)), "1.90\u{a0}% to 2.44\u{a0}%");
+        assert_eq!(line(0.05), "5\u{a0}%");
+        assert_eq!(line(0.001), "0.1\u{a0}%");
+    }
+
+    #[test]
+    fn durations_and_times() {
+        let minutes = |m| duration(TimeDelta::minutes(m));
+        assert_eq!(minutes(0), "less than a minute");
+        assert_eq!(minutes(-5), "less than a minute");
+        assert_eq!(minutes(12), "12 min");
+        assert_eq!(minutes(180), "3 h");
+        assert_eq!(minutes(192), "3 h 12 min");
+        assert_eq!(minutes(98 * 60), "4 d 2 h");
+        assert_eq!(minutes(112 * 1_440 + 60), "112 d");
+        assert_eq!(days(3.42), "3.4 days");
+        assert_eq!(days(74.9), "75 days");
+        assert_eq!(days(0.5), "12 h");
+        assert_eq!(time("2026-10-31T23:58:31Z".parse().unwrap()), "2026-10-31 23:58 UTC");
+        assert_eq!(sentence_case("no mail"), "No mail");
+    }
+}

@@ -1,0 +1,102 @@
+//! What every request passes: security headers, the list of allowed hosts, and a limit of time.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::failure::Failure;
+use crate::state::AppState;
+
+/// A request that takes longer is given up.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
+                      frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 6] = [
+    (CONTENT_SECURITY_POLICY, POLICY),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (CACHE_CONTROL, "no-store"),
+];
+
+/// Adds the headers that a handler has not set itself.
+pub(crate) async fn set_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Refuses requests that came under a name which is not this server's: a page of somebody else's whose domain was pointed
+/// here (DNS rebinding) sends its own name.
+pub(crate) async fn allow_host(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    let mut named = header.into_iter().chain(authority).peekable();
+    if named.peek().is_none() || !named.all(|host| is_allowed(host, &state.options().hosts)) {
+        let text = "this server does not answer under that host name; add it to the allowed hosts if it should\n";
+        return (StatusCode::MISDIRECTED_REQUEST, text).into_response();
+    }
+    next.run(request).await
+}
+
+/// Gives up on requests that take too long.
+pub(crate) async fn limit_time(request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with("/api/");
+    match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) if is_api => Failure::TooSlow(TIME_LIMIT).into_problem(),
+        Err(_) => Failure::TooSlow(TIME_LIMIT).into_page(),
+    }
+}
+
+fn is_allowed(host: &str, allowed: &[String]) -> bool {
+    let name = name_of(host);
+    let is_loopback = name.eq_ignore_ascii_case("localhost")
+        || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_loopback || allowed.iter().any(|one| one.eq_ignore_ascii_case(host) || one.eq_ignore_ascii_case(name))
+}
+
+/// The host without its port. An IPv6 address keeps its brackets.
+fn name_of(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_names_are_allowed_with_any_port() {
+        for host in ["localhost", "LOCALHOST:8025", "127.0.0.1", "127.0.0.1:80", "127.9.9.9:1", "[::1]", "[::1]:8025"] {
+            assert!(is_allowed(host, &[]), "{host}");
+        }
+        for host in ["", "example.com", "localhost.example.com", "127.0.0.1.nip.io", "0.0.0.0", "10.0.0.1:8025", "[::2]:1"] {
+            assert!(!is_allowed(host, &[]), "{host}");
+        }
+    }
+
+    #[test]
+    fn configured_names_are_allowed_with_the_port_they_name() {
+        let allowed = ["ses.example.com".to_owned(), "other.example.com:8443".to_owned()];
+        assert!(is_allowed("ses.example.com", &allowed));
+        assert!(is_allowed("SES.example.com:8025", &allowed));
+        assert!(is_allowed("other.example.com:8443", &allowed));
+        assert!(!is_allowed("other.example.com:8444", &allowed));
+        assert!(!is_allowed("example.com", &allowed));
+    }
+}

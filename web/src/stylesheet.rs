@@ -1,0 +1,43 @@
+//! The one stylesheet, part of the executable, served under a name that changes with its content.
+
+use std::sync::LazyLock;
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::IntoResponse;
+
+const STYLE: &str = include_str!("../static/style.css");
+
+static PATH: LazyLock<String> = LazyLock::new(|| format!("/static/style-{:016x}.css", fnv1a(STYLE.as_bytes())));
+
+/// Where it is served.
+pub(crate) fn path() -> &'static str {
+    &PATH
+}
+
+/// Serves it, to be kept as long as the browser likes: another version has another name.
+pub(crate) async fn serve() -> impl IntoResponse {
+    let headers = [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    (headers, STYLE)
+}
+
+/// FNV-1a, 64 bits: stable across builds.
+const fn fnv1a(bytes: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut index = 0;
+    while index < bytes.len() {
+        hash = (hash ^ bytes[index] as u64).wrapping_mul(0x0100_0000_01b3);
+        index += 1;
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_the_published_one() {
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
+    }
+}
