@@ -12,7 +12,11 @@ use crate::when::{When, parse_duration, parse_time, parse_when};
 
 /// The bounce and complaint rates Amazon SES judges you by, from your own event dumps.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, after_help = "Begin with `repute demo`, or with\n  repute import ./dump --lake ./lake\n  repute reputation --lake ./lake\n\nOptions may also stand in repute.toml or in REPUTE_* variables.")]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "Begin with `repute demo`, or with\n  repute import ./dump --lake ./lake\n  repute reputation --lake ./lake\n\nOptions may also stand in repute.toml or in REPUTE_* variables."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -30,7 +34,14 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "REPUTE_LAKE", value_name = "URL")]
     pub(crate) lake: Option<String>,
     /// What to log on standard error, as in `info` or `repute=debug`
-    #[arg(long, global = true, env = "REPUTE_LOG", value_name = "FILTER", default_value = "warn", hide_default_value = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "REPUTE_LOG",
+        value_name = "FILTER",
+        default_value = "warn",
+        hide_default_value = true
+    )]
     pub(crate) log: String,
 }
 
@@ -101,7 +112,13 @@ impl From<ClockName> for Clock {
 #[derive(Debug, Args)]
 pub(crate) struct CountingArgs {
     /// Domains and addresses you have verified in SES, whose mail AWS leaves out
-    #[arg(long = "verified", visible_alias = "verified-domain", env = "REPUTE_VERIFIED", value_name = "IDENTITY", value_delimiter = ',')]
+    #[arg(
+        long = "verified",
+        visible_alias = "verified-domain",
+        env = "REPUTE_VERIFIED",
+        value_name = "IDENTITY",
+        value_delimiter = ','
+    )]
     pub(crate) verified: Vec<String>,
     /// Recipient domains that report no complaints to SES [default: gmail.com,googlemail.com]
     #[arg(long, env = "REPUTE_NO_FEEDBACK_LOOP", value_name = "DOMAIN", value_delimiter = ',')]

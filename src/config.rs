@@ -94,14 +94,17 @@ impl Config {
     /// Where the lake is.
     pub(crate) fn location(&self, global: &Global) -> Result<Location, Failure> {
         let text = global.lake.as_ref().or(self.lake.as_ref()).ok_or_else(|| {
-            Failure::Usage("which lake? Give --lake DIR, set REPUTE_LAKE, or write `lake = \"DIR\"` into repute.toml".to_owned())
+            Failure::Usage(
+                "which lake? Give --lake DIR, set REPUTE_LAKE, or write `lake = \"DIR\"` into repute.toml".to_owned(),
+            )
         })?;
         Location::parse(text).map_err(Failure::from)
     }
 
     /// Whose mail counts.
     pub(crate) fn rules(&self, counting: &CountingArgs) -> CountingRules {
-        let given = |flags: &Vec<String>, file: &Vec<String>| if flags.is_empty() { file.clone() } else { flags.clone() };
+        let given =
+            |flags: &Vec<String>, file: &Vec<String>| if flags.is_empty() { file.clone() } else { flags.clone() };
         let verified = given(&counting.verified, &self.counting.verified);
         let silent = given(&counting.no_feedback_loop, self.counting.no_feedback_loop.as_ref().unwrap_or(&Vec::new()));
         if silent.is_empty() && self.counting.no_feedback_loop.is_none() {
@@ -172,7 +175,9 @@ max_age = "30m"
 
     #[test]
     fn mistakes_name_the_file_and_line() {
-        assert!(refusal("lake = \"x\"\n[check]\nmaxage = \"2h\"\n").starts_with("repute.toml:3: unknown field `maxage`"));
+        assert!(
+            refusal("lake = \"x\"\n[check]\nmaxage = \"2h\"\n").starts_with("repute.toml:3: unknown field `maxage`")
+        );
         assert!(refusal("[check]\nmax_age = \"soon\"\n").starts_with("repute.toml:2: `soon` is no duration"));
         assert!(refusal("lake = 5\n").starts_with("repute.toml:1: invalid type"));
         assert!(refusal("[counting\n").starts_with("repute.toml:1:"));

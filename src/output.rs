@@ -33,7 +33,11 @@ pub(crate) fn print_csv(header: &[String], rows: &[Vec<String>]) -> anyhow::Resu
 
 /// Source: OWASP, "CSV Injection".
 fn csv_cell(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// A table whose first `left` columns are text and the others numbers.
@@ -56,7 +60,8 @@ pub(crate) fn table(header: &[String], rows: &[Vec<String>], left: usize) -> Str
 /// Text without what would move a terminal's cursor or hide something: control and bidirectional characters are escaped.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     let harmful = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     if !text.contains(harmful) {
         return Cow::Borrowed(text);
@@ -66,19 +71,6 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
         if harmful(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
     }
     Cow::Owned(out)
-}
-
-/// `1234567` as `1,234,567`.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Bytes with a unit: `1.2 GB`.
@@ -110,9 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_read_well() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(1_234_567), "1,234,567");
+    fn sizes_read_well() {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_234_567), "1.2 MB");
     }

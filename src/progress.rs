@@ -7,8 +7,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use repute_query::thousands;
 
-use crate::output::{bytes, thousands};
+use crate::output::bytes;
 
 /// How often the bar moves, and how often a line is written.
 const TICK: Duration = Duration::from_millis(100);

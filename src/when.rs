@@ -37,8 +37,9 @@ pub(crate) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
         return Ok(time.to_utc());
     }
     let date = text.parse::<NaiveDate>();
-    date.map(|date| date.and_time(NaiveTime::MIN).and_utc())
-        .map_err(|_| format!("`{text}` is no time: use RFC 3339 with a zone (2026-10-31T12:00:00Z) or a date (2026-10-31)"))
+    date.map(|date| date.and_time(NaiveTime::MIN).and_utc()).map_err(|_| {
+        format!("`{text}` is no time: use RFC 3339 with a zone (2026-10-31T12:00:00Z) or a date (2026-10-31)")
+    })
 }
 
 /// `10m`, `1h`, `1d`, `90s`; longer than nothing.

@@ -178,7 +178,8 @@ impl Worker {
             tracing::error!(%error, "rows do not fit their schema");
             Abandoned
         })?;
-        let parcel = Parcel { events, bad: std::mem::take(&mut self.bad), finished: std::mem::take(&mut self.finished) };
+        let parcel =
+            Parcel { events, bad: std::mem::take(&mut self.bad), finished: std::mem::take(&mut self.finished) };
         self.bad_bytes = 0;
         self.parcels.blocking_send(parcel).map_err(|_| Abandoned)
     }

@@ -39,10 +39,10 @@ pub struct FileStatistics {
 impl FileStatistics {
     /// Statistics of the rows of a batch.
     pub(crate) fn of(batch: &RecordBatch) -> Self {
-        let times = |name: &str| batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<TimestampMicrosecondArray>());
-        let range = |array: &TimestampMicrosecondArray| {
-            arrow::compute::min(array).zip(arrow::compute::max(array))
+        let times = |name: &str| {
+            batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<TimestampMicrosecondArray>())
         };
+        let range = |array: &TimestampMicrosecondArray| arrow::compute::min(array).zip(arrow::compute::max(array));
         let sent = times(column::SENT_TIME);
         Self {
             rows: u64::try_from(batch.num_rows()).ok(),
@@ -82,7 +82,8 @@ impl FileStatistics {
         if let Some(count) = self.sent_time_nulls {
             nulls.insert(column::SENT_TIME.to_owned(), count.into());
         }
-        json!({"numRecords": self.rows.unwrap_or(0), "minValues": low, "maxValues": high, "nullCount": nulls}).to_string()
+        json!({"numRecords": self.rows.unwrap_or(0), "minValues": low, "maxValues": high, "nullCount": nulls})
+            .to_string()
     }
 }
 

@@ -86,7 +86,8 @@ impl FromStr for EventType {
     /// (`RenderingFailure`, `open`), which hand-made feeds use.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let same = |a: &str, b: &str| {
-            let letters = |s: &str| s.bytes().filter(|b| *b != b' ').map(|b| b.to_ascii_lowercase()).collect::<Vec<_>>();
+            let letters =
+                |s: &str| s.bytes().filter(|b| *b != b' ').map(|b| b.to_ascii_lowercase()).collect::<Vec<_>>();
             letters(a) == letters(b)
         };
         Self::ALL

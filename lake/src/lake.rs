@@ -115,10 +115,8 @@ impl Lake {
 
     /// The events table for DataFusion at this version, and the store to register for it.
     pub fn events_table(&self) -> Result<(EventsTable, ObjectStoreUrl, Arc<dyn ObjectStore>), LakeError> {
-        let store = ObjectStoreUrl::parse("repute://events").map_err(|e| LakeError::Location {
-            location: self.location.to_string(),
-            reason: e.to_string(),
-        })?;
+        let store = ObjectStoreUrl::parse("repute://events")
+            .map_err(|e| LakeError::Location { location: self.location.to_string(), reason: e.to_string() })?;
         let table = EventsTable::new(store.clone(), event_file_schema(&self.promoted_tags), self.event_files()?);
         Ok((table, store, self.events.log_store().object_store(None)))
     }

@@ -166,9 +166,12 @@ pub(crate) async fn imported_objects(table: &Table) -> Result<HashSet<ObjectKey>
     let mut keys = HashSet::new();
     for batch in read(table, &[objects::NAME, objects::ETAG]).await? {
         let (names, etags) = (strings(&batch, 0)?, strings(&batch, 1)?);
-        keys.extend(names.iter().zip(etags.iter()).filter_map(|(name, etag)| {
-            Some(ObjectKey { name: name?.to_owned(), etag: etag?.to_owned() })
-        }));
+        keys.extend(
+            names
+                .iter()
+                .zip(etags.iter())
+                .filter_map(|(name, etag)| Some(ObjectKey { name: name?.to_owned(), etag: etag?.to_owned() })),
+        );
     }
     Ok(keys)
 }

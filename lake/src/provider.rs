@@ -70,7 +70,9 @@ impl EventsTable {
         let files: Vec<PartitionedFile> = self.files.iter().map(|file| self.partitioned(file)).collect();
         let Some(predicate) = predicate else { return Ok(files) };
         let table_schema = Arc::clone(self.schema.table_schema());
-        let Ok(pruning) = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&table_schema)).try_build(Arc::clone(predicate)) else {
+        let Ok(pruning) =
+            PruningPredicateBuilder::new().with_file_schema(Arc::clone(&table_schema)).try_build(Arc::clone(predicate))
+        else {
             return Ok(files);
         };
         let statistics = files.iter().filter_map(|file| file.statistics.clone()).collect();
@@ -129,11 +131,11 @@ impl TableProvider for EventsTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = DFSchema::try_from(Arc::clone(self.schema.table_schema()))?;
-        let predicate = conjunction(filters.to_vec())
-            .map(|filter| state.create_physical_expr(filter, &schema))
-            .transpose()?;
+        let predicate =
+            conjunction(filters.to_vec()).map(|filter| state.create_physical_expr(filter, &schema)).transpose()?;
         let files = self.matching(predicate.as_ref())?;
-        let mut options = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
+        let mut options =
+            TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
         options.global.pushdown_filters = true;
         let mut source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(options);
         if let Some(predicate) = predicate {

@@ -272,10 +272,7 @@ impl EventRows {
     }
 }
 
-fn append_map(
-    builder: &mut TextMapBuilder,
-    entries: &[(std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)],
-) {
+fn append_map(builder: &mut TextMapBuilder, entries: &[(std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)]) {
     for (key, value) in entries {
         builder.keys().append_value(key);
         builder.values().append_value(value);

@@ -184,10 +184,8 @@ fn map(name: &str) -> Field {
 
 /// The entries field of a text-to-text map, named as Delta names it.
 pub(crate) fn map_entries() -> Arc<Field> {
-    let entries = Fields::from(vec![
-        Field::new("key", DataType::Utf8View, false),
-        Field::new("value", DataType::Utf8View, true),
-    ]);
+    let entries =
+        Fields::from(vec![Field::new("key", DataType::Utf8View, false), Field::new("value", DataType::Utf8View, true)]);
     Arc::new(Field::new("key_value", DataType::Struct(entries), false))
 }
 

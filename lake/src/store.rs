@@ -16,8 +16,8 @@ use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 use url::Url;
 
@@ -59,10 +59,10 @@ impl Location {
     /// The log store of the table with this name below the root.
     pub(crate) fn log_store(&self, table: &'static str) -> Result<LogStoreRef, LakeError> {
         let failed = |source| LakeError::Table { table, source: Box::new(source) };
-        let url = self.0.join(&format!("{table}/")).map_err(|e| LakeError::Location {
-            location: self.to_string(),
-            reason: e.to_string(),
-        })?;
+        let url = self
+            .0
+            .join(&format!("{table}/"))
+            .map_err(|e| LakeError::Location { location: self.to_string(), reason: e.to_string() })?;
         if url.scheme() == "file" {
             let root: Arc<dyn ObjectStore> = Arc::new(DurableFileSystem::default());
             logstore_with(root, &url, StorageConfig::default()).map_err(failed)
@@ -102,7 +102,10 @@ impl ObjectStore for DurableFileSystem {
             PutMode::Create => true,
             PutMode::Overwrite => false,
             PutMode::Update(_) => {
-                return Err(Error::NotImplemented { operation: "conditional update".into(), implementer: self.to_string() });
+                return Err(Error::NotImplemented {
+                    operation: "conditional update".into(),
+                    implementer: self.to_string(),
+                });
             }
         };
         let path = location.to_string();
@@ -115,7 +118,11 @@ impl ObjectStore for DurableFileSystem {
         Ok(PutResult { e_tag: None, version: None })
     }
 
-    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         self.inner.put_multipart_opts(location, options).await
     }
 
@@ -149,9 +156,8 @@ fn put_durably(target: &FilePath, payload: &PutPayload, create: bool) -> io::Res
     let directory = target.parent().ok_or_else(|| io::Error::other("a path without a directory"))?;
     create_directories(directory)?;
     let staged = staged_name(target);
-    let written = write_and_sync(&staged, payload).and_then(|()| {
-        if create { fs::hard_link(&staged, target) } else { fs::rename(&staged, target) }
-    });
+    let written = write_and_sync(&staged, payload)
+        .and_then(|()| if create { fs::hard_link(&staged, target) } else { fs::rename(&staged, target) });
     if create || written.is_err() {
         // The staged name is only a second link to the data, or an unfinished file: losing it harms nothing.
         let _ = fs::remove_file(&staged);

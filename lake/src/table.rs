@@ -83,9 +83,11 @@ impl Table {
             return Ok(table);
         }
         let failed = |source| LakeError::Table { table: spec.name, source: Box::new(source) };
-        let kernel: StructType = spec.file_schema.as_ref().try_into_kernel().map_err(|e| {
-            failed(DeltaTableError::Generic(format!("schema of `{}`: {e}", spec.name)))
-        })?;
+        let kernel: StructType = spec
+            .file_schema
+            .as_ref()
+            .try_into_kernel()
+            .map_err(|e| failed(DeltaTableError::Generic(format!("schema of `{}`: {e}", spec.name))))?;
         let mut create = CreateBuilder::new()
             .with_log_store(location.log_store(spec.name)?)
             .with_table_name(spec.name)
@@ -108,7 +110,8 @@ impl Table {
     /// This crate reads plain Parquet files: a table whose rows are renamed or masked elsewhere would be misread.
     fn refuse_unknown_features(self) -> Result<Self, LakeError> {
         let snapshot = self.inner.snapshot().map_err(|e| self.failed(e))?;
-        let mapping = snapshot.metadata().configuration().get("delta.columnMapping.mode").filter(|mode| *mode != "none");
+        let mapping =
+            snapshot.metadata().configuration().get("delta.columnMapping.mode").filter(|mode| *mode != "none");
         let masked = snapshot.log_data().iter().any(|file| file.deletion_vector_descriptor().is_some());
         match (mapping, masked) {
             (Some(mode), _) => Err(self.unsupported(format!("column mapping by {mode}"))),
@@ -196,7 +199,11 @@ impl Table {
             return Err(LakeError::CommitUnknown { table: self.name, source: Box::new(source) });
         }
         if self.files()?.iter().any(|file| file.path.as_ref() == path) {
-            tracing::warn!(table = self.name, version = self.version(), "a commit that answered with an error has landed");
+            tracing::warn!(
+                table = self.name,
+                version = self.version(),
+                "a commit that answered with an error has landed"
+            );
             return Ok(Committed::Landed);
         }
         match source {

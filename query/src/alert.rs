@@ -2,6 +2,7 @@
 
 use crate::interval::wilson;
 use crate::reputation::{BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW};
+use crate::wording::{count, percent, thousands};
 
 /// What a rule watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +159,11 @@ pub struct Verdict {
 /// Holds a measured rate against a rule.
 pub fn judge(rule: &Rule, measured: Measured) -> Verdict {
     if measured.sends < rule.min_sends {
-        let reason = format!("{} sends, fewer than the {} needed for a verdict", measured.sends, rule.min_sends);
+        let reason = format!(
+            "{}, fewer than the {} needed for a verdict",
+            count(measured.sends, "send"),
+            thousands(rule.min_sends)
+        );
         return Verdict { state: State::NoData, reason };
     }
     let rate = measured.rate().unwrap_or_default();
@@ -173,7 +178,7 @@ pub fn judge(rule: &Rule, measured: Measured) -> Verdict {
     };
     let reason = match state {
         State::Ok if !enough && decisive >= rule.warn => {
-            format!("{} events, fewer than the {} that would alarm", measured.events, rule.min_events)
+            format!("{}, fewer than the {} that would alarm", count(measured.events, "event"), rule.min_events)
         }
         State::Ok => format!("below {}", percent(rule.warn)),
         _ => line_crossed(rule, decisive),
@@ -191,14 +196,11 @@ fn line_crossed(rule: &Rule, rate: f64) -> String {
             }
         }
     }
-    format!("over {} of AWS's review line ({})", percent(rule.warn / rule.metric.review_line()), percent(rule.metric.review_line()))
-}
-
-/// A fraction as a percentage with as many digits as a rate needs: `5 %`, `0.04 %`, `2.16 %`.
-pub fn percent(fraction: f64) -> String {
-    let text = format!("{:.3}", fraction * 100.0);
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    format!("{text} %")
+    format!(
+        "over {} of AWS's review line ({})",
+        percent(rule.warn / rule.metric.review_line()),
+        percent(rule.metric.review_line())
+    )
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::reputation::{Reputation, ReputationQuery, reputation};
 use crate::scan::{Reader, Selection};
 use crate::sliding::{Position, sliding};
 use crate::tally::Kind;
+use crate::wording::{age, percent, thousands};
 
 /// Short windows are looked at if they ended within this time: a check that runs every five minutes misses none even if
 /// it fails now and then.
@@ -153,11 +154,8 @@ async fn recent_minutes(reader: &Reader, minutes: u32, options: &CheckOptions) -
         let selection = Selection { by, types, ..Selection::default() };
         for (values, positions) in sliding(reader, &selection, minutes, since, options.now).await? {
             let mut values = values.into_iter();
-            let span = |position: Position| Span {
-                from: position.from,
-                to: position.to,
-                aws: AwsCounts::of(&position.tally),
-            };
+            let span =
+                |position: Position| Span { from: position.from, to: position.to, aws: AwsCounts::of(&position.tally) };
             groups.push(Group {
                 account_id: values.next().flatten(),
                 configuration_set: by_set.then(|| values.next().flatten()),
@@ -174,9 +172,8 @@ fn worst(rule: &Rule, group: &Group) -> Option<Finding> {
         let measured = measured(rule.metric, &span.aws);
         (span, measured, judge(rule, measured))
     });
-    let (span, measured, verdict) = judged.min_by(|a, b| {
-        rank(a.2.state).cmp(&rank(b.2.state)).then(b.1.interval().0.total_cmp(&a.1.interval().0))
-    })?;
+    let (span, measured, verdict) = judged
+        .min_by(|a, b| rank(a.2.state).cmp(&rank(b.2.state)).then(b.1.interval().0.total_cmp(&a.1.interval().0)))?;
     Some(Finding {
         rule: rule.name,
         metric: rule.metric,
@@ -218,11 +215,10 @@ fn sum_up(
     silence: Option<u64>,
     options: &CheckOptions,
 ) -> CheckResult {
-    let age = options.now - newest_event;
+    let old = options.now - newest_event;
     let worst = findings.first().map_or(State::NoData, |finding| finding.verdict.state);
-    let (state, summary) = if age > options.max_age {
-        let limit = age_text(options.max_age);
-        (State::NoData, format!("newest event {} old (limit {limit})", age_text(age)))
+    let (state, summary) = if old > options.max_age {
+        (State::NoData, format!("newest event {} old (limit {})", age(old), age(options.max_age)))
     } else if matches!(worst, State::Critical | State::Warning) {
         (worst, findings.first().map(sentence).unwrap_or_default())
     } else if let Some(usual) = silence {
@@ -235,14 +231,15 @@ fn sum_up(
     CheckResult { state, summary, newest_event: Some(newest_event), findings }
 }
 
-/// A finding in a sentence: `bounce rate 5.21 % (521 of 10,000, set marketing): over AWS's review line (5 %)`.
+/// A finding in a sentence: `bounce rate 5.21 % in marketing (521 of 10,000): over AWS's review line (5 %)`.
 pub fn sentence(finding: &Finding) -> String {
     let Measured { events, sends } = finding.measured;
-    let rate = finding.measured.rate().map_or_else(|| "no data".to_owned(), crate::alert::percent);
+    let rate = finding.measured.rate().map_or_else(|| "no data".to_owned(), percent);
     let set = match &finding.configuration_set {
         None => String::new(),
         Some(set) => format!(" in {}", set.as_deref().unwrap_or("(no configuration set)")),
     };
+    let (events, sends) = (thousands(events), thousands(sends));
     format!("{} {rate}{set} ({events} of {sends}): {}", finding.metric.words(), finding.verdict.reason)
 }
 
@@ -254,14 +251,4 @@ fn headline(findings: &[Finding]) -> String {
         sentences.push("no mail was sent".to_owned());
     }
     sentences.join(", ")
-}
-
-/// An age to the minute: `3h12m`, `12m`, `4d2h`.
-pub fn age_text(age: TimeDelta) -> String {
-    let minutes = age.num_minutes();
-    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
-        (0, 0, m) => format!("{m}m"),
-        (0, h, m) => format!("{h}h{m:02}m"),
-        (d, h, _) => format!("{d}d{h}h"),
-    }
 }

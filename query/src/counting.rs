@@ -261,9 +261,9 @@ fn reports(
     let others: Vec<RecipientClass> =
         RecipientClass::ALL.into_iter().filter(|class| recipients.iter().all(|(out, _)| out != class)).collect();
     let by_kind = never.iter().map(|(kind, reason)| (*reason, tally.all(*kind)));
-    let by_recipient = recipients.iter().map(|(class, reason)| {
-        (*reason, attempted.iter().map(|kind| tally.rows(*kind, &[*class])).sum::<u64>())
-    });
+    let by_recipient = recipients
+        .iter()
+        .map(|(class, reason)| (*reason, attempted.iter().map(|kind| tally.rows(*kind, &[*class])).sum::<u64>()));
     let by_suppression = suppressed.iter().map(|(kind, reason)| (*reason, tally.rows(*kind, &others)));
     let total = attempted.iter().chain(never.iter().map(|(kind, _)| kind)).map(|kind| tally.all(*kind)).sum();
     Side::new(total, by_kind.chain(by_recipient).chain(by_suppression))

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int16Array, StringViewArray};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_datafusion_err};
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 use crate::counting::CountingRules;
 use crate::provider::Providers;
@@ -92,7 +90,8 @@ impl ScalarUDFImpl for TallyCell {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let columns: Vec<&StringViewArray> = arrays.iter().map(text).collect::<Result<_>>()?;
-        let [event, bounce, bounce_subtype, feedback, complaint_subtype, domain, address @ ..] = columns.as_slice() else {
+        let [event, bounce, bounce_subtype, feedback, complaint_subtype, domain, address @ ..] = columns.as_slice()
+        else {
             return Err(exec_datafusion_err!("tally_cell takes six or seven columns, found {}", columns.len()));
         };
         let cells = (0..event.len()).map(|row| {

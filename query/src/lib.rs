@@ -29,9 +29,10 @@ mod alert;
 mod check;
 
 mod report;
+mod wording;
 
-pub use alert::{Measured, Metric, Rule, State, Verdict, Window, default_rules, judge, percent};
-pub use check::{CheckOptions, CheckResult, Finding, age_text, check, sentence};
+pub use alert::{Measured, Metric, Rule, State, Verdict, Window, default_rules, judge};
+pub use check::{CheckOptions, CheckResult, Finding, check, sentence};
 pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
 pub use error::QueryError;
@@ -46,3 +47,4 @@ pub use reputation::{
 pub use scan::{Clock, Reader, Selection, Tallied};
 pub use sliding::{Position, sliding};
 pub use tally::{Kind, RecipientClass, Tally};
+pub use wording::{age, count, percent, thousands};

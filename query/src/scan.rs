@@ -139,7 +139,10 @@ impl Reader {
         }
         let newest = max(cast(col(column::EVENT_TIME), DataType::Int64));
         let batches = events.aggregate(vec![], vec![newest])?.collect().await?;
-        let values = batches.iter().filter(|batch| batch.num_rows() > 0).map(|batch| batch.column(0).as_primitive::<Int64Type>());
+        let values = batches
+            .iter()
+            .filter(|batch| batch.num_rows() > 0)
+            .map(|batch| batch.column(0).as_primitive::<Int64Type>());
         Ok(values.filter(|array| array.is_valid(0)).find_map(|array| DateTime::from_timestamp_micros(array.value(0))))
     }
 
@@ -236,4 +239,3 @@ fn collect(batch: &RecordBatch, dimensions: usize, groups: &mut BTreeMap<(i64, V
         tally.add_cell(cells.value(row), u64::try_from(counts.value(row)).unwrap_or(0));
     }
 }
-

@@ -31,18 +31,16 @@ pub async fn sliding(
     until: DateTime<Utc>,
 ) -> Result<BTreeMap<Vec<Option<String>>, Vec<Position>>, QueryError> {
     let width = TimeDelta::minutes(i64::from(minutes));
-    let scan = Selection {
-        since: Some(since - width),
-        until: Some(until),
-        width: Some(MINUTE),
-        ..selection.clone()
-    };
+    let scan = Selection { since: Some(since - width), until: Some(until), width: Some(MINUTE), ..selection.clone() };
     let mut groups: BTreeMap<Vec<Option<String>>, BTreeMap<i64, Tally>> = BTreeMap::new();
     for row in reader.tallies(&scan).await? {
         groups.entry(row.group).or_default().insert(row.window.div_euclid(MINUTE), row.tally);
     }
     let ends = (since.timestamp().div_euclid(60) + 1)..=until.timestamp().div_euclid(60);
-    Ok(groups.into_iter().map(|(group, by_minute)| (group, positions(&by_minute, i64::from(minutes), ends.clone()))).collect())
+    Ok(groups
+        .into_iter()
+        .map(|(group, by_minute)| (group, positions(&by_minute, i64::from(minutes), ends.clone())))
+        .collect())
 }
 
 fn positions(by_minute: &BTreeMap<i64, Tally>, minutes: i64, ends: std::ops::RangeInclusive<i64>) -> Vec<Position> {

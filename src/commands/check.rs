@@ -2,6 +2,8 @@
 //!
 //! Format: Nagios plugin guidelines (monitoring-plugins.org): `SERVICE STATE - text | performance data`.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use repute_query::{CheckOptions, CheckResult, Finding, State, check, check_report, default_rules, sentence};
 
@@ -9,6 +11,9 @@ use crate::cli::{CheckArgs, Format, Global};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, plain};
+
+/// Nagios reads 8 KiB of output at most; the rest of the line needs room too.
+const PERFORMANCE_DATA_BYTES: usize = 4_000;
 
 /// Whatever fails is UNKNOWN: a monitoring system must never read a failure as OK.
 pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
@@ -72,13 +77,19 @@ fn text(result: &CheckResult, now: DateTime<Utc>) -> String {
     if let Some(newest) = result.newest_event {
         out += &format!("newest event {}\n", newest.to_rfc3339_opts(SecondsFormat::Secs, true));
     }
-    for finding in &result.findings {
+    for finding in result.findings.iter().filter(|finding| is_worth_a_line(finding)) {
         let span = finding.span.map_or_else(String::new, |(from, to)| {
             format!(", {} to {} UTC", from.format("%m-%d %H:%M"), to.format("%m-%d %H:%M"))
         });
-        out += &format!("{:<8}  {}: {}{span}\n", finding.verdict.state.as_str(), finding.rule, line(&sentence(finding)));
+        let state = finding.verdict.state.as_str();
+        out += &format!("{state:<8}  {}: {}{span}\n", finding.rule, line(&sentence(finding)));
     }
     out
+}
+
+/// Configuration sets with too little mail for a verdict are left to the JSON form.
+fn is_worth_a_line(finding: &Finding) -> bool {
+    finding.configuration_set.is_none() || finding.verdict.state != State::NoData
 }
 
 /// Text that fits one line of plugin output: `|` would start performance data.
@@ -86,19 +97,31 @@ fn line(text: &str) -> String {
     plain(text).replace('|', "/")
 }
 
+/// Measured rates of the accounts, then of their configuration sets as far as they fit, and the age of the newest event.
 fn performance_data(result: &CheckResult, now: DateTime<Utc>) -> Vec<String> {
-    let mut data: Vec<String> = result.findings.iter().filter_map(measured).collect();
+    let mut data = Vec::new();
     if let Some(newest) = result.newest_event {
         data.push(format!("newest_event_age={}s;;;0", (now - newest).num_seconds().max(0)));
+    }
+    let accounts: BTreeSet<_> = result.findings.iter().map(|finding| &finding.account_id).collect();
+    let mut findings: Vec<&Finding> = result.findings.iter().filter(|finding| is_worth_a_line(finding)).collect();
+    findings.sort_by_key(|finding| (&finding.configuration_set, finding.rule));
+    let mut length = 0;
+    for text in findings.into_iter().filter_map(|finding| measured(finding, accounts.len() > 1)) {
+        length += text.len() + 1;
+        if length > PERFORMANCE_DATA_BYTES {
+            break;
+        }
+        data.push(text);
     }
     data
 }
 
 /// `'aws_bounce_rate'=2.163%;2;4;0;100`, for the account or a configuration set.
-fn measured(finding: &Finding) -> Option<String> {
+fn measured(finding: &Finding, several_accounts: bool) -> Option<String> {
     let rate = finding.measured.rate()? * 100.0;
     let mut label = finding.rule.to_owned();
-    let account = finding.account_id.as_deref();
+    let account = finding.account_id.as_deref().filter(|_| several_accounts);
     let set = finding.configuration_set.as_ref().map(|set| set.as_deref().unwrap_or("none"));
     for part in [account, set].into_iter().flatten() {
         label.push('_');

@@ -10,6 +10,7 @@ use repute_datasets::{Plan, VERIFIED_DOMAINS};
 use repute_lake::{Lake, Location};
 use repute_query::{
     CheckOptions, CountingRules, REPRESENTATIVE_VOLUME, Reader, ReputationQuery, check, default_rules, reputation,
+    thousands,
 };
 use repute_web::AppState;
 
@@ -17,7 +18,6 @@ use super::serve::{LakeSource, serve};
 use crate::cli::{DemoArgs, Global};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::output;
 
 /// The demo's mail is always the same, only shifted to end now.
 const SEED: u64 = 20_261_101;
@@ -33,7 +33,7 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
 
     say("Generating three weeks of sample mail, with an incident in it ...");
     let truth = super::generate::write(&plan, &dump, true)?;
-    say(&format!("  {} events in {} objects under {}", output::thousands(truth.events), truth.objects, dump.display()));
+    say(&format!("  {} events in {} objects under {}", thousands(truth.events), truth.objects, dump.display()));
 
     let runtime = super::runtime()?;
     let location = Location::parse(&scratch.path.join("lake").to_string_lossy())?;
@@ -50,8 +50,7 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
     runtime.block_on(findings(&location, &rules, config, now))?;
 
     let source = LakeSource { location: location.clone(), rules, providers: config.providers() };
-    let options =
-        repute_web::Options { last_sends: REPRESENTATIVE_VOLUME, reset: None, max_age: config.max_age(None) };
+    let options = repute_web::Options { last_sends: REPRESENTATIVE_VOLUME, reset: None, max_age: config.max_age(None) };
     let state = AppState::new(location.to_string(), Arc::new(Utc::now), options);
     runtime.block_on(serve(args.listen, state, source, |address| {
         say(&format!("The dashboard is at http://{address}/ (stop with Ctrl-C)"));

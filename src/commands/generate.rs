@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use repute_datasets::{Plan, Truth, generate};
+use repute_query::thousands;
 
 use crate::cli::GenerateArgs;
 use crate::exit::{Exit, Failure};
-use crate::output::{self, bytes, plain, thousands};
+use crate::output::{self, bytes, plain};
 use crate::progress::{Moment, Progress, Work};
 
 /// Mean size of a generated record, to show how far the work has come.

@@ -11,12 +11,13 @@ use std::time::Instant;
 use chrono::Utc;
 use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import, list};
 use repute_lake::{Lake, Location};
+use repute_query::thousands;
 use serde_json::json;
 
 use crate::cli::{Format, Global, ImportArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::output::{self, bytes, plain, thousands};
+use crate::output::{self, bytes, plain};
 use crate::progress::{Moment, Progress, Work};
 
 /// How many failed objects are named.
@@ -56,7 +57,9 @@ pub(super) fn list_all(sources: &[PathBuf]) -> Result<Vec<SourceObject>, Failure
     for source in sources {
         let text = source.to_string_lossy();
         if let Some((scheme, _)) = text.split_once("://") {
-            return Err(Failure::Usage(format!("`{text}`: importing from {scheme}:// is not built yet; copy the objects to a directory")));
+            return Err(Failure::Usage(format!(
+                "`{text}`: importing from {scheme}:// is not built yet; copy the objects to a directory"
+            )));
         }
         let listing = list(source)?;
         for (path, reason) in listing.refused {
@@ -159,6 +162,7 @@ pub(super) fn summary_text(summary: &ImportSummary, seconds: f64, location: &Loc
 
 fn classes(name: &str, counts: &HashMap<&'static str, u64>) -> Option<String> {
     let sorted: BTreeMap<_, _> = counts.iter().collect();
-    let words: Vec<String> = sorted.into_iter().map(|(class, count)| format!("{} {class}", thousands(*count))).collect();
+    let words: Vec<String> =
+        sorted.into_iter().map(|(class, count)| format!("{} {class}", thousands(*count))).collect();
     (!words.is_empty()).then(|| format!("{name:<9} {}", words.join(", ")))
 }

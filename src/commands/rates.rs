@@ -1,12 +1,12 @@
 //! `repute rates`: counts and rates per window and group.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use repute_query::{Dimension, Rates, Selection, rates, rates_report};
+use repute_query::{Dimension, Rates, Selection, rates, rates_report, thousands};
 
 use crate::cli::{Global, RatesArgs, RowFormat};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::output::{self, rate, thousands};
+use crate::output::{self, rate};
 
 pub(super) fn run(global: &Global, config: &Config, args: &RatesArgs) -> Result<Exit, Failure> {
     let now = Utc::now();

@@ -7,20 +7,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_config::BehaviorVersion;
 use aws_sdk_firehose::Client;
 use repute_ingest::{Limits, Replay, SourceObject, read_object};
+use repute_query::thousands;
 use tokio::sync::mpsc;
 
 use crate::cli::ReplayArgs;
 use crate::exit::{Exit, Failure};
-use crate::output::{self, thousands};
+use crate::output;
 use crate::progress::{Moment, Progress, Work};
 
 /// Records read ahead of the stream.
 const READ_AHEAD: usize = 1_000;
 
 pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
-    let stream = args.to.strip_prefix("firehose://").filter(|name| !name.is_empty()).ok_or_else(|| {
-        Failure::Usage(format!("--to `{}`: name a stream as in firehose://my-stream", args.to))
-    })?;
+    let stream = args
+        .to
+        .strip_prefix("firehose://")
+        .filter(|name| !name.is_empty())
+        .ok_or_else(|| Failure::Usage(format!("--to `{}`: name a stream as in firehose://my-stream", args.to)))?;
     let objects = super::import::list_all(&args.sources)?;
     let total = objects.iter().map(|object| object.size).sum();
     let (bytes, done, sent) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));

@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use repute_query::{
     BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, CountingRules, Reputation, ReputationQuery, Side,
-    percent, reputation, reputation_report,
+    percent, reputation, reputation_report, thousands,
 };
 
 use crate::cli::{Global, ReputationArgs, RowFormat};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::output::{self, plain, rate, thousands};
+use crate::output::{self, plain, rate};
 
 pub(super) fn run(global: &Global, config: &Config, args: &ReputationArgs) -> Result<Exit, Failure> {
     let query = ReputationQuery {
@@ -39,7 +39,16 @@ pub(super) fn text(rows: &[Reputation], query: &ReputationQuery, rules: &Countin
         out += &account_text(account, query.last_sends);
     }
     let sets: Vec<Vec<String>> = rows.iter().filter_map(set_cells).collect();
-    let header = ["account", "configuration set", "eligible sends", "hard bounces", "bounce rate", "complaints", "complaint rate", "days"];
+    let header = [
+        "account",
+        "configuration set",
+        "eligible sends",
+        "hard bounces",
+        "bounce rate",
+        "complaints",
+        "complaint rate",
+        "days",
+    ];
     out += &output::table(&header.map(str::to_owned), &sets, 2);
     out + "\n" + &rules_text(rules)
 }
@@ -74,7 +83,12 @@ fn account_text(row: &Reputation, volume: u64) -> String {
         thousands(aws.complaint_eligible_sends.counted),
         percent(complaint.0),
         percent(complaint.1),
-        headroom(row.complaint_headroom(COMPLAINT_REVIEW), COMPLAINT_REVIEW, row.complaint_headroom(COMPLAINT_PAUSE), COMPLAINT_PAUSE),
+        headroom(
+            row.complaint_headroom(COMPLAINT_REVIEW),
+            COMPLAINT_REVIEW,
+            row.complaint_headroom(COMPLAINT_PAUSE),
+            COMPLAINT_PAUSE
+        ),
         arithmetic(&aws.complaint_eligible_sends, "sends", "eligible"),
     )
 }
@@ -116,7 +130,9 @@ fn set_cells(row: &Reputation) -> Option<Vec<String>> {
 }
 
 fn rules_text(rules: &CountingRules) -> String {
-    let list = |names: Vec<&str>, none: &str| if names.is_empty() { none.to_owned() } else { plain(&names.join(", ")).into_owned() };
+    let list = |names: Vec<&str>, none: &str| {
+        if names.is_empty() { none.to_owned() } else { plain(&names.join(", ")).into_owned() }
+    };
     format!(
         "Counted with verified identities: {}; domains that report no complaints: {}.\n\
          AWS does not publish its volume; compare with \"Messages sent\" in the SES console and set --last-sends.\n",
@@ -127,8 +143,17 @@ fn rules_text(rules: &CountingRules) -> String {
 
 fn csv_header() -> Vec<String> {
     let names = [
-        "account_id", "scope", "configuration_set", "from", "to", "eligible_sends", "counted_bounces", "bounce_rate",
-        "complaint_eligible_sends", "counted_complaints", "complaint_rate",
+        "account_id",
+        "scope",
+        "configuration_set",
+        "from",
+        "to",
+        "eligible_sends",
+        "counted_bounces",
+        "bounce_rate",
+        "complaint_eligible_sends",
+        "counted_complaints",
+        "complaint_rate",
     ];
     names.map(str::to_owned).to_vec()
 }

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_in_the_next_piece_whereever_the_first_ended() {
+    fn goes_on_in_the_next_piece_wherever_the_first_ended() {
         let text = r#"{"a\\":"b\"}","c":[12,{}]}"#;
         for cut in 0..text.len() {
             let mut scanner = Scanner::new();

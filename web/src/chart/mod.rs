@@ -1,0 +1,20 @@
+//! Rate charts: pure functions from figures to SVG.
+//!
+//! ```text
+//! windows of rates ── series (gaps, scale, description) ──> draw (plotters) ──> document (colours, text alternative)
+//! ```
+//! A chart is either part of a page, whose stylesheet supplies its colours and follows the reader's light or dark
+//! setting, or a document of its own with its colours written into it.
+
+mod document;
+mod draw;
+mod gauge;
+mod palette;
+mod series;
+mod ticks;
+
+pub use crate::history::Span;
+pub use document::{Colours, Size, rate_chart};
+pub use draw::DrawError;
+pub use gauge::gauge;
+pub use series::{Point, Series};
