@@ -1,1 +1,29 @@
-//! End-to-end tests through the real executable.
+//! End-to-end tests: the real executable and server, judged by the generator's truth, by numbers worked out by hand, or
+//! by other readers of Delta tables; never by our own parser.
+//!
+//! `tests/run` installs what they need. A test whose tool is missing fails with that advice, or passes with the word
+//! `skipped` if `REPUTE_TESTS_MAY_SKIP=1`.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
+
+mod dump;
+mod mail;
+mod program;
+mod tools;
+
+mod damage;
+mod import;
+mod interrupted;
+mod readers;
+mod samples;
+mod truth;
+
+mod check;
+mod help;
+mod replay;
+
+mod browser;
+mod demo;
+mod serve;
+
+mod house;

@@ -76,7 +76,7 @@ fn read_selection(parameters: &Parameters, now: DateTime<Utc>) -> Result<Selecti
     Ok(Selection {
         clock: read_clock(parameters.one("clock")?)?,
         since,
-        until: Some(until.unwrap_or(now + TimeDelta::microseconds(1))),
+        until,
         as_of: Some(now + TimeDelta::microseconds(1)),
         width: parameters.one("window")?.map(read_window).transpose()?,
         by,

@@ -10,6 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 use repute_query::QueryError;
 use serde_json::json;
 
+use crate::format;
 use crate::pages::Shell;
 
 /// Why a request has no answer.
@@ -88,10 +89,10 @@ impl Failure {
 
     fn detail(&self) -> String {
         match self {
-            Self::BadRequest(what) => what.clone(),
+            Self::BadRequest(what) => format::printable(what),
             Self::NotFound => "nothing is served under this address".to_owned(),
             Self::NoLake => "no events have been imported yet".to_owned(),
-            Self::Failed(error) => format!("{error:#}"),
+            Self::Failed(error) => format::printable(&format!("{error:#}")),
             Self::TooSlow(limit) => format!("no answer within {} seconds", limit.as_secs()),
         }
     }
@@ -111,7 +112,7 @@ impl Failure {
 
     fn log(&self) {
         match self {
-            Self::Failed(error) => tracing::error!("request failed: {error:#}"),
+            Self::Failed(error) => tracing::error!("request failed: {}", format::printable(&format!("{error:#}"))),
             Self::TooSlow(limit) => tracing::warn!("request given up after {limit:?}"),
             Self::BadRequest(_) | Self::NotFound | Self::NoLake => {}
         }
@@ -166,7 +167,7 @@ impl IntoResponse for ApiFailure {
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
-    shell: Shell<'a>,
+    shell: Shell,
     status: u16,
     title: &'a str,
     detail: &'a str,

@@ -2,26 +2,18 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::Metric;
+pub(crate) use repute_query::{count, thousands};
 
 /// What stands where there is no figure.
 pub(crate) const NO_DATA: &str = "no data";
 
-/// A count with thousands separators: `12,345`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A count and its noun: `1 complaint`, `1,200 complaints`.
-pub(crate) fn counted(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+/// A text that came with an event, for showing: characters that steer a terminal or the direction of writing are replaced.
+pub(crate) fn printable(text: &str) -> String {
+    let steers = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().map(|letter| if steers(letter) { '\u{fffd}' } else { letter }).collect()
 }
 
 /// A fraction as a percentage with a fixed number of decimals, so that columns line up: `2.16 %`.
@@ -88,11 +80,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts() {
-        let texts: Vec<String> = [0, 7, 999, 1_000, 12_345, 1_234_567].map(count).into();
-        assert_eq!(texts, ["0", "7", "999", "1,000", "12,345", "1,234,567"]);
-        assert_eq!(counted(1, "complaint"), "1 complaint");
-        assert_eq!(counted(1_200, "complaint"), "1,200 complaints");
+    fn nothing_steers_the_reader() {
+        assert_eq!(printable("a\u{1b}[31m\u{202e}b\n<é>"), "a\u{fffd}[31m\u{fffd}b\u{fffd}<é>");
     }
 
     #[test]

@@ -41,10 +41,7 @@ pub(crate) async fn set_headers(request: Request, next: Next) -> Response {
 /// Refuses requests that came under a name which is not this server's: a page of somebody else's whose domain was pointed
 /// here (DNS rebinding) sends its own name.
 pub(crate) async fn allow_host(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let authority = request.uri().authority().map(|authority| authority.as_str());
-    let mut named = header.into_iter().chain(authority).peekable();
-    if named.peek().is_none() || !named.all(|host| is_allowed(host, &state.options().hosts)) {
+    if !is_meant_for(&request, state.hosts()) {
         let text = "this server does not answer under that host name; add it to the allowed hosts if it should\n";
         return (StatusCode::MISDIRECTED_REQUEST, text).into_response();
     }
@@ -59,6 +56,13 @@ pub(crate) async fn limit_time(request: Request, next: Next) -> Response {
         Err(_) if is_api => Failure::TooSlow(TIME_LIMIT).into_problem(),
         Err(_) => Failure::TooSlow(TIME_LIMIT).into_page(),
     }
+}
+
+fn is_meant_for(request: &Request, allowed: &[String]) -> bool {
+    let headers = request.headers().get_all(HOST).into_iter().map(|host| host.to_str().unwrap_or_default());
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    let named: Vec<&str> = headers.chain(authority).collect();
+    !named.is_empty() && named.into_iter().all(|host| is_allowed(host, allowed))
 }
 
 fn is_allowed(host: &str, allowed: &[String]) -> bool {

@@ -18,13 +18,11 @@ pub struct Options {
     pub reset: Option<DateTime<Utc>>,
     /// Data older than this is stale.
     pub max_age: TimeDelta,
-    /// Names by which the dashboard may be called, beside loopback ones: `reputation.example.com`, with or without a port.
-    pub hosts: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { last_sends: REPRESENTATIVE_VOLUME, reset: None, max_age: TimeDelta::hours(2), hosts: Vec::new() }
+        Self { last_sends: REPRESENTATIVE_VOLUME, reset: None, max_age: TimeDelta::hours(2) }
     }
 }
 
@@ -35,17 +33,24 @@ pub struct AppState {
     now: Now,
     location: Arc<str>,
     options: Arc<Options>,
+    hosts: Arc<[String]>,
 }
 
 impl AppState {
     /// A state without a lake yet. `location` is where the lake is or will be, as shown to people.
-    pub fn new(location: &str, now: Now, options: Options) -> Self {
+    pub fn new(location: String, now: Now, options: Options) -> Self {
         Self {
             reader: Arc::new(watch::Sender::new(None)),
             now,
             location: location.into(),
             options: Arc::new(options),
+            hosts: Arc::new([]),
         }
+    }
+
+    /// Answers under these host names too, beside loopback ones: `reputation.example.com`, for any port or the one it names.
+    pub fn with_hosts(self, hosts: Vec<String>) -> Self {
+        Self { hosts: hosts.into(), ..self }
     }
 
     /// Lets the requests from now on see another version of the lake.
@@ -64,6 +69,10 @@ impl AppState {
 
     pub(crate) fn location(&self) -> &str {
         &self.location
+    }
+
+    pub(crate) fn hosts(&self) -> &[String] {
+        &self.hosts
     }
 
     pub(crate) fn options(&self) -> &Options {

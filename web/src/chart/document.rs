@@ -122,8 +122,8 @@ fn hint(series: &Series, point: &Point) -> String {
         Some(rate) => format!(
             "{window}: {} ({} of {}; 95 % interval {})",
             format::rate(series.metric, Some(rate)),
-            format::count(point.events),
-            format::count(point.sends),
+            format::thousands(point.events),
+            format::thousands(point.sends),
             format::interval(series.metric, point.interval()),
         ),
     }
@@ -131,7 +131,7 @@ fn hint(series: &Series, point: &Point) -> String {
 
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
+    for letter in format::printable(text).chars() {
         match letter {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
@@ -139,7 +139,7 @@ fn escape(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
             // XML 1.0 has no place for these, not even escaped.
-            '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
+            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
             letter => escaped.push(letter),
         }
     }

@@ -128,9 +128,7 @@ fn draw_lines(panel: &Panel<'_>, series: &Series, ceiling: f64) -> Drawn {
             continue;
         }
         let (left, y) = panel.backend_coord(&(from, line));
-        let (right, _) = panel.backend_coord(&(to, line));
         panel.plotting_area().draw(&PathElement::new([(from, line), (to, line)], stroke(ink, 1.5)))?;
-        let _ = right;
         write(panel, &name, &text_style(ink, HPos::Left, VPos::Bottom), (left + px(4), y - px(2)))?;
     }
     Ok(())
@@ -191,8 +189,7 @@ fn draw_times(root: &Area<'_>, panel: &Panel<'_>, series: &Series, size: Size) -
     for (tick, text) in time_ticks(&series.span, size.most_times()) {
         let (x, y) = panel.backend_coord(&(tick, 0.0));
         root.draw(&PathElement::new([(x, y), (x, y + px(4))], stroke(Ink::Text, 1.0)))?;
-        let side = if right - x < px(18) { HPos::Right } else { HPos::Center };
-        let x = if side == HPos::Right { right + px(8) } else { x };
+        let (side, x) = if right - x < px(18) { (HPos::Right, right + px(8)) } else { (HPos::Center, x) };
         root.draw_text(&text, &text_style(Ink::Text, side, VPos::Top), (x, bottom + px(7)))?;
     }
     Ok(())
@@ -212,7 +209,8 @@ fn ends(panel: &Panel<'_>) -> (i64, i64) {
 
 fn text_style(ink: Ink, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
     let size = 12.0 * FONT * f64::from(FINE);
-    TextStyle::from(("sans-serif", size).into_font()).color(&ink.stand_in()).pos(Pos::new(horizontal, vertical))
+    let font = ("sans-serif", size).into_font();
+    TextStyle { font, color: ink.stand_in().to_backend_color(), pos: Pos::new(horizontal, vertical) }
 }
 
 fn stroke(ink: Ink, width: f64) -> ShapeStyle {
@@ -226,7 +224,7 @@ fn px(pixels: u32) -> i32 {
 /// A count that fits beside an axis: `940`, `12.4k`, `3.1M`.
 fn short_count(number: f64) -> String {
     match number {
-        n if n < 10_000.0 => format::count(n as u64),
+        n if n < 10_000.0 => format::thousands(n as u64),
         n if n < 1_000_000.0 => format!("{:.1}k", n / 1_000.0),
         n => format!("{:.1}M", n / 1_000_000.0),
     }

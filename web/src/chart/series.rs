@@ -111,8 +111,8 @@ impl Series {
             told(first),
             told(last),
             told(highest),
-            format::count(highest.events),
-            format::counted(highest.sends, "eligible send"),
+            format::thousands(highest.events),
+            format::count(highest.sends, "eligible send"),
             format::line(self.metric.review_line()),
             format::line(self.metric.pause_line()),
         )

@@ -1,0 +1,46 @@
+//! What the program says about itself.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use crate::program::repute;
+
+/// Commands and options that their help must show.
+const COMMANDS: [(&str, &[&str]); 9] = [
+    ("demo", &["--dir", "--events", "--listen"]),
+    ("import", &["--lake", "--jobs", "--max-bad", "--promote-tag", "--quiet", "--format"]),
+    ("rates", &["--window", "--since", "--until", "--by", "--only", "--clock", "--limit", "--verified", "--no-feedback-loop", "--format"]),
+    ("reputation", &["--last-sends", "--reset", "--at", "--verified", "--format"]),
+    ("check", &["--max-age", "--timeout", "--quiet", "--at", "--format", "--last-sends"]),
+    ("serve", &["--listen", "--at", "--max-age", "--verified"]),
+    ("generate", &["--events", "--seed", "--out", "--gzip", "--framing", "--days", "--end"]),
+    ("replay", &["--to", "--endpoint", "--quiet"]),
+    ("completions", &["<SHELL>"]),
+];
+
+#[test]
+fn every_command_explains_its_options() {
+    let overview = repute(["--help"]).expect(0);
+    for (command, options) in COMMANDS {
+        assert!(overview.stdout.contains(&format!("  {command} ")), "{command} is not in\n{}", overview.stdout);
+        let help = repute([command, "--help"]).expect(0);
+        assert_eq!(help.stderr, "");
+        for option in options {
+            assert!(help.stdout.contains(option), "{command} --help lacks {option}:\n{}", help.stdout);
+        }
+    }
+    let version = repute(["--version"]).expect(0);
+    assert_eq!(version.stdout, format!("repute {}\n", env!("CARGO_PKG_VERSION")));
+    repute::<_, &str>([]).expect(2);
+    repute(["repair"]).expect(2);
+}
+
+#[test]
+fn bash_can_read_its_completions() {
+    let script = repute(["completions", "bash"]).expect(0).stdout;
+    assert!(script.contains("reputation"));
+    let mut bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let output = bash.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,116 @@
+//! How near a rate is to AWS's lines, in words, with a sign of its own for each.
+
+use repute_query::{Measured, Metric, Rule, State, Window, default_rules, judge};
+
+/// From fine to worst; what cannot be judged stands below fine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    NoMail,
+    TooLittle,
+    Healthy,
+    Elevated,
+    Close,
+    Review,
+    Pause,
+}
+
+impl Level {
+    /// The level of a rate over AWS's volume, by the default rules.
+    pub(crate) fn of(metric: Metric, measured: Measured, last_sends: u64) -> Self {
+        let rules = default_rules(last_sends);
+        let over_volume = |rule: &&Rule| rule.metric == metric && matches!(rule.window, Window::LastSends(_));
+        match rules.iter().find(over_volume) {
+            Some(rule) => Self::by_rule(rule, measured),
+            None => Self::TooLittle,
+        }
+    }
+
+    /// The level of what a rule measured.
+    pub(crate) fn by_rule(rule: &Rule, measured: Measured) -> Self {
+        let decisive = if rule.confident { measured.interval().0 } else { measured.rate().unwrap_or(0.0) };
+        match judge(rule, measured).state {
+            State::NoData if measured.sends == 0 => Self::NoMail,
+            State::NoData => Self::TooLittle,
+            State::Ok => Self::Healthy,
+            State::Warning | State::Critical if decisive >= rule.metric.pause_line() => Self::Pause,
+            State::Warning | State::Critical if decisive >= rule.metric.review_line() => Self::Review,
+            State::Critical => Self::Close,
+            State::Warning => Self::Elevated,
+        }
+    }
+
+    /// On a chip.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::NoMail => "No mail",
+            Self::TooLittle => "Too little mail",
+            Self::Healthy => "Healthy",
+            Self::Elevated => "Elevated",
+            Self::Close => "Close to review",
+            Self::Review => "Over review line",
+            Self::Pause => "Over pause line",
+        }
+    }
+
+    /// After the name of a rate.
+    pub(crate) fn phrase(self) -> &'static str {
+        match self {
+            Self::NoMail => "unknown: no mail",
+            Self::TooLittle => "unknown: too little mail",
+            Self::Healthy => "well below AWS's review line",
+            Self::Elevated => "rising towards AWS's review line",
+            Self::Close => "close to AWS's review line",
+            Self::Review => "over AWS's review line",
+            Self::Pause => "over AWS's pause line",
+        }
+    }
+
+    /// The tone of its colours, beside word and icon.
+    pub(crate) fn tone(self) -> &'static str {
+        match self {
+            Self::NoMail | Self::TooLittle => "quiet",
+            Self::Healthy => "good",
+            Self::Elevated | Self::Close => "warn",
+            Self::Review | Self::Pause => "bad",
+        }
+    }
+}
+
+/// The icon of a tone: a tick, a triangle, an octagon, a question mark. Its colour is that of the text.
+pub(crate) fn icon(tone: &str) -> &'static str {
+    match tone {
+        "good" => {
+            r#"<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false"><circle cx="10" cy="10" r="8.5" fill="none" stroke="currentColor" stroke-width="1.8"/><path d="m6.2 10.3 2.6 2.6 5-5.4" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"/></svg>"#
+        }
+        "warn" => {
+            r#"<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false"><path d="M10 2.2 18.4 17H1.6z" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round"/><path d="M10 7.6v4.4" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/><circle cx="10" cy="14.5" r="1.05" fill="currentColor"/></svg>"#
+        }
+        "bad" => {
+            r#"<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false"><path d="M6.5 1.6h7l4.9 4.9v7l-4.9 4.9h-7l-4.9-4.9v-7z" fill="currentColor"/><path class="cut" d="M10 5.4v5.4" stroke-width="2" stroke-linecap="round"/><circle class="cut-dot" cx="10" cy="14" r="1.25"/></svg>"#
+        }
+        _ => {
+            r#"<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false"><circle cx="10" cy="10" r="8.5" fill="none" stroke="currentColor" stroke-width="1.8" stroke-dasharray="3.2 2.2"/><path d="M7 10h6" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/></svg>"#
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(events: u64, sends: u64) -> Level {
+        Level::of(Metric::BounceRate, Measured { events, sends }, 10_000)
+    }
+
+    #[test]
+    fn levels_by_the_lines() {
+        assert_eq!(level(0, 0), Level::NoMail);
+        assert_eq!(level(10, 100), Level::TooLittle);
+        assert_eq!(level(199, 10_000), Level::Healthy);
+        assert_eq!(level(200, 10_000), Level::Elevated);
+        assert_eq!(level(400, 10_000), Level::Close);
+        assert_eq!(level(500, 10_000), Level::Review);
+        assert_eq!(level(1_000, 10_000), Level::Pause);
+        assert_eq!(Level::of(Metric::ComplaintRate, Measured { events: 9, sends: 10_000 }, 10_000), Level::Close);
+    }
+}

@@ -1,0 +1,234 @@
+//! The band at the top: how things stand, how fresh the data is, and what asks for attention.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use repute_query::{CheckResult, Finding, Rule, State, Window};
+
+use super::level::{Level, icon};
+use crate::format;
+
+/// So many findings are listed; the table has the rest.
+const MOST_FINDINGS: usize = 5;
+
+/// The band.
+pub(crate) struct Verdict {
+    pub(crate) tone: &'static str,
+    pub(crate) title: String,
+    pub(crate) summary: String,
+    pub(crate) freshness: String,
+    pub(crate) findings: Vec<Line>,
+    pub(crate) more: usize,
+}
+
+/// A finding in the list.
+pub(crate) struct Line {
+    pub(crate) level: Level,
+    pub(crate) text: String,
+}
+
+impl Verdict {
+    /// The band for what a check found by `rules`.
+    pub(crate) fn new(result: &CheckResult, rules: &[Rule], now: DateTime<Utc>, max_age: TimeDelta) -> Self {
+        let age = result.newest_event.map(|newest| now - newest);
+        let stale = age.is_none_or(|age| age > max_age);
+        let alarms = || result.findings.iter().filter(|f| matches!(f.verdict.state, State::Warning | State::Critical));
+        let (tone, title, summary) = match (result.state, alarms().next()) {
+            _ if stale => ("quiet", "No verdict: the data is out of date".to_owned(), stale_words(max_age)),
+            (State::Warning | State::Critical, Some(worst)) => {
+                let level = level(worst, rules);
+                (level.tone(), title(worst, level, rules), sentence(worst, rules))
+            }
+            (State::Warning | State::Critical, None) => {
+                ("warn", "Sending has gone quiet".to_owned(), format!("{}.", format::sentence_case(&format::printable(&result.summary))))
+            }
+            (State::Ok, _) => ("good", "Healthy".to_owned(), calm_words(result, rules)),
+            (State::NoData, _) => {
+                ("quiet", "No verdict: too little mail".to_owned(), format!("{}.", format::sentence_case(&format::printable(&result.summary))))
+            }
+        };
+        let line = |finding: &Finding| Line { level: level(finding, rules), text: sentence(finding, rules) };
+        // The summary tells the worst one already, unless it says that the data is stale.
+        let told = usize::from(!stale && !matches!(result.state, State::Ok | State::NoData));
+        let rest = alarms().count().saturating_sub(told);
+        Self {
+            tone,
+            title,
+            summary,
+            freshness: freshness(result.newest_event, now),
+            findings: alarms().skip(told).take(MOST_FINDINGS).map(line).collect(),
+            more: rest.saturating_sub(MOST_FINDINGS),
+        }
+    }
+
+    pub(crate) fn icon(&self) -> &'static str {
+        icon(self.tone)
+    }
+}
+
+impl Line {
+    pub(crate) fn icon(&self) -> &'static str {
+        icon(self.level.tone())
+    }
+}
+
+fn stale_words(max_age: TimeDelta) -> String {
+    format!(
+        "Nothing newer than {} has been imported, so nothing is said about the present. Look at the import.",
+        format::duration(max_age)
+    )
+}
+
+/// What is judged, when nothing is wrong.
+fn calm_words(result: &CheckResult, rules: &[Rule]) -> String {
+    let judged = |finding: &&Finding| finding.configuration_set.is_none() && over_volume(finding, rules);
+    let told = |finding: &Finding| {
+        let rate = format::rate(finding.metric, finding.measured.rate());
+        let line = format::line(finding.metric.review_line());
+        format!("{} {rate}, review at {line}", finding.metric.words())
+    };
+    let told: Vec<String> = result.findings.iter().filter(judged).take(2).map(told).collect();
+    if told.is_empty() {
+        return "Nothing asks for attention.".to_owned();
+    }
+    format!("{}.", format::sentence_case(&told.join("; ")))
+}
+
+fn rule<'a>(finding: &Finding, rules: &'a [Rule]) -> Option<&'a Rule> {
+    rules.iter().find(|rule| rule.name == finding.rule)
+}
+
+fn over_volume(finding: &Finding, rules: &[Rule]) -> bool {
+    rule(finding, rules).is_some_and(|rule| matches!(rule.window, Window::LastSends(_)))
+}
+
+fn level(finding: &Finding, rules: &[Rule]) -> Level {
+    rule(finding, rules).map_or(Level::TooLittle, |rule| Level::by_rule(rule, finding.measured))
+}
+
+fn title(finding: &Finding, level: Level, rules: &[Rule]) -> String {
+    let place = match (&finding.configuration_set, over_volume(finding, rules)) {
+        (None, true) => "",
+        (None, false) => " in the last hour",
+        (Some(_), true) => " in one configuration set",
+        (Some(_), false) => " in one configuration set in the last hour",
+    };
+    format!("{} {}{place}", format::sentence_case(finding.metric.words()), level.phrase())
+}
+
+/// `Bounce rate of marketing: 6.10 % (610 of 10,000 eligible sends, last 3.4 days), over AWS's review line.`
+fn sentence(finding: &Finding, rules: &[Rule]) -> String {
+    let of = match &finding.configuration_set {
+        None => "the account".to_owned(),
+        Some(None) => "mail without a configuration set".to_owned(),
+        Some(Some(set)) => format::printable(set),
+    };
+    let span = match (finding.span, over_volume(finding, rules)) {
+        (Some((from, to)), true) => format!(", {}", format::days((to - from).num_minutes() as f64 / 1_440.0)),
+        (Some((from, to)), false) => format!(", {} to {}", from.format("%H:%M"), to.format("%H:%M UTC")),
+        (None, _) => String::new(),
+    };
+    format!(
+        "{} of {of}: {} ({} of {}{span}), {}.",
+        format::sentence_case(finding.metric.words()),
+        format::rate(finding.metric, finding.measured.rate()),
+        format::thousands(finding.measured.events),
+        format::count(finding.measured.sends, "eligible send"),
+        level(finding, rules).phrase(),
+    )
+}
+
+fn freshness(newest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+    match newest {
+        None => "No events yet".to_owned(),
+        Some(newest) => format!("Newest event {} old, {}", format::duration(now - newest), format::time(newest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use repute_query::{Measured, Metric, default_rules, judge};
+
+    fn at(text: &str) -> DateTime<Utc> {
+        format!("2026-10-31T{text}:00Z").parse().unwrap()
+    }
+
+    fn finding(name: &'static str, set: Option<Option<&str>>, events: u64, sends: u64) -> Finding {
+        let rules = default_rules(10_000);
+        let rule = rules.iter().find(|rule| rule.name == name).unwrap();
+        let measured = Measured { events, sends };
+        Finding {
+            rule: name,
+            metric: rule.metric,
+            account_id: None,
+            configuration_set: set.map(|set| set.map(str::to_owned)),
+            measured,
+            thresholds: (rule.warn, rule.critical),
+            span: Some((at("10:00"), at("10:10"))),
+            verdict: judge(rule, measured),
+        }
+    }
+
+    fn verdict(state: State, now: &str, findings: Vec<Finding>) -> Verdict {
+        let result =
+            CheckResult { state, summary: "said by the check".to_owned(), newest_event: Some(at("10:00")), findings };
+        Verdict::new(&result, &default_rules(10_000), at(now), TimeDelta::hours(2))
+    }
+
+    #[test]
+    fn healthy_says_what_was_judged() {
+        let found = vec![finding("aws_bounce_rate", None, 83, 10_000), finding("aws_complaint_rate", None, 1, 8_000)];
+        let band = verdict(State::Ok, "10:12", found);
+        assert_eq!((band.tone, band.title.as_str()), ("good", "Healthy"));
+        assert_eq!(band.summary, "Bounce rate 0.83\u{a0}%, review at 5\u{a0}%; complaint rate 0.013\u{a0}%, review at 0.1\u{a0}%.");
+        assert_eq!(band.freshness, "Newest event 12 min old, 2026-10-31 10:00 UTC");
+    }
+
+    #[test]
+    fn the_worst_is_the_title_and_the_others_are_listed() {
+        let found = vec![
+            finding("aws_bounce_rate", None, 610, 10_000),
+            finding("bounce_rate_10m", Some(Some("marketing")), 90, 300),
+            finding("aws_complaint_rate", None, 5, 10_000),
+        ];
+        let band = verdict(State::Critical, "10:12", found);
+        assert_eq!((band.tone, band.title.as_str()), ("bad", "Bounce rate over AWS's review line"));
+        let lines: Vec<(&str, Level)> = band.findings.iter().map(|line| (line.text.as_str(), line.level)).collect();
+        assert_eq!(
+            lines,
+            [
+                (
+                    "Bounce rate of marketing: 30.00\u{a0}% (90 of 300 eligible sends, 10:00 to 10:10 UTC), over AWS's pause line.",
+                    Level::Pause
+                ),
+                (
+                    "Complaint rate of the account: 0.050\u{a0}% (5 of 10,000 eligible sends, 10 min), rising towards AWS's review line.",
+                    Level::Elevated
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn old_data_is_no_good_news() {
+        let band = verdict(State::NoData, "15:00", vec![finding("aws_bounce_rate", None, 1, 10_000)]);
+        assert_eq!((band.tone, band.title.as_str()), ("quiet", "No verdict: the data is out of date"));
+        assert_eq!(band.freshness, "Newest event 5 h old, 2026-10-31 10:00 UTC");
+    }
+
+    #[test]
+    fn silence_is_told_as_the_check_tells_it() {
+        let band = verdict(State::Warning, "11:30", vec![finding("aws_bounce_rate", None, 1, 10_000)]);
+        assert_eq!((band.tone, band.summary.as_str()), ("warn", "Said by the check."));
+        assert!(band.findings.is_empty());
+    }
+
+    #[test]
+    fn metrics_have_words() {
+        let one = finding("aws_complaint_rate", Some(None), 9, 10_000);
+        assert_eq!(one.metric, Metric::ComplaintRate);
+        assert_eq!(
+            title(&one, Level::Close, &default_rules(10_000)),
+            "Complaint rate close to AWS's review line in one configuration set"
+        );
+    }
+}
