@@ -35,7 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Reputation(args) => reputation::run(&global, &config, &args),
         Command::Check(args) => check::run(&global, &args),
         Command::Serve(args) => serve::run(&global, &config, &args),
-        Command::Generate(args) => generate::run(args),
+        Command::Generate(args) => generate::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Completions { shell } => {
             output::print(&String::from_utf8_lossy(&completions(shell)))?;

@@ -13,7 +13,7 @@ use crate::output::bytes;
 
 /// How often the bar moves, and how often a line is written.
 const TICK: Duration = Duration::from_millis(100);
-const LINE_EVERY: Duration = Duration::from_secs(5);
+const LINE_EVERY: Duration = Duration::from_secs(2);
 
 /// What is known about the work at a moment.
 #[derive(Debug, Clone, Copy, Default)]

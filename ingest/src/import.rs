@@ -181,7 +181,7 @@ async fn commit(
     now: DateTime<Utc>,
 ) -> Result<(), LakeError> {
     if batch.rows > 0 {
-        let appended = lake.append(&batch.chunks).await?;
+        let appended = lake.append(&batch.chunks, now).await?;
         summary.bytes_written += appended.bytes;
         for (object, counts) in appended.objects {
             let total = written.entry(object).or_default();

@@ -65,7 +65,7 @@ pub fn list(source: &Path) -> Result<Listing, ListError> {
     let failed = |path: &Path, source| ListError { path: path.to_owned(), source };
     let root = fs::canonicalize(source).map_err(|e| failed(source, e))?;
     let mut listing = Listing::default();
-    let mut pending = vec![root.clone()];
+    let mut pending = vec![root];
     while let Some(path) = pending.pop() {
         let metadata = fs::symlink_metadata(&path).map_err(|e| failed(&path, e))?;
         if metadata.is_dir() {

@@ -153,7 +153,7 @@ impl Worker {
                     part,
                     class: class.to_owned(),
                     message: reject.reason,
-                    raw: raw.to_vec(),
+                    raw: raw.trim_ascii_end().to_vec(),
                     quarantined_at: self.now,
                 });
             }

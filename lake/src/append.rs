@@ -49,7 +49,11 @@ pub struct Appended {
 type Place = (usize, usize);
 
 /// Writes the rows that are not in the table yet. Safe to repeat, and safe beside other writers.
-pub(crate) async fn append(table: &mut Table, chunks: &[EventChunk]) -> Result<Appended, LakeError> {
+pub(crate) async fn append(
+    table: &mut Table,
+    chunks: &[EventChunk],
+    now: DateTime<Utc>,
+) -> Result<Appended, LakeError> {
     let by_date = first_of_each_key(chunks);
     for attempt in 0..MAX_ATTEMPTS {
         if attempt > 0 {
@@ -66,7 +70,7 @@ pub(crate) async fn append(table: &mut Table, chunks: &[EventChunk]) -> Result<A
             .map(|(date, places)| {
                 let batch = interleave_record_batch(&batches, &places);
                 let store = &store;
-                async move { datafile::write(store, batch?, Some(date)).await }
+                async move { datafile::write(store, batch?, Some(date), now).await }
             })
             .buffered(std::thread::available_parallelism().map_or(2, usize::from))
             .try_collect()

@@ -97,11 +97,12 @@ fn millis_text(micros: i64) -> String {
 
 /// Encodes a batch as Parquet and puts it below the table, durably. Returns the log's action that would make it visible.
 ///
-/// `date` is the partition; a table without partitions has none.
+/// `date` is the partition; a table without partitions has none. `now` is written down as the file's time.
 pub(crate) async fn write(
     store: &Arc<dyn ObjectStore>,
     batch: RecordBatch,
     date: Option<NaiveDate>,
+    now: DateTime<Utc>,
 ) -> Result<Add, LakeError> {
     let name = format!("part-{}.zstd.parquet", uuid::Uuid::new_v4());
     let path = match date {
@@ -122,7 +123,7 @@ pub(crate) async fn write(
         path,
         partition_values: partition.into_iter().collect::<HashMap<_, _>>(),
         size,
-        modification_time: Utc::now().timestamp_millis(),
+        modification_time: now.timestamp_millis(),
         data_change: true,
         stats: Some(statistics.to_json()),
         tags: None,

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use object_store::ObjectStore;
 
@@ -86,8 +87,8 @@ impl Lake {
     ///
     /// # Errors
     /// [`LakeError::CommitUnknown`] if the store did not say whether the commit landed: acknowledge nothing, run again.
-    pub async fn append(&mut self, chunks: &[EventChunk]) -> Result<Appended, LakeError> {
-        append::append(&mut self.events, chunks).await
+    pub async fn append(&mut self, chunks: &[EventChunk], now: DateTime<Utc>) -> Result<Appended, LakeError> {
+        append::append(&mut self.events, chunks, now).await
     }
 
     /// Keeps bad records; those already kept are left out.

@@ -127,10 +127,8 @@ fn quarantine_batch(rows: &[BadRecord]) -> Result<RecordBatch, LakeError> {
 
 /// Appends rows of objects that were read to their end.
 pub(crate) async fn record_objects(table: &mut Table, rows: &[ImportedObject]) -> Result<(), LakeError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    append(table, objects_batch(rows)?).await
+    let Some(now) = rows.first().map(|row| row.imported_at) else { return Ok(()) };
+    append(table, objects_batch(rows)?, now).await
 }
 
 /// Appends bad records, except those that the table already has.
@@ -139,10 +137,8 @@ pub(crate) async fn record_bad(table: &mut Table, rows: Vec<BadRecord>) -> Resul
     let known = known_bad(table, &touched).await?;
     let place = |r: &BadRecord| (r.object.clone(), signed(r.byte_offset), signed(r.part));
     let fresh: Vec<BadRecord> = rows.into_iter().filter(|row| !known.contains(&place(row))).collect();
-    if fresh.is_empty() {
-        return Ok(());
-    }
-    append(table, quarantine_batch(&fresh)?).await
+    let Some(now) = fresh.first().map(|row| row.quarantined_at) else { return Ok(()) };
+    append(table, quarantine_batch(&fresh)?, now).await
 }
 
 fn signed(value: u64) -> i64 {
@@ -150,9 +146,9 @@ fn signed(value: u64) -> i64 {
 }
 
 /// Appends one file; other writers of this table do not exclude each other.
-async fn append(table: &mut Table, batch: RecordBatch) -> Result<(), LakeError> {
+async fn append(table: &mut Table, batch: RecordBatch, now: DateTime<Utc>) -> Result<(), LakeError> {
     let store = table.log_store().object_store(None);
-    let add = datafile::write(&store, batch, None).await?;
+    let add = datafile::write(&store, batch, None, now).await?;
     for _ in 0..5 {
         if table.append(vec![add.clone()], Vec::new()).await? == Committed::Landed {
             return Ok(());

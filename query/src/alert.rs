@@ -1,6 +1,6 @@
 //! Alert rules and their verdicts: pure functions of measured numbers.
 
-use crate::interval::wilson;
+use crate::interval::{reaches, wilson};
 use crate::reputation::{BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW};
 use crate::wording::{count, percent, thousands};
 
@@ -73,9 +73,16 @@ pub struct Rule {
     pub min_sends: u64,
     /// Below this many bounces or complaints the state is OK: a rate of one or two events says little.
     pub min_events: u64,
-    /// Whether the lower end of the 95 % interval must reach the threshold, not just the rate itself. SES judges the rate
-    /// over its volume as it is; a few minutes are a sample.
+    /// Whether the lower end of the 95 % interval must reach the threshold, not just the rate itself. SES judges an
+    /// account's rate over its volume as it is; a few minutes, or one configuration set, are a sample.
     pub confident: bool,
+}
+
+impl Rule {
+    /// The rule for one configuration set of the account it is made for.
+    pub fn for_part(&self) -> Self {
+        Self { confident: true, ..self.clone() }
+    }
 }
 
 /// The rules that hold without a configuration, AWS's own rate taken over `last_sends` eligible sends: WARNING at 40 % and CRITICAL at 80 % of AWS's review lines (2 % and 4 %
@@ -169,15 +176,15 @@ pub fn judge(rule: &Rule, measured: Measured) -> Verdict {
     let rate = measured.rate().unwrap_or_default();
     let decisive = if rule.confident { measured.interval().0 } else { rate };
     let enough = measured.events >= rule.min_events;
-    let state = if enough && decisive >= rule.critical {
+    let state = if enough && reaches(decisive, rule.critical) {
         State::Critical
-    } else if enough && decisive >= rule.warn {
+    } else if enough && reaches(decisive, rule.warn) {
         State::Warning
     } else {
         State::Ok
     };
     let reason = match state {
-        State::Ok if !enough && decisive >= rule.warn => {
+        State::Ok if !enough && reaches(decisive, rule.warn) => {
             format!("{}, fewer than the {} that would alarm", count(measured.events, "event"), rule.min_events)
         }
         State::Ok => format!("below {}", percent(rule.warn)),
@@ -191,7 +198,7 @@ fn line_crossed(rule: &Rule, rate: f64) -> String {
     let lines = [(rule.metric.pause_line(), "pause line"), (rule.metric.review_line(), "review line")];
     for (line, name) in lines {
         for (share, words) in [(1.0, ""), (0.8, "80 % of ")] {
-            if rate >= share * line {
+            if reaches(rate, share * line) {
                 return format!("over {words}AWS's {name} ({})", percent(line));
             }
         }

@@ -1,5 +1,8 @@
 //! One evaluation of all rules against the lake: measure, judge, sum up.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use repute_lake::EventType;
@@ -69,9 +72,7 @@ pub struct CheckResult {
 
 /// Evaluates the rules once.
 pub async fn check(reader: &Reader, rules: &[Rule], options: &CheckOptions) -> Result<CheckResult, QueryError> {
-    let as_of = Selection { until: Some(options.now + TimeDelta::microseconds(1)), ..Selection::default() };
-    let newest = reader.newest_event(&as_of).await?;
-    let Some(newest_event) = newest else {
+    let Some(newest_event) = reader.newest_event(options.now).await? else {
         return Ok(CheckResult {
             state: State::NoData,
             summary: "the lake holds no events".to_owned(),
@@ -100,6 +101,7 @@ pub async fn check(reader: &Reader, rules: &[Rule], options: &CheckOptions) -> R
     Ok(sum_up(findings, newest_event, silence, options))
 }
 
+/// Findings are told the worst first, and what could not be judged before what is well.
 fn rank(state: State) -> u8 {
     match state {
         State::Critical => 0,
@@ -146,28 +148,39 @@ async fn judged_volume(reader: &Reader, volume: u64, options: &CheckOptions) -> 
 /// Every position of a window of `minutes` minutes that ended within the look-back.
 async fn recent_minutes(reader: &Reader, minutes: u32, options: &CheckOptions) -> Result<Vec<Group>, QueryError> {
     let since = options.now - TimeDelta::minutes(LOOK_BACK_MINUTES);
+    let selection = Selection {
+        by: vec![Dimension::ACCOUNT, Dimension::CONFIGURATION_SET],
+        types: vec![EventType::Send, EventType::Bounce, EventType::Complaint],
+        ..Selection::default()
+    };
     let mut groups = Vec::new();
-    for by_set in [false, true] {
-        let mut by = vec![Dimension::ACCOUNT];
-        by.extend(by_set.then_some(Dimension::CONFIGURATION_SET));
-        let types = vec![EventType::Send, EventType::Bounce, EventType::Complaint];
-        let selection = Selection { by, types, ..Selection::default() };
-        for (values, positions) in sliding(reader, &selection, minutes, since, options.now).await? {
-            let mut values = values.into_iter();
-            let span =
-                |position: Position| Span { from: position.from, to: position.to, aws: AwsCounts::of(&position.tally) };
-            groups.push(Group {
-                account_id: values.next().flatten(),
-                configuration_set: by_set.then(|| values.next().flatten()),
-                spans: positions.into_iter().map(span).collect(),
-            });
+    let mut accounts: BTreeMap<Option<String>, BTreeMap<DateTime<Utc>, Position>> = BTreeMap::new();
+    for (values, positions) in sliding(reader, &selection, minutes, since, options.now).await? {
+        let mut values = values.into_iter();
+        let (account_id, set) = (values.next().flatten(), values.next().flatten());
+        let whole = accounts.entry(account_id.clone()).or_default();
+        for position in &positions {
+            match whole.entry(position.to) {
+                Entry::Vacant(place) => _ = place.insert(position.clone()),
+                Entry::Occupied(mut place) => place.get_mut().tally += &position.tally,
+            }
         }
+        groups.push(Group { account_id, configuration_set: Some(set), spans: spans(positions) });
+    }
+    for (account_id, positions) in accounts {
+        groups.push(Group { account_id, configuration_set: None, spans: spans(positions.into_values()) });
     }
     Ok(groups)
 }
 
+fn spans(positions: impl IntoIterator<Item = Position>) -> Vec<Span> {
+    let span = |p: Position| Span { from: p.from, to: p.to, aws: AwsCounts::of(&p.tally) };
+    positions.into_iter().map(span).collect()
+}
+
 /// The finding of the worst span: by state, then by the lower end of the rate's interval.
 fn worst(rule: &Rule, group: &Group) -> Option<Finding> {
+    let rule = if group.configuration_set.is_some() { &rule.for_part() } else { rule };
     let judged = group.spans.iter().map(|span| {
         let measured = measured(rule.metric, &span.aws);
         (span, measured, judge(rule, measured))
@@ -198,12 +211,14 @@ async fn silence(reader: &Reader, options: &CheckOptions) -> Result<Option<u64>,
         };
         Ok(reader.tallies(&selection).await?.iter().map(|row| row.tally.all(Kind::Send)).sum())
     };
-    if sends(options.now).await? > 0 {
+    // Whole minutes, so that checks within one ask the same.
+    let now = DateTime::from_timestamp(options.now.timestamp().div_euclid(60) * 60, 0).unwrap_or(options.now);
+    if sends(now).await? > 0 {
         return Ok(None);
     }
     let mut usual = 0;
     for days in 1..=SILENCE_DAYS {
-        usual += sends(options.now - TimeDelta::days(days)).await?;
+        usual += sends(now - TimeDelta::days(days)).await?;
     }
     let usual = usual / SILENCE_DAYS.unsigned_abs();
     Ok((usual >= SILENCE_MIN_SENDS).then_some(usual))

@@ -24,9 +24,15 @@ pub fn rate(events: u64, trials: u64) -> Option<f64> {
     (trials > 0).then(|| events as f64 / trials as f64)
 }
 
+/// Whether a rate is at or over a line. Lines such as 40 % of 5 % have no exact binary form, so a rate that is equal on paper
+/// counts as reached.
+pub fn reaches(rate: f64, line: f64) -> bool {
+    rate >= line - 1e-12
+}
+
 /// How many more events, all else equal, bring the rate to `line`; zero if it is there already.
 pub fn headroom(events: u64, trials: u64, line: f64) -> u64 {
-    let at_line = (line * trials as f64).ceil();
+    let at_line = (line * trials as f64 - 1e-9).ceil();
     (at_line.max(0.0) as u64).saturating_sub(events)
 }
 

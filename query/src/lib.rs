@@ -36,7 +36,7 @@ pub use check::{CheckOptions, CheckResult, Finding, check, sentence};
 pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
 pub use error::QueryError;
-pub use interval::{headroom, rate, wilson};
+pub use interval::{headroom, rate, reaches, wilson};
 pub use provider::Providers;
 pub use rates::{Counts, Rates, rates};
 pub use report::{check_report, rates_report, reputation_report};

@@ -127,13 +127,13 @@ pub async fn rates(reader: &Reader, selection: &Selection) -> Result<Vec<Rates>,
         }
     };
     Ok(tallied
-        .into_iter()
+        .iter()
         .map(|row| {
             let (window_start, window_end) = window(row.window);
             Rates {
                 window_start,
                 window_end,
-                group: row.group,
+                group: row.group.clone(),
                 counts: Counts::of(&row.tally),
                 aws: AwsCounts::of(&row.tally),
             }

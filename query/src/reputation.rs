@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use repute_lake::EventType;
 
@@ -19,7 +19,7 @@ use crate::counting::AwsCounts;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::interval::{headroom, wilson};
-use crate::scan::{Clock, Reader, Selection};
+use crate::scan::{Clock, MINUTE, Reader, Selection};
 use crate::tally::Tally;
 
 /// Eligible sends that AWS's rate is taken over, unless told otherwise.
@@ -33,8 +33,6 @@ pub const BOUNCE_PAUSE: f64 = 0.10;
 pub const COMPLAINT_REVIEW: f64 = 0.001;
 /// At this complaint rate SES may pause sending.
 pub const COMPLAINT_PAUSE: f64 = 0.005;
-
-const MINUTE: i64 = 60_000_000;
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -105,7 +103,6 @@ pub async fn reputation(reader: &Reader, query: &ReputationQuery) -> Result<Vec<
     let selection = Selection {
         clock: Clock::Sent,
         since: query.since,
-        until: query.as_of,
         as_of: query.as_of,
         types: vec![EventType::Send, EventType::Bounce, EventType::Complaint],
         width: Some(MINUTE),
@@ -113,19 +110,23 @@ pub async fn reputation(reader: &Reader, query: &ReputationQuery) -> Result<Vec<
         ..Selection::default()
     };
     let minutes = by_scope(reader, &selection).await?;
+    let boundaries: Vec<(Scope, Boundary)> = minutes
+        .iter()
+        .filter_map(|(scope, minutes)| Some((scope.clone(), boundary_minute(minutes, query.last_sends)?)))
+        .collect();
+    let mut wanted: Vec<i64> = boundaries.iter().map(|(_, boundary)| boundary.minute).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let fine = Selection { minutes: wanted, width: Some(1), ..selection };
+    let mut moments = by_scope(reader, &fine).await?;
     let mut found = Vec::new();
-    for (scope, minutes) in minutes {
-        let Some((boundary, missing, mut tally)) = boundary_minute(&minutes, query.last_sends) else { continue };
-        let fine = Selection {
-            since: DateTime::from_timestamp_micros(boundary).max(query.since),
-            until: Some(end_of_minute(boundary, query.as_of)),
-            width: Some(1),
-            only: only(&scope),
-            ..selection.clone()
-        };
-        let moments = by_scope(reader, &fine).await?.remove(&scope).unwrap_or_default();
-        let (from, full) = take_until(&moments, missing, &mut tally).unwrap_or((boundary, false));
-        let to = minutes.last_key_value().map_or(from, |(minute, _)| *minute);
+    for (scope, boundary) in boundaries {
+        let Boundary { minute, missing, later: mut tally } = boundary;
+        let of_scope = moments.remove(&scope).unwrap_or_default();
+        let within: BTreeMap<i64, Tally> =
+            of_scope.into_iter().filter(|(t, _)| (minute..minute + MINUTE).contains(t)).collect();
+        let (from, full) = take_until(&within, missing, &mut tally).unwrap_or((minute, false));
+        let to = minutes.get(&scope).and_then(|minutes| minutes.last_key_value()).map_or(from, |(minute, _)| *minute);
         found.push(Reputation {
             account_id: scope.0,
             configuration_set: scope.1,
@@ -139,24 +140,11 @@ pub async fn reputation(reader: &Reader, query: &ReputationQuery) -> Result<Vec<
     Ok(found)
 }
 
-fn end_of_minute(boundary: i64, until: Option<DateTime<Utc>>) -> DateTime<Utc> {
-    let end = DateTime::from_timestamp_micros(boundary).unwrap_or_default() + TimeDelta::microseconds(MINUTE);
-    until.map_or(end, |until| until.min(end))
-}
-
-fn only((account, configuration_set): &Scope) -> Vec<(Dimension, Option<String>)> {
-    let mut only = vec![(Dimension::ACCOUNT, account.clone())];
-    if let Some(set) = configuration_set {
-        only.push((Dimension::CONFIGURATION_SET, set.clone()));
-    }
-    only
-}
-
 /// Tallies by time, for each account and each of its configuration sets.
 async fn by_scope(reader: &Reader, selection: &Selection) -> Result<BTreeMap<Scope, BTreeMap<i64, Tally>>, QueryError> {
     let mut scopes: BTreeMap<Scope, BTreeMap<i64, Tally>> = BTreeMap::new();
-    for row in reader.tallies(selection).await? {
-        let mut group = row.group.into_iter();
+    for row in reader.tallies(selection).await?.iter() {
+        let mut group = row.group.iter().cloned();
         let (account, set) = (group.next().flatten(), group.next().flatten());
         for scope in [(account.clone(), None), (account, Some(set))] {
             *scopes.entry(scope).or_default().entry(row.window).or_default() += &row.tally;
@@ -169,16 +157,26 @@ fn eligible(tally: &Tally) -> u64 {
     AwsCounts::of(tally).eligible_sends.counted
 }
 
-/// Going back from the newest minute: the minute in which the volume is reached (or the oldest), how many eligible sends
-/// of it are still needed, and the sum of all later minutes. `None` without any send.
-fn boundary_minute(minutes: &BTreeMap<i64, Tally>, volume: u64) -> Option<(i64, u64, Tally)> {
+/// Where the volume is reached, going back from the newest minute.
+#[derive(Debug, PartialEq)]
+struct Boundary {
+    /// The minute in which it is reached, or the oldest.
+    minute: i64,
+    /// How many eligible sends of that minute are needed.
+    missing: u64,
+    /// The sum of all later minutes.
+    later: Tally,
+}
+
+/// `None` without any mail.
+fn boundary_minute(minutes: &BTreeMap<i64, Tally>, volume: u64) -> Option<Boundary> {
     let mut later = Tally::default();
     let mut missing = volume;
     let oldest = *minutes.first_key_value()?.0;
     for (minute, tally) in minutes.iter().rev() {
         let sends = eligible(tally);
         if sends >= missing || *minute == oldest {
-            return Some((*minute, missing, later));
+            return Some(Boundary { minute: *minute, missing, later });
         }
         missing -= sends;
         later += tally;
@@ -216,12 +214,8 @@ mod tests {
     #[test]
     fn the_volume_is_reached_going_back() {
         let minutes = BTreeMap::from([(1, sends(50)), (2, sends(30)), (3, sends(20))]);
-        let (minute, missing, later) = boundary_minute(&minutes, 40).unwrap();
-        assert_eq!((minute, missing), (2, 20));
-        assert_eq!(later, sends(20));
-        let (minute, missing, later) = boundary_minute(&minutes, 1_000).unwrap();
-        assert_eq!((minute, missing), (1, 950));
-        assert_eq!(later, sends(50));
+        assert_eq!(boundary_minute(&minutes, 40), Some(Boundary { minute: 2, missing: 20, later: sends(20) }));
+        assert_eq!(boundary_minute(&minutes, 1_000), Some(Boundary { minute: 1, missing: 950, later: sends(50) }));
         assert!(boundary_minute(&BTreeMap::new(), 10).is_none());
     }
 

@@ -4,12 +4,12 @@
 //! events table ── time range, filters ──> (window, group values, tally cell) ── count ──> Tallied { window, group, tally }
 //! ```
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int16Type, Int64Type};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::functions_aggregate::count::count;
@@ -18,6 +18,7 @@ use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use repute_lake::schema::column;
 use repute_lake::{EVENTS, EventType, Lake};
+use tokio::sync::OnceCell;
 
 use crate::counting::CountingRules;
 use crate::dimension::Dimension;
@@ -29,8 +30,11 @@ use crate::tally::Tally;
 /// Memory a reader's queries may hold together, in bytes; beyond it they spill or fail.
 const MEMORY_LIMIT: usize = 1 << 30;
 
+/// A minute in microseconds.
+pub(crate) const MINUTE: i64 = 60_000_000;
+
 /// By which time an event belongs to a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Clock {
     /// When it happened.
     #[default]
@@ -57,7 +61,7 @@ impl Clock {
 }
 
 /// Which rows, and how they are grouped.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Selection {
     /// By which time.
     pub clock: Clock,
@@ -67,6 +71,8 @@ pub struct Selection {
     pub until: Option<DateTime<Utc>>,
     /// Only what had happened before this time, whatever the clock; `None` for all.
     pub as_of: Option<DateTime<Utc>>,
+    /// Only what lies in the minutes that begin at these times (microseconds); empty for all.
+    pub minutes: Vec<i64>,
     /// Only events of these types; empty for all.
     pub types: Vec<EventType>,
     /// Width of a window in microseconds; `None` for one window over everything.
@@ -88,15 +94,24 @@ pub struct Tallied {
     pub tally: Tally,
 }
 
-/// The lake at one version, ready to be asked.
-#[derive(Clone)]
+/// The lake at one version, ready to be asked. An answer is kept, since the version never changes: a page that asks again,
+/// and two questions that need the same scan, read nothing twice.
 pub struct Reader {
     context: SessionContext,
     promoted_tags: Vec<String>,
     rules: Arc<CountingRules>,
     tally_cell: ScalarUDF,
     provider: ScalarUDF,
+    newest: OnceCell<Option<DateTime<Utc>>>,
+    answers: Mutex<HashMap<Selection, Answer>>,
 }
+
+/// An answer, or the place where it will be once the first who asked has it.
+type Answer = Arc<OnceCell<Arc<Vec<Tallied>>>>;
+
+/// How many answers are kept, and up to which size.
+const KEPT_ANSWERS: usize = 128;
+const KEPT_ROWS: usize = 100_000;
 
 impl Reader {
     /// Reads `lake` at the version it shows.
@@ -113,6 +128,8 @@ impl Reader {
             tally_cell: tally_cell(Arc::clone(&rules)),
             rules,
             provider: mailbox_provider(Arc::new(providers)),
+            newest: OnceCell::new(),
+            answers: Mutex::default(),
         })
     }
 
@@ -122,17 +139,64 @@ impl Reader {
     }
 
     /// Counts what the selection names, ordered by window and group.
-    pub async fn tallies(&self, selection: &Selection) -> Result<Vec<Tallied>, QueryError> {
-        let batches = self.grouped(selection).await?;
-        let mut groups: BTreeMap<(i64, Vec<Option<String>>), Tally> = BTreeMap::new();
-        for batch in &batches {
-            collect(batch, selection.by.len(), &mut groups);
+    pub async fn tallies(&self, selection: &Selection) -> Result<Arc<Vec<Tallied>>, QueryError> {
+        let selection = self.without_idle_bounds(selection).await?;
+        let answer = {
+            let mut answers = self.answers();
+            if answers.len() >= KEPT_ANSWERS {
+                answers.clear();
+            }
+            Arc::clone(answers.entry(selection.clone()).or_default())
+        };
+        let tallied = Arc::clone(answer.get_or_try_init(|| self.scan(&selection)).await?);
+        if tallied.len() > KEPT_ROWS {
+            self.answers().remove(&selection);
         }
-        Ok(groups.into_iter().map(|((window, group), tally)| Tallied { window, group, tally }).collect())
+        Ok(tallied)
     }
 
-    /// Time of the newest event in the selection; `None` where there is none.
-    pub async fn newest_event(&self, selection: &Selection) -> Result<Option<DateTime<Utc>>, QueryError> {
+    fn answers(&self) -> MutexGuard<'_, HashMap<Selection, Answer>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The selection without ends that lie behind the newest event: they pass everything, and as they move with the clock
+    /// they would make every question a new one.
+    async fn without_idle_bounds(&self, selection: &Selection) -> Result<Selection, QueryError> {
+        let mut selection = selection.clone();
+        let newest = self.newest().await?;
+        let idle = |end: &DateTime<Utc>| newest.is_none_or(|newest| *end > newest);
+        selection.as_of = selection.as_of.filter(|end| !idle(end));
+        if selection.clock == Clock::Event {
+            selection.until = selection.until.filter(|end| !idle(end));
+        }
+        Ok(selection)
+    }
+
+    async fn scan(&self, selection: &Selection) -> Result<Arc<Vec<Tallied>>, QueryError> {
+        let mut groups: BTreeMap<(i64, Vec<Option<String>>), Tally> = BTreeMap::new();
+        for batch in &self.grouped(selection).await? {
+            collect(batch, selection.by.len(), &mut groups);
+        }
+        let tallied = groups.into_iter().map(|((window, group), tally)| Tallied { window, group, tally });
+        Ok(Arc::new(tallied.collect()))
+    }
+
+    /// Time of the newest event up to and including `now`; `None` where there is none.
+    pub async fn newest_event(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, QueryError> {
+        match self.newest().await? {
+            Some(newest) if newest > now => {
+                let selection = Selection { until: Some(now + TimeDelta::microseconds(1)), ..Selection::default() };
+                self.newest_of(&selection).await
+            }
+            newest => Ok(newest),
+        }
+    }
+
+    async fn newest(&self) -> Result<Option<DateTime<Utc>>, QueryError> {
+        self.newest.get_or_try_init(|| async { self.newest_of(&Selection::default()).await }).await.copied()
+    }
+
+    async fn newest_of(&self, selection: &Selection) -> Result<Option<DateTime<Utc>>, QueryError> {
         let mut events = self.context.table(EVENTS).await?;
         for filter in self.filters(selection) {
             events = events.filter(filter)?;
@@ -200,6 +264,13 @@ impl Reader {
         if let Some(as_of) = selection.as_of {
             filters.push(col(column::EVENT_TIME).lt(at(as_of)));
             filters.push(col(column::EVENT_DATE).lt_eq(date(as_of)));
+        }
+        if let (Some(first), Some(last)) = (selection.minutes.iter().min(), selection.minutes.iter().max()) {
+            let moment = |micros: i64| at(DateTime::from_timestamp_micros(micros).unwrap_or_default());
+            filters.push(time().gt_eq(moment(*first)));
+            filters.push(time().lt(moment(last + MINUTE)));
+            let minute = cast(time(), DataType::Int64) / lit(MINUTE) * lit(MINUTE);
+            filters.push(minute.in_list(selection.minutes.iter().map(|minute| lit(*minute)).collect(), false));
         }
         if !selection.types.is_empty() {
             let names = selection.types.iter().map(|t| lit(ScalarValue::Utf8View(Some(t.as_str().to_owned()))));

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::error::QueryError;
-use crate::scan::{Reader, Selection};
+use crate::scan::{MINUTE, Reader, Selection};
 use crate::tally::Tally;
-
-const MINUTE: i64 = 60_000_000;
 
 /// One position of a sliding window.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,11 +28,16 @@ pub async fn sliding(
     since: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<BTreeMap<Vec<Option<String>>, Vec<Position>>, QueryError> {
-    let width = TimeDelta::minutes(i64::from(minutes));
-    let scan = Selection { since: Some(since - width), until: Some(until), width: Some(MINUTE), ..selection.clone() };
+    let first = since.timestamp().div_euclid(60) - i64::from(minutes);
+    let scan = Selection {
+        since: DateTime::from_timestamp(first * 60, 0),
+        until: Some(until),
+        width: Some(MINUTE),
+        ..selection.clone()
+    };
     let mut groups: BTreeMap<Vec<Option<String>>, BTreeMap<i64, Tally>> = BTreeMap::new();
-    for row in reader.tallies(&scan).await? {
-        groups.entry(row.group).or_default().insert(row.window.div_euclid(MINUTE), row.tally);
+    for row in reader.tallies(&scan).await?.iter() {
+        groups.entry(row.group.clone()).or_default().insert(row.window.div_euclid(MINUTE), row.tally.clone());
     }
     let ends = (since.timestamp().div_euclid(60) + 1)..=until.timestamp().div_euclid(60);
     Ok(groups

@@ -16,7 +16,7 @@ use crate::progress::{Moment, Progress, Work};
 /// Mean size of a generated record, to show how far the work has come.
 const RECORD_BYTES: u64 = 2_200;
 
-pub(super) fn run(args: GenerateArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: &GenerateArgs) -> Result<Exit, Failure> {
     let mut plan = Plan::new(args.events, args.seed);
     plan.gzip = args.gzip;
     plan.framing = args.framing;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::Utc;
 use repute_lake::{Lake, LakeError, Location};
 use repute_query::{CountingRules, Providers, Reader};
-use repute_web::{AppState, app};
+use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
 
 use crate::cli::{Global, ServeArgs};
@@ -56,7 +56,7 @@ pub(super) async fn serve(
         )));
     }
     let mut lake = open(&source.location).await?;
-    show(&state, lake.as_ref(), &source)?;
+    lake.iter().try_for_each(|lake| show(&state, lake, &source))?;
     let listener = TcpListener::bind(listen).await.map_err(|e| anyhow::anyhow!("cannot listen on {listen}: {e}"))?;
     ready(listener.local_addr()?);
     let router = app(state.clone());
@@ -84,28 +84,23 @@ async fn open(location: &Location) -> Result<Option<Lake>, LakeError> {
     }
 }
 
-fn show(state: &AppState, lake: Option<&Lake>, source: &LakeSource) -> Result<(), Failure> {
-    if let Some(lake) = lake {
-        state.replace_reader(Arc::new(Reader::new(lake, source.rules.clone(), source.providers.clone())?));
-    }
+/// Lets pages see this version of the lake, and asks the overview's questions once so that nobody waits for the first scan.
+fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Result<()> {
+    state.replace_reader(Arc::new(Reader::new(lake, source.rules.clone(), source.providers.clone())?));
+    let state = state.clone();
+    tokio::spawn(async move { warm_up(&state).await });
     Ok(())
 }
 
 /// Shows a newer version of the lake if there is one, or the lake once it exists.
 async fn look_again(lake: &mut Option<Lake>, state: &AppState, source: &LakeSource) -> anyhow::Result<()> {
     let Some(open_lake) = lake else {
-        if let Some(found) = open(&source.location).await? {
-            state.replace_reader(Arc::new(Reader::new(&found, source.rules.clone(), source.providers.clone())?));
-            *lake = Some(found);
-        }
-        return Ok(());
+        *lake = open(&source.location).await?;
+        return lake.iter().try_for_each(|lake| show(state, lake, source));
     };
     let before = open_lake.versions();
     open_lake.refresh().await?;
-    if open_lake.versions() != before {
-        state.replace_reader(Arc::new(Reader::new(open_lake, source.rules.clone(), source.providers.clone())?));
-    }
-    Ok(())
+    if open_lake.versions() != before { show(state, open_lake, source) } else { Ok(()) }
 }
 
 /// Returns on Ctrl-C or SIGTERM.

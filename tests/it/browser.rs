@@ -32,7 +32,9 @@ impl Driver {
         let mut command = Command::new(installed("chromedriver")?);
         let mut child = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let port = lines.find_map(|line| line.split_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.').to_owned()));
+        let port = lines.find_map(|line| {
+            line.split_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.').to_owned())
+        });
         let url = format!("http://127.0.0.1:{}", port.expect("chromedriver names its port"));
         std::thread::spawn(move || lines.for_each(drop));
         Some(Self { child, url, profile: scratch() })
@@ -41,8 +43,16 @@ impl Driver {
     async fn open(&self) -> Page {
         let profile = format!("--user-data-dir={}", self.profile.path().display());
         let arguments = [
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", &profile,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--hide-scrollbars",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            &profile,
         ];
         let options = json!({"binary": "/usr/bin/chromium", "args": arguments});
         let capabilities = json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
@@ -95,7 +105,13 @@ impl Page {
     }
 
     async fn click(&self, selector: &str) {
-        self.client.find(Locator::Css(selector)).await.unwrap_or_else(|e| panic!("{selector}: {e}")).click().await.unwrap();
+        self.client
+            .find(Locator::Css(selector))
+            .await
+            .unwrap_or_else(|e| panic!("{selector}: {e}"))
+            .click()
+            .await
+            .unwrap();
     }
 
     async fn address(&self) -> String {
@@ -146,13 +162,20 @@ async fn assert_looks_right(page: &Page, width: u32, scheme: &str) {
     let wide = page.number("document.documentElement.scrollWidth").await;
     assert!(wide <= i64::from(width), "{at}: the page is {wide} px wide");
     // Two charts are shown at every width, large enough to be read and not cut off.
-    let charts = "[...document.querySelectorAll('figure svg')].map(s => s.getBoundingClientRect()).filter(b => b.width > 0)";
+    let charts =
+        "[...document.querySelectorAll('figure svg')].map(s => s.getBoundingClientRect()).filter(b => b.width > 0)";
     assert_eq!(page.number(&format!("{charts}.length")).await, 2, "{at}");
-    let readable = format!("{charts}.filter(b => b.width >= 250 && b.height >= 120 && b.left >= 0 && b.right <= {width}).length");
+    let readable =
+        format!("{charts}.filter(b => b.width >= 250 && b.height >= 120 && b.left >= 0 && b.right <= {width}).length");
     assert_eq!(page.number(&readable).await, 2, "{at}");
-    let ground = page.client.execute("return getComputedStyle(document.body).backgroundColor", Vec::new()).await.unwrap();
-    let channels: Vec<u32> =
-        ground.as_str().unwrap().split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect();
+    let ground =
+        page.client.execute("return getComputedStyle(document.body).backgroundColor", Vec::new()).await.unwrap();
+    let channels: Vec<u32> = ground
+        .as_str()
+        .unwrap()
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|digits| digits.parse().ok())
+        .collect();
     let is_light = channels[..3].iter().sum::<u32>() > 3 * 128;
     assert_eq!(is_light, scheme == "light", "{at}: the ground is {ground}");
 }
@@ -186,7 +209,14 @@ fn filters_work_by_hand_and_stand_in_the_address() {
         assert_eq!(rows, 1);
         // The address alone brings the same page back.
         page.client.goto(&address).await.unwrap();
-        let shown = page.client.find(Locator::Css("select[name=configuration_set]")).await.unwrap().prop("value").await.unwrap();
+        let shown = page
+            .client
+            .find(Locator::Css("select[name=configuration_set]"))
+            .await
+            .unwrap()
+            .prop("value")
+            .await
+            .unwrap();
         assert_eq!(shown.as_deref(), Some("marketing"));
         page.click("table.sets tbody th a").await;
         assert!(page.address().await.contains("configuration_set=marketing"));

@@ -38,7 +38,8 @@ fn a_kept_demo_can_be_imported_again() {
     let mut server = Server::start(&mut demo);
     assert_eq!(server.terminate().code(), Some(0));
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    let again = repute(["import", &text(&kept.join("dump")), "--lake", &text(&kept.join("lake")), "--format", "json"]).expect(0);
+    let again = repute(["import", &text(&kept.join("dump")), "--lake", &text(&kept.join("lake")), "--format", "json"])
+        .expect(0);
     assert_eq!(again.json()["records"]["read"], 0);
     let taken = repute(["demo", "--events", "1000", "--dir", &text(&kept)]).expect(2);
     assert!(taken.stderr.contains("--dir"), "{}", taken.stderr);
@@ -49,7 +50,8 @@ fn a_demo_that_cannot_listen_leaves_nothing() {
     let temporary = scratch();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut demo = command();
-    demo.args(["demo", "--events", "1000", "--listen", &taken.local_addr().unwrap().to_string()]).env("TMPDIR", temporary.path());
+    demo.args(["demo", "--events", "1000", "--listen", &taken.local_addr().unwrap().to_string()])
+        .env("TMPDIR", temporary.path());
     let run = crate::program::Run::of(&mut demo).expect(4);
     assert!(run.stderr.contains("cannot listen"), "{}", run.stderr);
     assert!(fs::read_dir(temporary.path()).unwrap().next().is_none());

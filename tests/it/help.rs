@@ -9,7 +9,21 @@ use crate::program::repute;
 const COMMANDS: [(&str, &[&str]); 9] = [
     ("demo", &["--dir", "--events", "--listen"]),
     ("import", &["--lake", "--jobs", "--max-bad", "--promote-tag", "--quiet", "--format"]),
-    ("rates", &["--window", "--since", "--until", "--by", "--only", "--clock", "--limit", "--verified", "--no-feedback-loop", "--format"]),
+    (
+        "rates",
+        &[
+            "--window",
+            "--since",
+            "--until",
+            "--by",
+            "--only",
+            "--clock",
+            "--limit",
+            "--verified",
+            "--no-feedback-loop",
+            "--format",
+        ],
+    ),
     ("reputation", &["--last-sends", "--reset", "--at", "--verified", "--format"]),
     ("check", &["--max-age", "--timeout", "--quiet", "--at", "--format", "--last-sends"]),
     ("serve", &["--listen", "--at", "--max-age", "--verified"]),

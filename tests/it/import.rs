@@ -66,7 +66,9 @@ fn a_growing_dump_costs_only_what_is_new() {
 fn an_unreadable_object_fails_and_the_others_are_in() {
     let (dump, folder) = (dump::small(), scratch());
     let lake = folder.path().join("lake");
-    let run = Run::of(command().arg("import").arg(&dump.path).args(["/proc/self/mem", "--format", "json", "--lake"]).arg(&lake));
+    let run = Run::of(
+        command().arg("import").arg(&dump.path).args(["/proc/self/mem", "--format", "json", "--lake"]).arg(&lake),
+    );
     let run = run.expect(4);
     assert!(run.stderr.contains("/mem"), "{}", run.stderr);
     let objects = dump.truth.objects;
@@ -111,8 +113,13 @@ fn max_bad_is_the_number_still_tolerated() {
     let source = object(folder.path(), "object", format!("{{\"bad\n{good}\n{{\"bad\n"));
     let import = |limit: &[&str], name: &str| {
         let lake = folder.path().join(name);
-        let run = Run::of(command().arg("import").arg(&source).arg("--lake").arg(lake).args(limit).args(["--format", "json"]));
-        assert_eq!(run.json()["records"], json!({"read": 3, "events": 1, "duplicates": 0, "quarantined": 2, "ignored": 0}));
+        let run = Run::of(
+            command().arg("import").arg(&source).arg("--lake").arg(lake).args(limit).args(["--format", "json"]),
+        );
+        assert_eq!(
+            run.json()["records"],
+            json!({"read": 3, "events": 1, "duplicates": 0, "quarantined": 2, "ignored": 0})
+        );
         run
     };
     import(&["--max-bad", "2"], "two").expect(0);
@@ -121,13 +128,13 @@ fn max_bad_is_the_number_still_tolerated() {
     import(&[], "default").expect(3);
 }
 
-
 #[test]
 fn the_summary_has_the_names_of_the_contract() {
     let folder = scratch();
     let source = object(folder.path(), "object", "");
     let summary = import_ending(&source, &folder.path().join("lake"), 0);
-    let names = |value: &serde_json::Value| -> BTreeSet<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let names =
+        |value: &serde_json::Value| -> BTreeSet<String> { value.as_object().unwrap().keys().cloned().collect() };
     let set = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(names(&summary), set(&["objects", "records", "rows", "bytes", "seconds"]));
     assert_eq!(names(&summary["objects"]), set(&["listed", "imported", "skipped", "failed"]));
@@ -136,20 +143,26 @@ fn the_summary_has_the_names_of_the_contract() {
     assert!(summary["seconds"].is_f64());
 }
 
-/// An import that takes longer than five seconds says how far it is, on standard error; `--quiet` says nothing.
+/// An import that takes longer than two seconds says how far it is, on standard error; `--quiet` says nothing.
 #[test]
 fn progress_goes_to_standard_error() {
     let (dump, folder) = (dump::large(), scratch());
     let import = |name: &str, quiet: &[&str]| {
         let lake = folder.path().join(name);
         let mut command = command();
-        command.arg("import").arg(&dump.path).arg("--lake").arg(lake).args(["--jobs", "1", "--format", "json"]).args(quiet);
+        command
+            .arg("import")
+            .arg(&dump.path)
+            .arg("--lake")
+            .arg(lake)
+            .args(["--jobs", "1", "--format", "json"])
+            .args(quiet);
         Run::of(&mut command).expect(0)
     };
     let quiet = import("quiet", &["--quiet"]);
     assert_eq!(quiet.stderr, "");
     let seconds = quiet.json()["seconds"].as_f64().unwrap();
-    assert!(seconds > 6.0, "imported in {seconds} s: the dump is too small to show progress");
+    assert!(seconds > 2.5, "imported in {seconds} s: the dump is too small to show progress");
     let run = import("shown", &[]);
     assert_eq!(run.json()["records"]["read"], json!(dump.truth.records));
     let line = run.stderr.lines().next().unwrap_or_else(|| panic!("no progress in {} s", run.json()["seconds"]));

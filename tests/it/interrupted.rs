@@ -27,9 +27,11 @@ fn two_imports_at_once_do_not_double() {
         let objects = dump.objects();
         dump.copy(&objects[..objects.len() * 2 / 3], &copy);
         let both = [start(&dump.path, &lake), start(&copy, &lake)];
-        let runs: Vec<Run> = both.map(|child| finish_within(child, LIMIT)).into_iter().map(|run| run.expect(0)).collect();
+        let runs: Vec<Run> =
+            both.map(|child| finish_within(child, LIMIT)).into_iter().map(|run| run.expect(0)).collect();
         dump.assert_in(&lake);
-        let sum = |pick: &dyn Fn(&Value) -> &Value| runs.iter().map(|run| pick(&run.json()).as_u64().unwrap()).sum::<u64>();
+        let sum =
+            |pick: &dyn Fn(&Value) -> &Value| runs.iter().map(|run| pick(&run.json()).as_u64().unwrap()).sum::<u64>();
         assert_eq!(sum(&|summary| &summary["records"]["events"]), dump.truth.events);
         assert_eq!(sum(&|summary| &summary["rows"]), dump.truth.rows);
     }

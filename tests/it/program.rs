@@ -94,7 +94,8 @@ pub(crate) fn import(source: &Path, lake: &Path) -> Value {
 /// The same, ending with another code.
 #[track_caller]
 pub(crate) fn import_ending(source: &Path, lake: &Path, code: i32) -> Value {
-    let arguments = [OsStr::new("import"), source.as_ref(), "--lake".as_ref(), lake.as_ref(), "--format".as_ref(), "json".as_ref()];
+    let arguments =
+        [OsStr::new("import"), source.as_ref(), "--lake".as_ref(), lake.as_ref(), "--format".as_ref(), "json".as_ref()];
     repute(arguments).expect(code).json()
 }
 

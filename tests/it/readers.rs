@@ -19,15 +19,37 @@ const COLUMNS: &str = "event_date event_time sent_time event_type configuration_
 /// Rows by type and date, as the generator counted them.
 fn truth_by_type_and_date() -> BTreeMap<String, u64> {
     let mut by = BTreeMap::new();
-    let days = dump::ndjson().truth.cells.iter().filter(|cell| {
-        (cell.clock, cell.window) == (Clock::Event, Window::Day) && cell.group.is_empty()
-    });
+    let days = dump::ndjson()
+        .truth
+        .cells
+        .iter()
+        .filter(|cell| (cell.clock, cell.window) == (Clock::Event, Window::Day) && cell.group.is_empty());
     for day in days {
-        let Counts { send, delivery, hard_bounce, soft_bounce, undetermined_bounce, complaint, reject, delivery_delay, open, click, rendering_failure, subscription } = day.counts;
+        let Counts {
+            send,
+            delivery,
+            hard_bounce,
+            soft_bounce,
+            undetermined_bounce,
+            complaint,
+            reject,
+            delivery_delay,
+            open,
+            click,
+            rendering_failure,
+            subscription,
+        } = day.counts;
         let bounce = hard_bounce + soft_bounce + undetermined_bounce;
         for (kind, rows) in [
-            ("Send", send), ("Delivery", delivery), ("Bounce", bounce), ("Complaint", complaint), ("Reject", reject),
-            ("DeliveryDelay", delivery_delay), ("Open", open), ("Click", click), ("Rendering Failure", rendering_failure),
+            ("Send", send),
+            ("Delivery", delivery),
+            ("Bounce", bounce),
+            ("Complaint", complaint),
+            ("Reject", reject),
+            ("DeliveryDelay", delivery_delay),
+            ("Open", open),
+            ("Click", click),
+            ("Rendering Failure", rendering_failure),
             ("Subscription", subscription),
         ] {
             if rows > 0 {
@@ -101,51 +123,146 @@ fn expected() -> Vec<(&'static str, Vec<Row>)> {
         row
     };
     let reject = |recipient| {
-        let common = common("Reject", "1a10a0-6f1d2c3b-0a01-4c11-9a10-000000000015", "08:07:00.000", "08:07:00.000", recipient);
+        let common =
+            common("Reject", "1a10a0-6f1d2c3b-0a01-4c11-9a10-000000000015", "08:07:00.000", "08:07:00.000", recipient);
         row(common, &[("reason", json!("Bad content")), ("subject", json!(SUBJECT))])
     };
     vec![
-        ("send", vec![row(common("Send", FIRST, sent, sent, "ana@example.com"), &[
-            ("region", json!("eu-west-1")), ("campaign", json!("autumn")), ("template", json!("order-shipped")),
-            ("subject", json!(SUBJECT)), ("outgoing_ip", Value::Null),
-        ])]),
-        ("delivery", vec![row(common("Delivery", FIRST, sent, "08:00:01.456", "ana@example.com"), &[
-            ("outgoing_ip", json!("192.0.2.25")), ("smtp_response", json!("250 2.0.0 Ok: queued as 4F00B1")),
-            ("processing_ms", json!(1333)), ("remote_mta_ip", json!("198.51.100.9")),
-            ("reporting_mta", json!("b224-11.smtp-out.eu-west-1.amazonses.com")),
-        ])]),
-        ("bounce-permanent", vec![row(common("Bounce", "149260-6f1d2c3b-0a01-4c11-9a10-000000000002", "08:01:00.000", "08:01:02.500", "nobody@example.org"), &[
-            ("bounce_type", json!("Permanent")), ("bounce_subtype", json!("NoEmail")), ("status", json!("5.1.1")),
-            ("diagnostic_code", json!("smtp; 550 5.1.1 <nobody@example.org>: Recipient address rejected: User unknown")),
-            ("feedback_id", json!("010201a10b149c24-6f1d2c3b-0a01-4c11-9a10-000000000003-000000")),
-            ("remote_mta_ip", json!("198.51.100.10")), ("reporting_mta", json!("b224-12.smtp-out.eu-west-1.amazonses.com")),
-        ])]),
-        ("complaint", vec![row(common("Complaint", FIRST, sent, "17:30:00.000", "ana@example.com"), &[
-            ("feedback_id", json!("010201a10d1d81c0-6f1d2c3b-0a01-4c11-9a10-000000000012-000000")),
-            ("complaint_feedback_type", json!("abuse")), ("complaint_subtype", Value::Null),
-            ("arrival_date", json!("2026-10-05T08:00:01.456Z")), ("user_agent", json!("ExampleFBL/1.0")),
-        ])]),
+        (
+            "send",
+            vec![row(
+                common("Send", FIRST, sent, sent, "ana@example.com"),
+                &[
+                    ("region", json!("eu-west-1")),
+                    ("campaign", json!("autumn")),
+                    ("template", json!("order-shipped")),
+                    ("subject", json!(SUBJECT)),
+                    ("outgoing_ip", Value::Null),
+                ],
+            )],
+        ),
+        (
+            "delivery",
+            vec![row(
+                common("Delivery", FIRST, sent, "08:00:01.456", "ana@example.com"),
+                &[
+                    ("outgoing_ip", json!("192.0.2.25")),
+                    ("smtp_response", json!("250 2.0.0 Ok: queued as 4F00B1")),
+                    ("processing_ms", json!(1333)),
+                    ("remote_mta_ip", json!("198.51.100.9")),
+                    ("reporting_mta", json!("b224-11.smtp-out.eu-west-1.amazonses.com")),
+                ],
+            )],
+        ),
+        (
+            "bounce-permanent",
+            vec![row(
+                common(
+                    "Bounce",
+                    "149260-6f1d2c3b-0a01-4c11-9a10-000000000002",
+                    "08:01:00.000",
+                    "08:01:02.500",
+                    "nobody@example.org",
+                ),
+                &[
+                    ("bounce_type", json!("Permanent")),
+                    ("bounce_subtype", json!("NoEmail")),
+                    ("status", json!("5.1.1")),
+                    (
+                        "diagnostic_code",
+                        json!("smtp; 550 5.1.1 <nobody@example.org>: Recipient address rejected: User unknown"),
+                    ),
+                    ("feedback_id", json!("010201a10b149c24-6f1d2c3b-0a01-4c11-9a10-000000000003-000000")),
+                    ("remote_mta_ip", json!("198.51.100.10")),
+                    ("reporting_mta", json!("b224-12.smtp-out.eu-west-1.amazonses.com")),
+                ],
+            )],
+        ),
+        (
+            "complaint",
+            vec![row(
+                common("Complaint", FIRST, sent, "17:30:00.000", "ana@example.com"),
+                &[
+                    ("feedback_id", json!("010201a10d1d81c0-6f1d2c3b-0a01-4c11-9a10-000000000012-000000")),
+                    ("complaint_feedback_type", json!("abuse")),
+                    ("complaint_subtype", Value::Null),
+                    ("arrival_date", json!("2026-10-05T08:00:01.456Z")),
+                    ("user_agent", json!("ExampleFBL/1.0")),
+                ],
+            )],
+        ),
         ("reject", vec![reject("eve@example.com"), reject("finn@example.org")]),
-        ("delivery-delay", vec![row(common("DeliveryDelay", "1afb00-6f1d2c3b-0a01-4c11-9a10-000000000016", "08:08:00.000", "08:18:00.000", "slow@example.net"), &[
-            ("delay_type", json!("TransientCommunicationFailure")), ("expiration_time", json!("2026-10-05T22:08:00.000Z")),
-            ("status", json!("4.4.1")), ("diagnostic_code", json!("smtp; 421 4.4.1 Failed to establish connection")),
-            ("subject", Value::Null),
-        ])]),
-        ("open", vec![row(common("Open", FIRST, sent, "09:15:00.250", "ana@example.com"), &[
-            ("ip_address", json!("203.0.113.77")), ("bot_likelihood", json!("Unlikely")), ("region", Value::Null),
-            ("user_agent", json!("Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Thunderbird/143.0")),
-        ])]),
-        ("click", vec![row(common("Click", FIRST, sent, "09:16:00.000", "ana@example.com"), &[
-            ("ip_address", json!("203.0.113.77")), ("link", json!("https://shop.example/orders/1042?from=mail&step=1")),
-            ("link_tags", json!({"place": "button"})),
-        ])]),
-        ("rendering-failure", vec![row(common("Rendering Failure", "1be560-6f1d2c3b-0a01-4c11-9a10-000000000017", "08:09:00.000", "08:09:00.000", "gil@example.com"), &[
-            ("reason", json!("Attribute 'firstName' is not present in the rendering data.")),
-            ("template", json!("welcome \"v2\"")),
-        ])]),
-        ("subscription", vec![row(common("Subscription", "1ccfc0-6f1d2c3b-0a01-4c11-9a10-000000000018", "08:10:00.000", "10:00:00.000", "hana@example.com"), &[
-            ("contact_list", json!("shop-contacts")), ("subscription_source", json!("UnsubscribeHeader")),
-        ])]),
+        (
+            "delivery-delay",
+            vec![row(
+                common(
+                    "DeliveryDelay",
+                    "1afb00-6f1d2c3b-0a01-4c11-9a10-000000000016",
+                    "08:08:00.000",
+                    "08:18:00.000",
+                    "slow@example.net",
+                ),
+                &[
+                    ("delay_type", json!("TransientCommunicationFailure")),
+                    ("expiration_time", json!("2026-10-05T22:08:00.000Z")),
+                    ("status", json!("4.4.1")),
+                    ("diagnostic_code", json!("smtp; 421 4.4.1 Failed to establish connection")),
+                    ("subject", Value::Null),
+                ],
+            )],
+        ),
+        (
+            "open",
+            vec![row(
+                common("Open", FIRST, sent, "09:15:00.250", "ana@example.com"),
+                &[
+                    ("ip_address", json!("203.0.113.77")),
+                    ("bot_likelihood", json!("Unlikely")),
+                    ("region", Value::Null),
+                    ("user_agent", json!("Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Thunderbird/143.0")),
+                ],
+            )],
+        ),
+        (
+            "click",
+            vec![row(
+                common("Click", FIRST, sent, "09:16:00.000", "ana@example.com"),
+                &[
+                    ("ip_address", json!("203.0.113.77")),
+                    ("link", json!("https://shop.example/orders/1042?from=mail&step=1")),
+                    ("link_tags", json!({"place": "button"})),
+                ],
+            )],
+        ),
+        (
+            "rendering-failure",
+            vec![row(
+                common(
+                    "Rendering Failure",
+                    "1be560-6f1d2c3b-0a01-4c11-9a10-000000000017",
+                    "08:09:00.000",
+                    "08:09:00.000",
+                    "gil@example.com",
+                ),
+                &[
+                    ("reason", json!("Attribute 'firstName' is not present in the rendering data.")),
+                    ("template", json!("welcome \"v2\"")),
+                ],
+            )],
+        ),
+        (
+            "subscription",
+            vec![row(
+                common(
+                    "Subscription",
+                    "1ccfc0-6f1d2c3b-0a01-4c11-9a10-000000000018",
+                    "08:10:00.000",
+                    "10:00:00.000",
+                    "hana@example.com",
+                ),
+                &[("contact_list", json!("shop-contacts")), ("subscription_source", json!("UnsubscribeHeader"))],
+            )],
+        ),
     ]
 }
 

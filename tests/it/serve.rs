@@ -32,7 +32,9 @@ fn the_overview_shows_the_reputation() {
     assert!(page.header("content-type").starts_with("text/html"));
     let truth = &dump::ndjson().truth;
     let account = &truth.reputation[0].aws;
-    for number in [account.eligible_sends, account.counted_bounces, account.complaint_eligible_sends, account.counted_complaints] {
+    for number in
+        [account.eligible_sends, account.counted_bounces, account.complaint_eligible_sends, account.counted_complaints]
+    {
         assert!(page.text.contains(&thousands(&number.into())), "{number} is not on the page");
     }
     let percent = format!("{:.1}", account.bounce_rate.unwrap() * 100.0);
@@ -72,13 +74,24 @@ fn the_api_answers_as_the_command_line() {
 #[test]
 fn mistakes_are_told_as_problems() {
     let server = full();
-    for path in ["window=soon", "window=1ms", "by=colour", "clock=wall", "windw=1h", "since=never", "since=2026-10-02T00:00:00Z&until=2026-10-01T00:00:00Z"] {
+    for path in [
+        "window=soon",
+        "window=1ms",
+        "by=colour",
+        "clock=wall",
+        "windw=1h",
+        "since=never",
+        "since=2026-10-02T00:00:00Z&until=2026-10-01T00:00:00Z",
+    ] {
         let response = server.get(&format!("/api/v1/rates?{path}"));
         assert_eq!(response.status, 400, "{path}");
         assert_eq!(response.header("content-type"), "application/problem+json", "{path}");
         let problem = response.json();
         assert_eq!(problem["status"], 400);
-        assert!(!problem["title"].as_str().unwrap().is_empty() && !problem["detail"].as_str().unwrap().is_empty(), "{problem}");
+        assert!(
+            !problem["title"].as_str().unwrap().is_empty() && !problem["detail"].as_str().unwrap().is_empty(),
+            "{problem}"
+        );
     }
     assert_eq!(server.get("/?range=fortnight").status, 400);
     assert_eq!(server.get("/nowhere").status, 404);
@@ -174,7 +187,12 @@ fn hostile_text_is_inert() {
     let lake = Lake::of(&[mail.send(), mail.bounce("Permanent", HOSTILE)]);
     let server = Server::serve(&lake.path(), "--at 2026-10-05T13:00:00Z");
     let set: String = url::form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
-    for path in ["/".to_owned(), format!("/?configuration_set={set}"), format!("/charts/bounce-rate.svg?configuration_set={set}"), format!("/?range={set}")] {
+    for path in [
+        "/".to_owned(),
+        format!("/?configuration_set={set}"),
+        format!("/charts/bounce-rate.svg?configuration_set={set}"),
+        format!("/?range={set}"),
+    ] {
         let text = server.get(&path).text;
         assert!(!text.contains("<script") && !text.contains("<img") && !text.contains("<b>"), "{path}: {text}");
         assert!(!text.contains('\u{1b}'), "{path}: {text}");

@@ -19,7 +19,11 @@ pub(crate) fn python() -> Option<PathBuf> {
 
 /// Runs a program of `tests/python` that prints JSON.
 #[track_caller]
-pub(crate) fn run_python<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(python: &Path, program: &str, arguments: I) -> Value {
+pub(crate) fn run_python<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(
+    python: &Path,
+    program: &str,
+    arguments: I,
+) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(program);
     Run::of(Command::new(python).current_dir(SCRATCH).arg("-B").arg(path).args(arguments)).expect(0).json()
 }

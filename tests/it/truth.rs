@@ -72,7 +72,8 @@ type Place = (String, Option<String>);
 fn questions(truth: &Truth) -> BTreeMap<Question, BTreeMap<Place, &Cell>> {
     let mut questions: BTreeMap<Question, BTreeMap<Place, &Cell>> = BTreeMap::new();
     for cell in &truth.cells {
-        let (dimension, value) = cell.group.first_key_value().map_or((None, None), |(k, v)| (Some(k.clone()), v.clone()));
+        let (dimension, value) =
+            cell.group.first_key_value().map_or((None, None), |(k, v)| (Some(k.clone()), v.clone()));
         let cells = questions.entry((cell.clock, cell.window, dimension)).or_default();
         assert!(cells.insert((cell.window_start.clone(), value), cell).is_none());
     }
@@ -169,7 +170,8 @@ fn assert_excluded(ours: &Value, truth: &Value, except: &[&str]) {
 #[test]
 fn csv_holds_the_same_numbers() {
     let truth = &dump::ndjson().truth;
-    let text = on(&dump::lake().0, &format!("rates --window 1d --by configuration_set --format csv {VERIFIED}")).expect(0);
+    let text =
+        on(&dump::lake().0, &format!("rates --window 1d --by configuration_set --format csv {VERIFIED}")).expect(0);
     let mut reader = csv::Reader::from_reader(text.stdout.as_bytes());
     let rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
     let by_set = (Clock::Event, Window::Day, Some("configuration_set".to_owned()));
@@ -183,7 +185,9 @@ fn csv_holds_the_same_numbers() {
         }
         assert_eq!(row["eligible_sends"], cell.aws.eligible_sends.to_string());
         assert_eq!(row["counted_complaints"], cell.aws.counted_complaints.to_string());
-        for (name, rate) in [("aws_bounce_rate", cell.aws.bounce_rate), ("plain_delivery_rate", cell.plain.delivery_rate)] {
+        for (name, rate) in
+            [("aws_bounce_rate", cell.aws.bounce_rate), ("plain_delivery_rate", cell.plain.delivery_rate)]
+        {
             let ours = row[name].parse::<f64>().ok();
             assert!(same(&json!(ours), &json!(rate)), "{name} of {row:?}");
         }

@@ -26,7 +26,10 @@ pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQue
     let reader = state.reader().ok_or(Failure::NoLake)?;
     let rows = repute_query::rates(&reader, &selection).await?;
     if rows.len() > MOST_ROWS {
-        let what = format!("{} rows, more than {MOST_ROWS}; choose a wider window, a shorter range or fewer groups", rows.len());
+        let what = format!(
+            "{} rows, more than {MOST_ROWS}; choose a wider window, a shorter range or fewer groups",
+            rows.len()
+        );
         return Err(Failure::BadRequest(what).into());
     }
     Ok(Json(rates_report(&rows, &selection.by)))
@@ -59,7 +62,8 @@ fn read_selection(parameters: &Parameters, now: DateTime<Utc>) -> Result<Selecti
     let moment = |name| {
         let read = |text: &str| {
             let refuse = || {
-                let remedy = "an RFC 3339 time such as `2026-10-31T12:00:00Z` or a duration back from now such as `24h`";
+                let remedy =
+                    "an RFC 3339 time such as `2026-10-31T12:00:00Z` or a duration back from now such as `24h`";
                 Failure::BadRequest(format!("`{name}` is `{text}`; give {remedy}"))
             };
             parse_moment(text, now).ok_or_else(refuse)
@@ -127,7 +131,10 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         assert!(read("since=never").unwrap_err().starts_with("`since` is `never`; give an RFC 3339 time"));
-        assert_eq!(read("window=1s").unwrap_err(), "`window` is `1s`; give a duration of a minute or more such as `1h` or `1d`");
+        assert_eq!(
+            read("window=1s").unwrap_err(),
+            "`window` is `1s`; give a duration of a minute or more such as `1h` or `1d`"
+        );
         assert_eq!(read("clock=wall").unwrap_err(), "`clock` is `wall`; known are event, sent");
         assert_eq!(read("since=1h&until=2h").unwrap_err(), "`since` must be before `until`");
         assert!(read("by=colour").unwrap_err().starts_with("unknown dimension `colour`; known are configuration_set"));

@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(problem.headers()[CONTENT_TYPE], "application/problem+json");
         assert_eq!(
             text(problem).await,
-            r#"{"detail":"cannot read `<b>.parquet`","status":500,"title":"The query failed","type":"about:blank"}"#
+            r#"{"type":"about:blank","title":"The query failed","status":500,"detail":"cannot read `<b>.parquet`"}"#
         );
     }
 

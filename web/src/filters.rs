@@ -1,6 +1,6 @@
 //! What a page is asked to show: a time range and a configuration set, kept in the address.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use repute_query::{Dimension, Selection};
 use url::form_urlencoded;
 
@@ -91,7 +91,11 @@ impl Filters {
     pub(crate) fn bounds(&self, now: DateTime<Utc>) -> (Option<DateTime<Utc>>, DateTime<Utc>) {
         let end = now + TimeDelta::microseconds(1);
         match self.range {
-            Range::Preset(preset) => (preset.length().map(|length| now - length), end),
+            // From a whole minute on, so that the page asks the same question for a minute.
+            Range::Preset(preset) => {
+                let start = preset.length().map(|length| now - length);
+                (start.map(|start| start.duration_trunc(TimeDelta::minutes(1)).unwrap_or(start)), end)
+            }
             Range::Free(from, to) => (from, to.map_or(end, |to| to.min(end))),
         }
     }
@@ -192,13 +196,19 @@ mod tests {
         }
         assert_eq!(read("").unwrap().to_query(), "range=21d");
         assert_eq!(read("range=7d&from=&to=&configuration_set=").unwrap().to_query(), "range=7d");
-        assert_eq!(read("range=7d&to=2026-10-02").unwrap().range, Range::Free(None, Some("2026-10-02T00:00:00Z".parse().unwrap())));
+        assert_eq!(
+            read("range=7d&to=2026-10-02").unwrap().range,
+            Range::Free(None, Some("2026-10-02T00:00:00Z".parse().unwrap()))
+        );
         assert_eq!(read("configuration_set=(none)").unwrap().configuration_set, Some(None));
     }
 
     #[test]
     fn what_cannot_be_is_refused_by_name() {
-        assert_eq!(read("range=fortnight").unwrap_err(), "`range` is `fortnight`; known are 24h, 7d, 21d, 90d, all, or give `from` and `to`");
+        assert_eq!(
+            read("range=fortnight").unwrap_err(),
+            "`range` is `fortnight`; known are 24h, 7d, 21d, 90d, all, or give `from` and `to`"
+        );
         assert_eq!(
             read("from=soon").unwrap_err(),
             "`from` is `soon`, which is no time; write it as 2026-10-31T12:00, in UTC"

@@ -89,7 +89,9 @@ mod tests {
         for host in ["localhost", "LOCALHOST:8025", "127.0.0.1", "127.0.0.1:80", "127.9.9.9:1", "[::1]", "[::1]:8025"] {
             assert!(is_allowed(host, &[]), "{host}");
         }
-        for host in ["", "example.com", "localhost.example.com", "127.0.0.1.nip.io", "0.0.0.0", "10.0.0.1:8025", "[::2]:1"] {
+        for host in
+            ["", "example.com", "localhost.example.com", "127.0.0.1.nip.io", "0.0.0.0", "10.0.0.1:8025", "[::2]:1"]
+        {
             assert!(!is_allowed(host, &[]), "{host}");
         }
     }

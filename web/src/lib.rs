@@ -34,6 +34,11 @@ use tower_http::compression::CompressionLayer;
 
 pub use state::{AppState, Now, Options};
 
+/// Asks what the overview asks, so that its answers are there when somebody opens it; a failure is only logged.
+pub async fn warm_up(state: &AppState) {
+    pages::warm_up(state).await;
+}
+
 /// The one list of routes.
 pub fn app(state: AppState) -> Router {
     Router::new()

@@ -63,7 +63,9 @@ mod tests {
 
     #[test]
     fn strangers_are_named() {
-        let Err(Failure::BadRequest(what)) = Parameters::strict(Some("windw=1h"), &["window", "since"]) else { panic!() };
+        let Err(Failure::BadRequest(what)) = Parameters::strict(Some("windw=1h"), &["window", "since"]) else {
+            panic!()
+        };
         assert_eq!(what, "unknown parameter `windw`; known are window, since");
     }
 }

@@ -174,7 +174,7 @@ mod tests {
         rate_chart(&series(sends), "Bounce rate", "bounce", Size::Wide, colours).unwrap()
     }
 
-    const DAY: [(u64, u64); 7] = [(1, 100), (2, 100), (0, 0), (9, 100), (3, 80), (0, 0), (1, 5)];
+    const DAY: [(u64, u64); 7] = [(1, 100), (2, 100), (0, 0), (9, 100), (3, 80), (0, 0), (1, 50)];
 
     #[test]
     fn the_page_supplies_the_colours() {
@@ -222,7 +222,9 @@ mod tests {
 
     #[test]
     fn strange_titles_stay_text() {
-        let svg = rate_chart(&series(&DAY), "</title><script>alert('x')</script>&\u{1}", "b", Size::Narrow, Colours::Own).unwrap();
+        let svg =
+            rate_chart(&series(&DAY), "</title><script>alert('x')</script>&\u{1}", "b", Size::Narrow, Colours::Own)
+                .unwrap();
         assert!(!svg.contains("<script"));
         assert!(svg.contains("&lt;/title&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;\u{fffd}"), "{svg}");
     }

@@ -9,10 +9,10 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use repute_query::Metric;
 
+use super::document::Size;
 use super::palette::Ink;
 use super::series::{Point, Series};
 use super::ticks::{rate_ticks, time_ticks};
-use super::document::Size;
 use crate::format;
 
 /// Steps of the canvas in one pixel of the chart: the SVG writer knows whole steps only.
@@ -58,7 +58,11 @@ pub(super) fn draw(series: &Series, size: Size) -> Result<Drawing, DrawError> {
     Ok(Drawing { elements, strips })
 }
 
-fn draw_panels(series: &Series, size: Size, svg: &mut String) -> Result<Vec<(i32, i32)>, DrawingAreaErrorKind<io::Error>> {
+fn draw_panels(
+    series: &Series,
+    size: Size,
+    svg: &mut String,
+) -> Result<Vec<(i32, i32)>, DrawingAreaErrorKind<io::Error>> {
     let (width, height) = size.pixels();
     let root = SVGBackend::with_string(svg, (width * FINE, height * FINE)).into_drawing_area();
     let (upper, lower) = root.split_vertically((height - VOLUME) * FINE);
@@ -119,12 +123,18 @@ fn draw_grid(panel: &mut Panel<'_>, ceiling: f64) -> Drawn {
 /// AWS's lines with their names; a line above the scale is only named.
 fn draw_lines(panel: &Panel<'_>, series: &Series, ceiling: f64) -> Drawn {
     let (from, to) = ends(panel);
-    let lines = [("review", series.metric.review_line(), Ink::Review), ("pause", series.metric.pause_line(), Ink::Pause)];
+    let lines =
+        [("review", series.metric.review_line(), Ink::Review), ("pause", series.metric.pause_line(), Ink::Pause)];
     for (name, line, ink) in lines {
         let name = format!("{name} line {}", format::line(line).replace('\u{a0}', " "));
         if line > ceiling {
             let (x, y) = panel.backend_coord(&(to, ceiling));
-            write(panel, &format!("{name} \u{2191}"), &text_style(ink, HPos::Right, VPos::Top), (x - px(2), y - px(8)))?;
+            write(
+                panel,
+                &format!("{name} \u{2191}"),
+                &text_style(ink, HPos::Right, VPos::Top),
+                (x - px(2), y - px(8)),
+            )?;
             continue;
         }
         let (left, y) = panel.backend_coord(&(from, line));

@@ -20,7 +20,10 @@ pub fn gauge(metric: Metric, measured: Measured) -> String {
     let mut svg = format!("<svg class=\"gauge\" viewBox=\"0 0 {WIDTH} 46\" aria-hidden=\"true\" focusable=\"false\">");
     for (zone, from, to) in [("calm", 0.0, review), ("review", review, pause), ("pause", pause, WIDTH)] {
         let width = to - from - if zone == "pause" { 0.0 } else { 2.0 };
-        _ = write!(svg, "<rect class=\"zone-{zone}\" x=\"{from:.1}\" y=\"12\" width=\"{width:.1}\" height=\"8\" rx=\"2\"/>");
+        _ = write!(
+            svg,
+            "<rect class=\"zone-{zone}\" x=\"{from:.1}\" y=\"12\" width=\"{width:.1}\" height=\"8\" rx=\"2\"/>"
+        );
     }
     for (name, line, x) in [("review", metric.review_line(), review), ("pause", metric.pause_line(), pause)] {
         let line = format::line(line);

@@ -35,7 +35,11 @@ pub(super) fn time_ticks(span: &Span, most: i64) -> Vec<(i64, String)> {
     let first = from.div_euclid(step) * step + if from.rem_euclid(step) == 0 { 0 } else { step };
     let years = to - from > 300 * DAY;
     let at = |seconds: i64| DateTime::from_timestamp(seconds, 0).unwrap_or_default();
-    (0..).map(|index| first + index * step).take_while(|tick| *tick <= to).map(|tick| (tick, label(at(tick), years))).collect()
+    (0..)
+        .map(|index| first + index * step)
+        .take_while(|tick| *tick <= to)
+        .map(|tick| (tick, label(at(tick), years)))
+        .collect()
 }
 
 fn label(time: DateTime<Utc>, years: bool) -> String {
@@ -53,7 +57,8 @@ fn label(time: DateTime<Utc>, years: bool) -> String {
 pub(super) fn rate_ticks(ceiling: f64) -> (Vec<f64>, usize) {
     let percent = ceiling * 100.0;
     let magnitude = 10_f64.powf((percent / 4.0).log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * magnitude).into_iter().find(|step| percent / step <= 5.0);
+    let step =
+        [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * magnitude).into_iter().find(|step| percent / step <= 5.0);
     let step = step.unwrap_or(percent);
     let decimals = (0..6).find(|places| is_whole(step * 10_f64.powi(*places))).unwrap_or(6);
     let ticks = (0..).map(|index| f64::from(index) * step / 100.0).take_while(|tick| *tick <= ceiling).collect();
@@ -79,18 +84,18 @@ mod tests {
             texts("2026-10-31T12:00:00Z", "2026-11-01T12:00:00Z", 8),
             ["12:00", "15:00", "18:00", "21:00", "1 Nov", "03:00", "06:00", "09:00", "12:00"]
         );
-        assert_eq!(
-            texts("2026-10-25T00:00:00Z", "2026-11-01T00:00:00Z", 4),
-            ["26 Oct", "28 Oct", "30 Oct", "1 Nov"]
-        );
-        assert_eq!(texts("2024-01-01T00:00:00Z", "2026-11-01T00:00:00Z", 4), ["Dec 2024", "Dec 2025"]);
+        assert_eq!(texts("2026-10-25T00:00:00Z", "2026-11-01T00:00:00Z", 4), ["26 Oct", "28 Oct", "30 Oct", "1 Nov"]);
+        assert_eq!(texts("2024-01-01T00:00:00Z", "2026-11-01T00:00:00Z", 4), ["Oct 2024", "Oct 2025", "Oct 2026"]);
     }
 
     #[test]
     fn rates_have_round_steps() {
         assert_eq!(rate_ticks(0.0575), (vec![0.0, 0.02, 0.04], 0));
         let (ticks, decimals) = rate_ticks(0.00115);
-        assert_eq!(ticks.iter().map(|t| format!("{:.decimals$}", t * 100.0)).collect::<Vec<_>>(), ["0.000", "0.025", "0.050", "0.075", "0.100"]);
+        assert_eq!(
+            ticks.iter().map(|t| format!("{:.decimals$}", t * 100.0)).collect::<Vec<_>>(),
+            ["0.000", "0.025", "0.050", "0.075", "0.100"]
+        );
         assert_eq!(rate_ticks(0.625).0.len(), 4);
     }
 }

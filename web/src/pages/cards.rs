@@ -65,7 +65,10 @@ fn span(row: &Reputation, last_sends: u64) -> String {
     if row.full {
         format!("Last {sends} eligible sends: {days}, {dates}")
     } else {
-        format!("All {sends} eligible sends there are: {days}, {dates}. Judged over {} once there are as many", format::thousands(last_sends))
+        format!(
+            "All {sends} eligible sends there are: {days}, {dates}. Judged over {} once there are as many",
+            format::thousands(last_sends)
+        )
     }
 }
 
@@ -77,7 +80,11 @@ fn bounces(row: &Reputation, last_sends: u64) -> Figure {
         name: "Bounce rate",
         level: Level::of(metric, measured, last_sends),
         rate: format::rate(metric, measured.rate()),
-        fraction: format!("{} of {}", format::count(events.counted, "hard bounce"), format::count(sends.counted, "eligible send")),
+        fraction: format!(
+            "{} of {}",
+            format::count(events.counted, "hard bounce"),
+            format::count(sends.counted, "eligible send")
+        ),
         interval: interval(metric, measured),
         gauge: gauge(metric, measured),
         headroom: [metric.review_line(), metric.pause_line()]
@@ -182,7 +189,10 @@ mod tests {
                     4_812,
                     &[(Exclusion::VerifiedDomain, 310), (Exclusion::AccountSuppression, 12), (Exclusion::Simulator, 5)],
                 ),
-                bounces: side(144, &[(Exclusion::VerifiedDomain, 5), (Exclusion::Soft, 30), (Exclusion::AccountSuppression, 12)]),
+                bounces: side(
+                    144,
+                    &[(Exclusion::VerifiedDomain, 5), (Exclusion::Soft, 30), (Exclusion::AccountSuppression, 12)],
+                ),
                 complaint_eligible_sends: side(4_812, &[(Exclusion::NoFeedbackLoop, 1_812)]),
                 complaints: side(1, &[]),
             },
@@ -223,7 +233,10 @@ mod tests {
         assert_eq!((bounces.rate.as_str(), bounces.level), ("2.16\u{a0}%", Level::Elevated));
         assert_eq!(bounces.fraction, "97 hard bounces of 4,485 eligible sends");
         // 5 % of 4,485 is 224.25: the 225th bounce crosses it; 10 % is 448.5.
-        assert_eq!(bounces.headroom, ["128 more hard bounces before 5\u{a0}%", "352 more hard bounces before 10\u{a0}%"]);
+        assert_eq!(
+            bounces.headroom,
+            ["128 more hard bounces before 5\u{a0}%", "352 more hard bounces before 10\u{a0}%"]
+        );
         assert_eq!(complaints.headroom[0], "2 more complaints before 0.1\u{a0}%");
         assert_eq!(complaints.fraction, "1 complaint of 3,000 sends to domains that report complaints");
     }

@@ -1,6 +1,6 @@
 //! How near a rate is to AWS's lines, in words, with a sign of its own for each.
 
-use repute_query::{Measured, Metric, Rule, State, Window, default_rules, judge};
+use repute_query::{Measured, Metric, Rule, State, Window, default_rules, judge, reaches};
 
 /// From fine to worst; what cannot be judged stands below fine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,8 +32,8 @@ impl Level {
             State::NoData if measured.sends == 0 => Self::NoMail,
             State::NoData => Self::TooLittle,
             State::Ok => Self::Healthy,
-            State::Warning | State::Critical if decisive >= rule.metric.pause_line() => Self::Pause,
-            State::Warning | State::Critical if decisive >= rule.metric.review_line() => Self::Review,
+            State::Warning | State::Critical if reaches(decisive, rule.metric.pause_line()) => Self::Pause,
+            State::Warning | State::Critical if reaches(decisive, rule.metric.review_line()) => Self::Review,
             State::Critical => Self::Close,
             State::Warning => Self::Elevated,
         }

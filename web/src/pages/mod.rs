@@ -8,7 +8,7 @@ mod sets;
 mod verdict;
 
 pub(crate) use charts::{bounce_chart, complaint_chart};
-pub(crate) use overview::overview;
+pub(crate) use overview::{overview, warm_up};
 
 use crate::format;
 use crate::state::AppState;

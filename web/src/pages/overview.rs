@@ -40,6 +40,17 @@ pub(crate) async fn overview(
     Ok(Html(OverviewPage::new(shell, &answers, &filters, state.options(), now)?.render()?))
 }
 
+/// Asks what the page without filters asks, so that its answers are there when it is opened.
+pub(crate) async fn warm_up(state: &AppState) {
+    let now = state.now();
+    let (Some(reader), Ok(filters)) = (state.reader(), Filters::from_query(&Parameters::lenient(None), now)) else {
+        return;
+    };
+    if let Err(error) = ask(&reader, &filters, state.options(), now).await {
+        tracing::warn!(%error, "the overview's questions failed");
+    }
+}
+
 /// What the page is made of.
 struct Answers {
     check: CheckResult,
@@ -152,7 +163,8 @@ impl OverviewPage {
         options: &Options,
         now: DateTime<Utc>,
     ) -> Result<Self, DrawError> {
-        let shown = |row: &&Reputation| row.configuration_set.is_none() || row.configuration_set == filters.configuration_set;
+        let shown =
+            |row: &&Reputation| row.configuration_set.is_none() || row.configuration_set == filters.configuration_set;
         let series = |metric| answers.history.as_ref().map(|found| Series::new(metric, found.span, &found.windows));
         let (bounces, complaints) = (series(Metric::BounceRate), series(Metric::ComplaintRate));
         let charts = bounces.iter().chain(&complaints).filter(|_| !answers.by_set.is_empty());
@@ -165,7 +177,11 @@ impl OverviewPage {
             form: FilterForm::new(filters, answers),
             period: period(filters, answers, now),
             charts: charts.map(|series| ChartPanel::new(series, filters)).collect::<Result<_, _>>()?,
-            windows: bounces.iter().zip(&complaints).flat_map(|(bounces, complaints)| window_rows(bounces, complaints)).collect(),
+            windows: bounces
+                .iter()
+                .zip(&complaints)
+                .flat_map(|(bounces, complaints)| window_rows(bounces, complaints))
+                .collect(),
             sets: set_rows(&answers.by_set, filters, options.last_sends),
             elsewhere: answers.elsewhere.map(|(from, to)| Elsewhere::new(from, to, filters)),
         })
@@ -231,12 +247,12 @@ impl ChartPanel {
         let title = chart_title(series.metric, filters);
         let chart = |size| rate_chart(series, &title, series.metric.as_str(), size, Colours::Page);
         let (heading, note, address) = match series.metric {
-            Metric::BounceRate => {
-                ("Bounce rate", "Counted hard bounces of eligible sends", "/charts/bounce-rate.svg")
-            }
-            Metric::ComplaintRate => {
-                ("Complaint rate", "Counted complaints of sends to domains that report them", "/charts/complaint-rate.svg")
-            }
+            Metric::BounceRate => ("Bounce rate", "Counted hard bounces of eligible sends", "/charts/bounce-rate.svg"),
+            Metric::ComplaintRate => (
+                "Complaint rate",
+                "Counted complaints of sends to domains that report them",
+                "/charts/complaint-rate.svg",
+            ),
         };
         Ok(Self { heading, note, wide: chart(Size::Wide)?, narrow: chart(Size::Narrow)?, address })
     }
@@ -267,9 +283,10 @@ fn period(filters: &Filters, answers: &Answers, now: DateTime<Utc>) -> String {
     let (since, until) = filters.bounds(now);
     let from = since.or(answers.history.as_ref().map(|found| found.span.from));
     let from = from.map_or_else(|| "the beginning".to_owned(), format::time);
-    let windows = answers.history.as_ref().map_or_else(String::new, |found| {
-        format!(", in windows of {}", format::duration(found.span.width))
-    });
+    let windows = answers
+        .history
+        .as_ref()
+        .map_or_else(String::new, |found| format!(", in windows of {}", format::duration(found.span.width)));
     format!("{from} to {}{windows}", format::time(until))
 }
 
@@ -340,7 +357,10 @@ mod tests {
         let html = page(&answers(HOSTILE), &filters);
         assert!(!html.contains("<script"), "{html}");
         assert!(!html.contains("\"><script"));
-        assert!(html.contains("configuration_set=%22%3E%3Cscript%3Ealert%28%27x%27%29%3C%2Fscript%3E%26%3D%23%1B%E2%80%AE"), "{html}");
+        assert!(
+            html.contains("configuration_set=%22%3E%3Cscript%3Ealert%28%27x%27%29%3C%2Fscript%3E%26%3D%23%1B%E2%80%AE"),
+            "{html}"
+        );
         assert!(html.contains("<option value=\"&#34;&#62;&#60;script&#62;"), "{html}");
         assert!(!html.contains(['\u{1b}', '\u{202e}']));
         assert!(html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"), "the chart's title");

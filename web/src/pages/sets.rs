@@ -59,7 +59,10 @@ fn set_row(row: &Rates, level: Level, filters: &Filters) -> SetRow {
         complaints: format::thousands(row.aws.complaints.counted),
         complaint_rate: format::rate(Metric::ComplaintRate, row.aws.complaint_rate()),
         plain_bounce_rate: format::rate(Metric::BounceRate, row.counts.bounce_rate()),
-        delivery_rate: row.counts.delivery_rate().map_or_else(|| format::NO_DATA.to_owned(), |rate| format::percent(rate, 2)),
+        delivery_rate: row
+            .counts
+            .delivery_rate()
+            .map_or_else(|| format::NO_DATA.to_owned(), |rate| format::percent(rate, 2)),
     }
 }
 

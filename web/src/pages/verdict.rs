@@ -37,13 +37,17 @@ impl Verdict {
                 let level = level(worst, rules);
                 (level.tone(), title(worst, level, rules), sentence(worst, rules))
             }
-            (State::Warning | State::Critical, None) => {
-                ("warn", "Sending has gone quiet".to_owned(), format!("{}.", format::sentence_case(&format::printable(&result.summary))))
-            }
+            (State::Warning | State::Critical, None) => (
+                "warn",
+                "Sending has gone quiet".to_owned(),
+                format!("{}.", format::sentence_case(&format::printable(&result.summary))),
+            ),
             (State::Ok, _) => ("good", "Healthy".to_owned(), calm_words(result, rules)),
-            (State::NoData, _) => {
-                ("quiet", "No verdict: too little mail".to_owned(), format!("{}.", format::sentence_case(&format::printable(&result.summary))))
-            }
+            (State::NoData, _) => (
+                "quiet",
+                "No verdict: too little mail".to_owned(),
+                format!("{}.", format::sentence_case(&format::printable(&result.summary))),
+            ),
         };
         let line = |finding: &Finding| Line { level: level(finding, rules), text: sentence(finding, rules) };
         // The summary tells the worst one already, unless it says that the data is stale.
@@ -179,7 +183,10 @@ mod tests {
         let found = vec![finding("aws_bounce_rate", None, 83, 10_000), finding("aws_complaint_rate", None, 1, 8_000)];
         let band = verdict(State::Ok, "10:12", found);
         assert_eq!((band.tone, band.title.as_str()), ("good", "Healthy"));
-        assert_eq!(band.summary, "Bounce rate 0.83\u{a0}%, review at 5\u{a0}%; complaint rate 0.013\u{a0}%, review at 0.1\u{a0}%.");
+        assert_eq!(
+            band.summary,
+            "Bounce rate 0.83\u{a0}%, review at 5\u{a0}%; complaint rate 0.013\u{a0}%, review at 0.1\u{a0}%."
+        );
         assert_eq!(band.freshness, "Newest event 12 min old, 2026-10-31 10:00 UTC");
     }
 
