@@ -10,6 +10,12 @@ mod when;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// Rows are built and freed by several threads at once, which the system's allocator answers with memory it keeps.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
     exit::finish(cli::parse().and_then(commands::run))
 }

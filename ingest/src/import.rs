@@ -24,7 +24,7 @@ use crate::source::SourceObject;
 use crate::worker::{Finished, Parcel, Worker};
 
 /// A batch is committed when it holds this many rows.
-const BATCH_ROWS: usize = 256 * 1024;
+const BATCH_ROWS: usize = 128 * 1024;
 
 /// Or when it holds this many bytes of bad records, or this many finished objects.
 const BATCH_BAD_BYTES: usize = 32 << 20;

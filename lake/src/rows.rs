@@ -151,7 +151,14 @@ fn tag<'a>(event: &'a Event<'_>, name: &str) -> Option<&'a str> {
 
 fn text_map() -> TextMapBuilder {
     let names = MapFieldNames { entry: "key_value".into(), key: "key".into(), value: "value".into() };
-    MapBuilder::new(Some(names), StringViewBuilder::new(), StringViewBuilder::new())
+    MapBuilder::new(Some(names), text(), text())
+}
+
+/// Text is kept in blocks of this many bytes. The default grows to 2 MiB a column, most of it empty in a small chunk.
+const TEXT_BLOCK_BYTES: u32 = 32 << 10;
+
+fn text() -> StringViewBuilder {
+    StringViewBuilder::new().with_fixed_block_size(TEXT_BLOCK_BYTES)
 }
 
 fn times() -> TimestampMicrosecondBuilder {
@@ -169,14 +176,14 @@ impl EventRows {
             event_time: times(),
             sent_time: times(),
             event_id: Int64Builder::new(),
-            texts: (0..texts).map(|_| StringViewBuilder::new()).collect(),
-            promoted: promoted_tags.iter().map(|_| StringViewBuilder::new()).collect(),
+            texts: (0..texts).map(|_| text()).collect(),
+            promoted: promoted_tags.iter().map(|_| text()).collect(),
             tags: text_map(),
             link_tags: text_map(),
             arrival_date: times(),
             expiration_time: times(),
             processing_ms: Int64Builder::new(),
-            source_object: StringViewBuilder::new(),
+            source_object: text(),
             object_block: None,
             ingested: times(),
             keys: Vec::new(),
