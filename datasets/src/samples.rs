@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const FOLDERS: [&str; 3] = ["events", "envelopes", "trouble"];
-const IGNORED: [&str; 8] = [
+const IGNORED: [&str; 9] = [
     "subscription_confirmation",
     "unsubscribe_confirmation",
     "test_message",
@@ -14,6 +14,7 @@ const IGNORED: [&str; 8] = [
     "pinpoint",
     "account_status",
     "control_message",
+    "empty",
 ];
 const QUARANTINED: [&str; 12] = [
     "truncated_json",

@@ -185,8 +185,10 @@ fn worst(rule: &Rule, group: &Group) -> Option<Finding> {
         let measured = measured(rule.metric, &span.aws);
         (span, measured, judge(rule, measured))
     });
-    let (span, measured, verdict) = judged
-        .min_by(|a, b| rank(a.2.state).cmp(&rank(b.2.state)).then(b.1.interval().0.total_cmp(&a.1.interval().0)))?;
+    // A span with too little mail says nothing as long as another was judged.
+    let order = |verdict: &Verdict| (verdict.state == State::NoData, rank(verdict.state));
+    let (span, measured, verdict) =
+        judged.min_by(|a, b| order(&a.2).cmp(&order(&b.2)).then(b.1.interval().0.total_cmp(&a.1.interval().0)))?;
     Some(Finding {
         rule: rule.name,
         metric: rule.metric,

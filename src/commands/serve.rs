@@ -10,6 +10,7 @@ use repute_lake::{Lake, LakeError, Location};
 use repute_query::{CountingRules, Providers, Reader};
 use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Global, ServeArgs};
 use crate::config::Config;
@@ -58,9 +59,10 @@ pub(super) async fn serve(
     let mut lake = open(&source.location).await?;
     lake.iter().try_for_each(|lake| show(&state, lake, &source))?;
     let listener = TcpListener::bind(listen).await.map_err(|e| anyhow::anyhow!("cannot listen on {listen}: {e}"))?;
+    let stop = interrupted()?;
     ready(listener.local_addr()?);
     let router = app(state.clone());
-    let server = axum::serve(listener, router).with_graceful_shutdown(interrupted());
+    let server = axum::serve(listener, router).with_graceful_shutdown(stop);
     let refresh = async {
         loop {
             tokio::time::sleep(REFRESH).await;
@@ -103,18 +105,14 @@ async fn look_again(lake: &mut Option<Lake>, state: &AppState, source: &LakeSour
     if open_lake.versions() != before { show(state, open_lake, source) } else { Ok(()) }
 }
 
-/// Returns on Ctrl-C or SIGTERM.
-async fn interrupted() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+/// Resolves on Ctrl-C or SIGTERM, which are listened for from the call on.
+fn interrupted() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
-    }
+    })
 }

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -114,6 +115,18 @@ impl Page {
             .unwrap();
     }
 
+    /// The address once it holds the text, or what it is after five seconds.
+    async fn address_with(&self, text: &str) -> String {
+        let until = Instant::now() + Duration::from_secs(5);
+        loop {
+            let address = self.address().await;
+            if address.contains(text) || Instant::now() > until {
+                return address;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     async fn address(&self) -> String {
         self.client.current_url().await.unwrap().to_string()
     }
@@ -203,7 +216,7 @@ fn filters_work_by_hand_and_stand_in_the_address() {
         assert!(page.address().await.contains("range=7d"), "{}", page.address().await);
         page.click("select[name=configuration_set] option[value=marketing]").await;
         page.click("form button[type=submit]").await;
-        let address = page.address().await;
+        let address = page.address_with("configuration_set=marketing").await;
         assert!(address.contains("configuration_set=marketing") && address.contains("range=7d"), "{address}");
         let rows = page.number("document.querySelectorAll('table.sets tbody tr').length").await;
         assert_eq!(rows, 1);

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use super::scan::{Scan, Scanner};
 use super::{Bytes, Found, Frames, Shape};
-use crate::{Place, Reject, RejectClass};
+use crate::{Reject, RejectClass};
 
 impl<R: Read> Frames<R> {
     /// An object that cannot go on after its first `failed` bytes.
@@ -37,6 +37,12 @@ impl<R: Read> Frames<R> {
         let reject = if scanner.deepest() > self.max_depth { self.too_deep() } else { self.too_large() };
         let next = next_record_line(self.buffer.rest());
         self.discard_to(next, Some(scanner))?;
+        if self.buffer.rest().is_empty()
+            && let Some((_, _, damage)) = self.damage()
+        {
+            // The record ran into the damage of the whole object: the two are one.
+            return Ok((place, Bytes::Passed, damage));
+        }
         Ok((place, Bytes::Passed, Shape::Broken(reject)))
     }
 
@@ -120,13 +126,11 @@ impl<R: Read> Frames<R> {
         self.prefix.extend_from_slice(rest.get(..size).unwrap_or(rest));
     }
 
-    /// The one frame that stands for the object's damage; it takes what is left of the bytes.
+    /// The one frame that stands for the object's damage: it begins where the last whole record ends, and takes what is left.
     pub(super) fn damage(&mut self) -> Option<Found> {
         let damage = self.buffer.damage()?.clone();
-        let offset = self.buffer.object_bytes().decoded;
+        let place = self.buffer.place();
         let size = self.buffer.rest().len();
-        let lines = memchr::memchr_iter(b'\n', self.buffer.rest()).count() as u64;
-        let place = Place { offset, line: self.buffer.place().line + lines };
         self.finished = true;
         let reason = format!("{}, `{}` complete records before it", damage.reason, self.complete);
         Some((place, Bytes::Next(size), Shape::Broken(Reject::new(damage.class, reason))))

@@ -16,7 +16,8 @@ use crate::{Reject, RejectClass};
 /// stands twice, in whatever case, is one recipient.
 pub(super) fn each<'a>(list: Raw<'a>, field: &str) -> Result<Vec<Recipient<'a>>, Reject> {
     let list = list.ok_or_else(|| Reject::missing(field))?;
-    let list = items(list).ok_or_else(|| Reject::wrong_type(field, "a list"))?;
+    let list =
+        items(list).filter(|_| list.get().starts_with('[')).ok_or_else(|| Reject::wrong_type(field, "a list"))?;
     let recipients = list.into_iter().map(|item| recipient(item, field)).collect::<Result<Vec<_>, _>>()?;
     if recipients.is_empty() {
         return Err(Reject::new(RejectClass::MissingField, format!("list `{field}` is empty")));

@@ -210,7 +210,7 @@ fn recipients_follow_the_type() {
         addresses(&event(&send(r#"["X <a@b.example>","c@D.example","A@b.example"]"#))),
         ["a@b.example", "c@d.example"]
     );
-    assert_eq!(addresses(&event(&send(r#""a@b.example""#))), ["a@b.example"]);
+    assert_eq!(refused(&send(r#""a@b.example""#)), "wrong_type: field `mail.destination` is not a list");
     assert_eq!(refused(&send("[]")), "missing_field: list `mail.destination` is empty");
     assert_eq!(refused(&send("null")), "missing_field: field `mail.destination` is missing");
     assert_eq!(refused(&send("{}")), "wrong_type: field `mail.destination` is not a list");
