@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Int64Builder, MapBuilder, MapFieldNames, RecordBatch, StringViewBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, Int64Builder, MapBuilder, MapFieldNames, RecordBatch, StringBuilder, StringViewBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
@@ -40,7 +41,7 @@ pub struct EventChunk {
     pub event_objects: Vec<u32>,
 }
 
-type TextMapBuilder = MapBuilder<StringViewBuilder, StringViewBuilder>;
+type TextMapBuilder = MapBuilder<StringBuilder, StringBuilder>;
 
 /// Collects events as rows.
 pub struct EventRows {
@@ -151,7 +152,7 @@ fn tag<'a>(event: &'a Event<'_>, name: &str) -> Option<&'a str> {
 
 fn text_map() -> TextMapBuilder {
     let names = MapFieldNames { entry: "key_value".into(), key: "key".into(), value: "value".into() };
-    MapBuilder::new(Some(names), text(), text())
+    MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new())
 }
 
 /// Text is kept in blocks of this many bytes. The default grows to 2 MiB a column, most of it empty in a small chunk.

@@ -182,10 +182,10 @@ fn map(name: &str) -> Field {
     Field::new(name, DataType::Map(map_entries(), false), true)
 }
 
-/// The entries field of a text-to-text map, named as Delta names it.
+/// The entries field of a text-to-text map, named as Delta names it. Plain text, since DataFusion looks up no views in a map.
 pub(crate) fn map_entries() -> Arc<Field> {
     let entries =
-        Fields::from(vec![Field::new("key", DataType::Utf8View, false), Field::new("value", DataType::Utf8View, true)]);
+        Fields::from(vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Utf8, true)]);
     Arc::new(Field::new("key_value", DataType::Struct(entries), false))
 }
 

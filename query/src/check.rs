@@ -262,8 +262,12 @@ pub fn sentence(finding: &Finding) -> String {
 
 /// The account's figures, when nothing is wrong or nothing can be said.
 fn headline(findings: &[Finding]) -> String {
-    let account = findings.iter().filter(|finding| finding.configuration_set.is_none());
-    let mut sentences: Vec<String> = account.take(2).map(sentence).collect();
+    let account = || findings.iter().filter(|finding| finding.configuration_set.is_none());
+    let judged = |finding: &&Finding| finding.verdict.state != State::NoData;
+    let mut sentences: Vec<String> = account().filter(judged).take(2).map(sentence).collect();
+    if sentences.is_empty() {
+        sentences = account().take(2).map(sentence).collect();
+    }
     if sentences.is_empty() {
         sentences.push("no mail was sent".to_owned());
     }

@@ -175,6 +175,14 @@ fn thresholds_of_ten_minutes() {
     }
 }
 
+/// When all is well the line says how well: the judged rate, not that of ten minutes with too little mail for a verdict.
+#[test]
+fn the_ok_line_tells_the_judged_rate() {
+    let run = check_on_paper(600, 60, 3, 0).expect(0);
+    let first = run.stdout.lines().next().unwrap();
+    assert!(first.starts_with("REPUTE OK - bounce rate 0.5 % (3 of 600)"), "{first}");
+}
+
 /// What AWS leaves out alarms nobody: soft bounces, the account's suppression list, the simulator, verified domains.
 #[test]
 fn excluded_bounces_do_not_alarm() {

@@ -74,8 +74,12 @@ fn questions(truth: &Truth) -> BTreeMap<Question, BTreeMap<Place, &Cell>> {
     for cell in &truth.cells {
         let (dimension, value) =
             cell.group.first_key_value().map_or((None, None), |(k, v)| (Some(k.clone()), v.clone()));
-        let cells = questions.entry((cell.clock, cell.window, dimension)).or_default();
-        assert!(cells.insert((cell.window_start.clone(), value), cell).is_none());
+        // A campaign is a column and a custom tag: both ways must agree.
+        let tag = dimension.as_ref().filter(|name| *name == "campaign").map(|name| Some(format!("tag:{name}")));
+        for dimension in std::iter::once(dimension).chain(tag) {
+            let cells = questions.entry((cell.clock, cell.window, dimension)).or_default();
+            assert!(cells.insert((cell.window_start.clone(), value.clone()), cell).is_none());
+        }
     }
     questions
 }
@@ -91,7 +95,7 @@ fn arguments((clock, window, dimension): &Question) -> String {
 fn assert_rates(truth: &Truth, lake: &Path) {
     let questions = questions(truth);
     // Two clocks: hours and days of everything and by set, days by domain and by campaign.
-    assert_eq!(questions.len(), 12);
+    assert_eq!(questions.len(), 14);
     for (question, mut expected) in questions {
         let arguments = arguments(&question);
         for row in ask(lake, &arguments).as_array().unwrap() {
@@ -102,6 +106,24 @@ fn assert_rates(truth: &Truth, lake: &Path) {
             assert_close(row, cell, &["counts", "aws", "plain"], &format!("{arguments} at {place:?}"));
         }
         assert!(expected.is_empty(), "{arguments}: missing {:?}", expected.keys().collect::<Vec<_>>());
+    }
+}
+
+/// Whatever the rows are grouped by, the groups add up to the whole.
+#[test]
+fn groups_of_every_dimension_add_up() {
+    let (lake, truth) = (&dump::lake().0, &dump::ndjson().truth);
+    let dimensions = "configuration_set from_domain caller_identity recipient_domain account_id region tenant campaign \
+                      template outgoing_ip event_type bounce_type bounce_subtype status delay_type source provider \
+                      tag:template region,provider";
+    for dimension in dimensions.split_whitespace() {
+        let answer = ask(lake, &format!("rates --by {dimension}"));
+        let sum = |name: &str| -> u64 {
+            answer.as_array().unwrap().iter().map(|row| row["counts"][name].as_u64().unwrap()).sum()
+        };
+        let totals = &truth.totals;
+        let expected = [totals.send, totals.delivery, totals.hard_bounce, totals.complaint, totals.open];
+        assert_eq!(["send", "delivery", "hard_bounce", "complaint", "open"].map(sum), expected, "{dimension}");
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) const FINE: u32 = 4;
 const LEFT: u32 = 50;
 const RIGHT: u32 = 10;
 const TOP: u32 = 12;
-const VOLUME: u32 = 72;
+const VOLUME: u32 = 82;
 const BELOW: u32 = 24;
 
 /// The SVG writer divides font sizes by this.
@@ -70,13 +70,14 @@ fn draw_panels(
 
     let mut rates = panel(&upper, series, ceiling, TOP, 0)?;
     draw_grid(&mut rates, ceiling)?;
-    draw_lines(&rates, series, ceiling)?;
     for run in series.runs() {
         draw_run(&rates, run, ceiling)?;
     }
+    // Over the curve, so that their names stay legible.
+    draw_lines(&rates, series, ceiling)?;
 
     let most = series.most_sends().max(1) as f64;
-    let mut volume = panel(&lower, series, most, 14, BELOW)?;
+    let mut volume = panel(&lower, series, most, 24, BELOW)?;
     draw_volume(&mut volume, series, most)?;
     draw_times(&root, &volume, series, size)?;
 

@@ -17,12 +17,13 @@ pub(crate) enum Level {
 impl Level {
     /// The level of a rate over AWS's volume, by the default rules.
     pub(crate) fn of(metric: Metric, measured: Measured, last_sends: u64) -> Self {
-        let rules = default_rules(last_sends);
-        let over_volume = |rule: &&Rule| rule.metric == metric && matches!(rule.window, Window::LastSends(_));
-        match rules.iter().find(over_volume) {
-            Some(rule) => Self::by_rule(rule, measured),
-            None => Self::TooLittle,
-        }
+        judged_rule(metric, last_sends).map_or(Self::TooLittle, |rule| Self::by_rule(&rule, measured))
+    }
+
+    /// The level of a configuration set's rate: as of an account's, but the rate must be sure.
+    pub(crate) fn of_set(metric: Metric, measured: Measured, last_sends: u64) -> Self {
+        let rule = judged_rule(metric, last_sends);
+        rule.map_or(Self::TooLittle, |rule| Self::by_rule(&rule.for_part(), measured))
     }
 
     /// The level of what a rule measured.
@@ -74,6 +75,12 @@ impl Level {
             Self::Review | Self::Pause => "bad",
         }
     }
+}
+
+/// The default rule over AWS's volume.
+fn judged_rule(metric: Metric, last_sends: u64) -> Option<Rule> {
+    let over_volume = |rule: &Rule| rule.metric == metric && matches!(rule.window, Window::LastSends(_));
+    default_rules(last_sends).into_iter().find(over_volume)
 }
 
 /// The icon of a tone: a tick, a triangle, an octagon, a question mark. Its colour is that of the text.

@@ -46,6 +46,12 @@ impl Shell {
         Self { stylesheet: stylesheet::path(), location: String::new(), made: String::new(), current: "" }
     }
 
+    /// The last part of the lake's place, which is enough to know it by.
+    pub(crate) fn lake_name(&self) -> &str {
+        let path = self.location.trim_end_matches('/');
+        path.rsplit_once('/').map_or(path, |(_, name)| name)
+    }
+
     pub(crate) fn places(&self) -> &'static [Place] {
         &PLACES
     }

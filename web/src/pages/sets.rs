@@ -41,7 +41,7 @@ fn judge(row: &Rates, last_sends: u64) -> (Level, f64, &Rates) {
     let bounces = Measured { events: row.aws.bounces.counted, sends: row.aws.eligible_sends.counted };
     let complaints = Measured { events: row.aws.complaints.counted, sends: row.aws.complaint_eligible_sends.counted };
     let pair = [(Metric::BounceRate, bounces), (Metric::ComplaintRate, complaints)];
-    let level = pair.map(|(metric, measured)| Level::of(metric, measured, last_sends)).into_iter().max();
+    let level = pair.map(|(metric, measured)| Level::of_set(metric, measured, last_sends)).into_iter().max();
     let nearness = pair.map(|(metric, measured)| measured.rate().unwrap_or(0.0) / metric.review_line());
     (level.unwrap_or(Level::NoMail), nearness[0].max(nearness[1]), row)
 }
@@ -104,7 +104,7 @@ mod tests {
             order,
             [
                 ("bouncing", Level::Pause),
-                ("complained-of", Level::Review),
+                ("complained-of", Level::Elevated),
                 ("no configuration set", Level::Healthy),
                 ("fine", Level::Healthy),
                 ("tiny", Level::TooLittle),

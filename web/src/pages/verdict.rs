@@ -105,7 +105,10 @@ fn over_volume(finding: &Finding, rules: &[Rule]) -> bool {
 }
 
 fn level(finding: &Finding, rules: &[Rule]) -> Level {
-    rule(finding, rules).map_or(Level::TooLittle, |rule| Level::by_rule(rule, finding.measured))
+    rule(finding, rules).map_or(Level::TooLittle, |rule| match finding.configuration_set {
+        None => Level::by_rule(rule, finding.measured),
+        Some(_) => Level::by_rule(&rule.for_part(), finding.measured),
+    })
 }
 
 fn title(finding: &Finding, level: Level, rules: &[Rule]) -> String {
