@@ -74,7 +74,8 @@ pub(crate) async fn history(
             None => return Ok(None),
         },
     };
-    let span = Span::cut(from, to);
+    // A range that ends now, on the dot, has no window that only begins now.
+    let span = Span::cut(from, to.min(now.max(from)));
     let selection = Selection { width: span.width.num_microseconds(), ..filters.selection(now) };
     Ok(Some(History { span, windows: rates(reader, &selection).await? }))
 }

@@ -57,3 +57,123 @@ pub fn app(state: AppState) -> Router {
         .layer(from_fn(guard::set_headers))
         .with_state(state)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use axum::body::{Body, to_bytes};
+    use axum::http::{HeaderMap, Request, StatusCode};
+    use serde_json::{Value, json};
+    use tower::ServiceExt;
+
+    struct Answer {
+        status: StatusCode,
+        headers: HeaderMap,
+        text: String,
+    }
+
+    /// Asks a server that has no lake yet.
+    async fn ask(path: &str, host: Option<&str>) -> Answer {
+        let now = Arc::new(|| "2026-11-01T12:00:00Z".parse().unwrap());
+        let state = AppState::new("/srv/<lake>".to_owned(), now, Options::default())
+            .with_hosts(vec!["ses.example.com".to_owned()]);
+        let mut request = Request::get(path);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let response = app(state).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    async fn get(path: &str) -> Answer {
+        ask(path, Some("localhost:8025")).await
+    }
+
+    #[tokio::test]
+    async fn every_answer_has_the_security_headers() {
+        let paths =
+            ["/", "/healthz", "/nowhere", "/?range=x", "/charts/bounce-rate.svg", "/api/v1/rates", stylesheet::path()];
+        for (path, host) in paths.map(|path| (path, "localhost")).into_iter().chain([("/", "evil.example")]) {
+            let headers = ask(path, Some(host)).await.headers;
+            assert_eq!(
+                headers["content-security-policy"],
+                "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
+                 frame-ancestors 'none'",
+                "{path}"
+            );
+            assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+            assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
+            let kept = path == stylesheet::path();
+            assert_eq!(headers["cache-control"], if kept { "public, max-age=31536000, immutable" } else { "no-store" });
+        }
+    }
+
+    #[tokio::test]
+    async fn strangers_names_are_refused() {
+        for host in [Some("evil.example"), Some("localhost.evil.example"), Some(""), None] {
+            let answer = ask("/", host).await;
+            assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST, "{host:?}");
+            assert!(!answer.text.contains("lake"), "{}", answer.text);
+        }
+        for host in ["127.0.0.1:8025", "[::1]:8025", "localhost", "ses.example.com"] {
+            assert_eq!(ask("/", Some(host)).await.status, StatusCode::OK, "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_lake_the_page_says_what_to_run() {
+        let answer = get("/").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert!(answer.text.contains("<h1 id=\"what\">No events yet</h1>"), "{}", answer.text);
+        assert!(answer.text.contains("repute import ./ses-events --lake /srv/&#60;lake&#62;"), "{}", answer.text);
+        assert_eq!(get("/healthz").await.text, "ok");
+        assert_eq!(get("/charts/complaint-rate.svg").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_value_is_a_page_that_says_so() {
+        for (path, what) in [
+            ("/?range=fortnight", "`range` is `fortnight`; known are 24h, 7d, 21d, 90d, all"),
+            ("/?from=%3Cb%3E", "`from` is `&#60;b&#62;`, which is no time"),
+            ("/charts/bounce-rate.svg?to=never", "`to` is `never`, which is no time"),
+        ] {
+            let answer = get(path).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+            assert!(answer.text.contains(what), "{path}: {}", answer.text);
+        }
+        assert_eq!(get("/nowhere").await.status, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn the_api_answers_with_problems() {
+        for (path, status, detail) in [
+            ("/api/v1/rates?clock=wall", 400, "`clock` is `wall`; known are event, sent"),
+            ("/api/v1/check?window=1h", 400, "unknown parameter `window`; none is known here"),
+            ("/api/v1/rates?since=24h", 503, "no events have been imported yet"),
+            ("/api/v1/reputation", 503, "no events have been imported yet"),
+            ("/api/v1/nothing", 404, "nothing is served under this address"),
+        ] {
+            let answer = get(path).await;
+            assert_eq!(answer.headers["content-type"], "application/problem+json", "{path}");
+            let problem: Value = serde_json::from_str(&answer.text).unwrap();
+            assert_eq!(
+                (problem["status"].clone(), problem["detail"].clone()),
+                (json!(status), json!(detail)),
+                "{path}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn the_page_names_the_stylesheet_that_is_served() {
+        let page = get("/").await.text;
+        assert!(page.contains(&format!("href=\"{}\"", stylesheet::path())));
+        let style = get(stylesheet::path()).await;
+        assert_eq!(style.headers["content-type"], "text/css; charset=utf-8");
+        assert!(style.text.contains("prefers-color-scheme: dark"));
+    }
+}

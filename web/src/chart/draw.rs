@@ -19,7 +19,7 @@ use crate::format;
 pub(super) const FINE: u32 = 4;
 
 /// Heights and widths around the two panels, in pixels.
-const LEFT: u32 = 50;
+const LEFT: u32 = 58;
 const RIGHT: u32 = 10;
 const TOP: u32 = 12;
 const VOLUME: u32 = 82;
@@ -200,7 +200,12 @@ fn draw_times(root: &Area<'_>, panel: &Panel<'_>, series: &Series, size: Size) -
     for (tick, text) in time_ticks(&series.span, size.most_times()) {
         let (x, y) = panel.backend_coord(&(tick, 0.0));
         root.draw(&PathElement::new([(x, y), (x, y + px(4))], stroke(Ink::Text, 1.0)))?;
-        let (side, x) = if right - x < px(18) { (HPos::Right, right + px(8)) } else { (HPos::Center, x) };
+        // At the ends the labels stay clear of the zone's name and of the edge.
+        let (side, x) = match x {
+            x if x - left < px(18) => (HPos::Left, x),
+            x if right - x < px(18) => (HPos::Right, right + px(8)),
+            x => (HPos::Center, x),
+        };
         root.draw_text(&text, &text_style(Ink::Text, side, VPos::Top), (x, bottom + px(7)))?;
     }
     Ok(())

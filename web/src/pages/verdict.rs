@@ -139,8 +139,18 @@ fn sentence(finding: &Finding, rules: &[Rule]) -> String {
         format::rate(finding.metric, finding.measured.rate()),
         format::thousands(finding.measured.events),
         format::count(finding.measured.sends, "eligible send"),
-        level(finding, rules).phrase(),
+        standing(finding, rules),
     )
+}
+
+/// Where the rate stands. One that is over the review line, but of so little mail that this may be chance, is told so.
+fn standing(finding: &Finding, rules: &[Rule]) -> &'static str {
+    let level = level(finding, rules);
+    let over = finding.measured.rate().is_some_and(|rate| rate >= finding.metric.review_line());
+    if over && matches!(level, Level::Elevated | Level::Close) {
+        return "perhaps over AWS's review line";
+    }
+    level.phrase()
 }
 
 fn freshness(newest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
@@ -215,6 +225,17 @@ mod tests {
                     Level::Elevated
                 ),
             ]
+        );
+    }
+
+    #[test]
+    fn a_rate_of_little_mail_is_told_with_care() {
+        // 4 of 2,673 is 0.15 %, of which 0.06 % is certain.
+        let rules = default_rules(10_000);
+        let text = sentence(&finding("aws_complaint_rate", Some(Some("receipts")), 4, 2_673), &rules);
+        assert_eq!(
+            text,
+            "Complaint rate of receipts: 0.150\u{a0}% (4 of 2,673 eligible sends, 10 min), perhaps over AWS's review line."
         );
     }
 
