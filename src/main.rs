@@ -10,11 +10,11 @@ mod when;
 
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
+use tikv_jemallocator::Jemalloc;
 
 /// Rows are built and freed by several threads at once, which the system's allocator answers with memory it keeps.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     exit::finish(cli::parse().and_then(commands::run))

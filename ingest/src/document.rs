@@ -6,42 +6,47 @@
 use std::borrow::Cow;
 
 use serde_json::error::Category;
-use serde_json::value::RawValue;
 
+use crate::compact::{self, Compact, Cursor};
 use crate::frame::scan;
-use crate::json::{Object, Raw};
+use crate::json::{Json, Object, Raw};
 use crate::ses::wire::{
     Bounce, Click, Complaint, Delivery, DeliveryDelay, Failure, Mail, Open, Reject as RejectEvent, Send, Subscription,
 };
 use crate::{Limits, Reject, RejectClass};
 
-/// Declares a wire shape: a struct of the named fields, and a deserialiser that also keeps what it does not name.
+/// Declares a wire shape: a struct of the named fields that also keeps what it does not name, read by serde or, where the JSON is
+/// compact, in place. Fields stand in the order in which SES writes them.
 macro_rules! wire {
-    ($(#[$meta:meta])* $name:ident { $($key:literal => $field:ident: $type:ty,)* } skip { $($skipped:literal)* }) => {
+    ($(#[$meta:meta])* $name:ident { $($key:literal => $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
         #[derive(Debug, Default)]
         pub(crate) struct $name<'a> {
-            $(#[doc = concat!("`", $key, "`")] pub(crate) $field: $type,)*
+            $(
+                #[doc = concat!("`", $key, "`")]
+                #[allow(dead_code, reason = "some fields are only passed over")]
+                pub(crate) $field: $type,
+            )*
             /// Fields that have no name here.
-            pub(crate) unknown: Vec<(std::borrow::Cow<'a, str>, &'a serde_json::value::RawValue)>,
+            pub(crate) unknown: Vec<(std::borrow::Cow<'a, str>, $crate::json::Json<'a>)>,
             /// A named field that stands twice.
             pub(crate) duplicate: Option<&'static str>,
         }
 
-        impl<'de> serde::Deserialize<'de> for $name<'de> {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        impl<'a> serde::Deserialize<'a> for $name<'a> {
+            fn deserialize<D: serde::Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+                #[allow(non_camel_case_types, dead_code, reason = "one number per field, named as the field")]
+                enum Number { $($field,)* }
                 struct WireVisitor;
 
-                impl<'de> serde::de::Visitor<'de> for WireVisitor {
-                    type Value = $name<'de>;
+                impl<'a> serde::de::Visitor<'a> for WireVisitor {
+                    type Value = $name<'a>;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                         f.write_str("an object")
                     }
 
-                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                        #[allow(non_camel_case_types, dead_code, reason = "one bit per field, named as the field")]
-                        enum Bit { $($field,)* }
+                    fn visit_map<A: serde::de::MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                         #[allow(unused_mut, unused_variables, reason = "an object may have no named fields")]
                         let mut seen = 0_u64;
                         let mut out = $name::default();
@@ -49,14 +54,12 @@ macro_rules! wire {
                             #[allow(clippy::match_single_binding, reason = "an object may have no named fields")]
                             match &*key {
                                 $($key => {
-                                    if seen & (1 << Bit::$field as u64) != 0 {
+                                    let bit = 1 << Number::$field as u64;
+                                    if seen & bit != 0 && !<$type as $crate::compact::Compact<'a>>::REPEATABLE {
                                         out.duplicate = Some($key);
                                     }
-                                    seen |= 1 << Bit::$field as u64;
+                                    seen |= bit;
                                     out.$field = map.next_value()?;
-                                })*
-                                $($skipped => {
-                                    map.next_value::<serde::de::IgnoredAny>()?;
                                 })*
                                 _ => out.unknown.push((key, map.next_value()?)),
                             }
@@ -66,6 +69,41 @@ macro_rules! wire {
                 }
 
                 deserializer.deserialize_map(WireVisitor)
+            }
+        }
+
+        impl<'a> $crate::compact::Compact<'a> for $name<'a> {
+            fn read(&mut self, cursor: &mut $crate::compact::Cursor<'a>) -> Option<()> {
+                #[allow(non_camel_case_types, dead_code, reason = "one number per field, named as the field")]
+                enum Number { $($field,)* }
+                if !cursor.enter()? {
+                    return Some(());
+                }
+                #[allow(unused_mut, unused_variables, reason = "an object may have no named fields")]
+                let mut seen = 0_u64;
+                loop {
+                    let start = cursor.position();
+                    $(
+                        if cursor.eat_text(concat!("\"", $key, "\":")).is_some() {
+                            let bit = 1 << Number::$field as u64;
+                            if seen & bit != 0 && !<$type as $crate::compact::Compact<'a>>::REPEATABLE {
+                                return None;
+                            }
+                            seen |= bit;
+                            <$type as $crate::compact::Compact<'a>>::read(&mut self.$field, cursor)?;
+                            if !cursor.goes_on()? {
+                                return Some(());
+                            }
+                        }
+                    )*
+                    if cursor.position() == start {
+                        let name = cursor.key()?;
+                        self.unknown.push((std::borrow::Cow::Borrowed(name), cursor.value()?));
+                        if !cursor.goes_on()? {
+                            return Some(());
+                        }
+                    }
+                }
             }
         }
     };
@@ -106,12 +144,12 @@ wire! {
         "awslogs" => aws_logs: Raw<'a>,
         "messageType" => message_type: Raw<'a>,
         "logEvents" => log_events: Raw<'a>,
-    } skip {}
+    }
 }
 
 impl<'a> Fields<'a> {
     /// The wrappers' fields, which on a bare event are as unknown as any other.
-    pub(crate) fn wrapper_fields(&self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> + use<'a> {
+    pub(crate) fn wrapper_fields(&self) -> impl Iterator<Item = (Cow<'a, str>, Json<'a>)> + use<'a> {
         [
             ("event_type", self.pinpoint_event_type),
             ("Type", self.sns_type),
@@ -145,8 +183,37 @@ pub(crate) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
+    /// Whether the bytes begin as SES's own records do. Others are not worth the attempt to read them as such.
+    pub(crate) fn may_be_compact(bytes: &[u8]) -> bool {
+        bytes.starts_with(b"{\"eventType\":\"") || bytes.starts_with(b"{\"notificationType\":\"")
+    }
+
+    /// Reads the record that the text begins with if it is one compact JSON object, and says how many bytes it takes.
+    pub(crate) fn compact(text: &'a str, limits: &Limits) -> Option<(Self, usize)> {
+        if limits.max_depth < compact::MAX_DEPTH {
+            return None;
+        }
+        let mut cursor = Cursor::new(text);
+        let mut fields = Fields::default();
+        fields.read(&mut cursor)?;
+        let length = cursor.position();
+        let json = text.get(..length).filter(|_| length <= limits.max_record)?;
+        Some((Self { fields, json }, length))
+    }
+
     /// Reads one JSON object and nothing after it.
     pub(crate) fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, Reject> {
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && let Some((document, length)) = Self::compact(text, limits)
+            && length == bytes.len()
+        {
+            return Ok(document);
+        }
+        Self::parse_any(bytes, limits)
+    }
+
+    /// The same, for any layout.
+    pub(crate) fn parse_any(bytes: &'a [u8], limits: &Limits) -> Result<Self, Reject> {
         let json = std::str::from_utf8(bytes).map_err(|error| {
             let at = error.valid_up_to();
             Reject::new(RejectClass::InvalidUtf8, format!("record is no UTF-8 at its byte `{at}`"))

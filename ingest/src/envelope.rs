@@ -15,13 +15,13 @@ use std::io;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde_json::value::RawValue;
 
-use crate::decode;
+use crate::compact::Skipped;
+use crate::decode::{self, Scratch};
 use crate::document::{Document, wire};
 use crate::frame::Frames;
 use crate::frame::scan::{Scan, Scanner};
-use crate::json::{self, Raw, is_object, items};
+use crate::json::{self, Json, Raw, is_object, items};
 use crate::record::{self, Content};
 use crate::verdict::quoted;
 use crate::{IgnoredClass, Limits, Reject, RejectClass, Verdict, ses};
@@ -37,7 +37,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub(crate) fn open(content: Content<'_>, limits: &Limits, emit: &mut dyn FnMut(Verdict<'_>)) {
     let mut wrapper = Opening { limits, emit, unwrapped: 0 };
     match content {
-        Content::Document(document) => wrapper.document(document, 0),
+        Content::Document(mut document) => wrapper.document(&mut document, 0),
         Content::Text(text) => wrapper.line(text),
         Content::Broken(reject) => wrapper.reject(reject),
     }
@@ -45,7 +45,11 @@ pub(crate) fn open(content: Content<'_>, limits: &Limits, emit: &mut dyn FnMut(V
 
 wire! {
     /// One line of a CloudWatch Logs record.
-    LogEvent { "message" => message: Raw<'a>, } skip { "id" "timestamp" }
+    LogEvent {
+        "id" => id: Skipped,
+        "timestamp" => timestamp: Skipped,
+        "message" => message: Raw<'a>,
+    }
 }
 
 /// One frame being opened: how much came out of it already, and where verdicts go.
@@ -64,7 +68,7 @@ impl Opening<'_> {
         (self.emit)(Verdict::Ignored(class));
     }
 
-    fn document(&mut self, document: Document<'_>, level: usize) {
+    fn document(&mut self, document: &mut Document<'_>, level: usize) {
         let fields = &document.fields;
         if level > self.limits.max_wrappers {
             let most = self.limits.max_wrappers;
@@ -77,7 +81,7 @@ impl Opening<'_> {
         let inner = level + 1;
         if fields.event_type.is_some() || fields.notification_type.is_some() || !fields.mail.is_absent() {
             (self.emit)(ses::verdict(document, self.limits));
-        } else if let Some(class) = announced(&document) {
+        } else if let Some(class) = announced(document) {
             self.ignore(class);
         } else if let Some(records) = fields.lambda_records {
             self.each(records, "Records", inner, Self::lambda_record);
@@ -88,7 +92,7 @@ impl Opening<'_> {
         } else if let Some(message) = fields.sns_message.or(fields.lambda_body).or(fields.sqs_body) {
             self.payload(message, inner);
         } else if let Some(detail) = fields.detail {
-            self.event_bridge(&document, detail, inner);
+            self.event_bridge(document, detail, inner);
         } else if let Some(data) = fields.raw_data {
             self.base64(data, "rawData", inner);
         } else if let Some(data) = fields.aws_logs {
@@ -99,7 +103,7 @@ impl Opening<'_> {
     }
 
     /// Opens every element of a wrapper's list.
-    fn each(&mut self, list: &RawValue, field: &str, level: usize, open: fn(&mut Self, &RawValue, usize)) {
+    fn each(&mut self, list: Json<'_>, field: &str, level: usize, open: fn(&mut Self, Json<'_>, usize)) {
         match items(list) {
             None => self.reject(Reject::wrong_type(field, "a list")),
             Some(list) if list.is_empty() => self.ignore(IgnoredClass::Empty),
@@ -108,7 +112,7 @@ impl Opening<'_> {
     }
 
     /// `Records[]`: an SNS, SQS, Kinesis or inbound-mail record of a Lambda invocation.
-    fn lambda_record(&mut self, record: &RawValue, level: usize) {
+    fn lambda_record(&mut self, record: Json<'_>, level: usize) {
         match Document::parse(record.get().as_bytes(), self.limits) {
             Err(reject) => self.reject(reject),
             Ok(Document { fields, .. }) => {
@@ -128,7 +132,7 @@ impl Opening<'_> {
     }
 
     /// `records[]`: an object whose `data` is base64; AWS's documentation also shows it as an object.
-    fn firehose_record(&mut self, record: &RawValue, level: usize) {
+    fn firehose_record(&mut self, record: Json<'_>, level: usize) {
         match Document::parse(record.get().as_bytes(), self.limits) {
             Err(reject) => self.reject(reject),
             Ok(Document { fields, .. }) => match fields.data {
@@ -140,7 +144,7 @@ impl Opening<'_> {
     }
 
     /// `logEvents[]`: a line whose JSON may stand behind a prefix and before a rest.
-    fn log_event(&mut self, event: &RawValue, level: usize) {
+    fn log_event(&mut self, event: Json<'_>, level: usize) {
         let Ok(LogEvent { message, .. }) = serde_json::from_str(event.get()) else {
             return self.reject(Reject::wrong_type("logEvents", "a list of objects"));
         };
@@ -156,7 +160,7 @@ impl Opening<'_> {
     }
 
     /// EventBridge: the event in `detail`; account events share its source.
-    fn event_bridge(&mut self, outer: &Document<'_>, detail: &RawValue, level: usize) {
+    fn event_bridge(&mut self, outer: &Document<'_>, detail: Json<'_>, level: usize) {
         let is_event = Document::parse(detail.get().as_bytes(), self.limits)
             .is_ok_and(|inner| inner.fields.event_type.is_some() || !inner.fields.mail.is_absent());
         let detail_type = json::non_empty(outer.fields.detail_type).unwrap_or_default();
@@ -172,10 +176,10 @@ impl Opening<'_> {
     }
 
     /// What a wrapper carries: JSON text in a string, or the object itself.
-    fn payload(&mut self, payload: &RawValue, level: usize) {
+    fn payload(&mut self, payload: Json<'_>, level: usize) {
         if is_object(payload) {
             match Document::parse(payload.get().as_bytes(), self.limits) {
-                Ok(document) => self.document(document, level),
+                Ok(mut document) => self.document(&mut document, level),
                 Err(reject) => self.reject(reject),
             }
         } else if let Some(text) = json::text(payload) {
@@ -185,7 +189,7 @@ impl Opening<'_> {
         }
     }
 
-    fn base64(&mut self, payload: &RawValue, field: &str, level: usize) {
+    fn base64(&mut self, payload: Json<'_>, field: &str, level: usize) {
         let Some(text) = json::text(payload) else { return self.reject(Reject::wrong_type(field, "a string")) };
         let text = if text.bytes().any(|b| b.is_ascii_whitespace()) {
             Cow::Owned(text.split_ascii_whitespace().collect())
@@ -217,7 +221,7 @@ impl Opening<'_> {
                 }
             };
         }
-        let mut frames = Frames::new(bytes, self.limits);
+        let mut frames = Frames::new(bytes, self.limits, Scratch::default());
         self.frames(&mut frames, level);
         self.unwrapped += frames.bytes().decoded;
     }
@@ -238,7 +242,7 @@ impl Opening<'_> {
             self.reject(Reject::new(RejectClass::NotSes, format!("wrapper carries text: {}", quoted(text))));
         } else {
             match Document::parse(text.as_bytes(), self.limits) {
-                Ok(document) => self.document(document, level),
+                Ok(mut document) => self.document(&mut document, level),
                 Err(_) => self.frames(&mut Frames::preloaded(io::empty(), text.as_bytes(), self.limits), level),
             }
         }
@@ -250,7 +254,7 @@ impl Opening<'_> {
         let result = record::read(frames, self.limits, &mut |_, _, content| {
             count += 1;
             match content {
-                Content::Document(document) => self.document(document, level),
+                Content::Document(mut document) => self.document(&mut document, level),
                 Content::Text(text) => self.line(text),
                 Content::Broken(reject) => self.reject(reject),
             }

@@ -17,7 +17,7 @@ pub(crate) mod scan;
 
 use std::io::{self, Read};
 
-use crate::decode::Decoder;
+use crate::decode::Scratch;
 use crate::{Limits, ObjectBytes, Place, Reject};
 use buffer::Buffer;
 use scan::{Scan, Scanner};
@@ -44,6 +44,45 @@ pub(crate) enum Shape {
     Broken(Reject),
 }
 
+/// What a caller of [`Frames::window`] has taken from it.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    pub(crate) bytes: usize,
+    pub(crate) lines: usize,
+    pub(crate) records: u64,
+}
+
+/// How far an object has been framed: everything before this place is in a frame, and a frame may start here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Frontier {
+    pub(crate) place: Place,
+    /// Between the brackets of an array whose elements are the records.
+    in_array: bool,
+}
+
+impl Default for Frontier {
+    fn default() -> Self {
+        Self { place: Place::START, in_array: false }
+    }
+}
+
+impl Frontier {
+    /// A record that starts at this offset, outside any array. Its line is called the first.
+    pub(crate) fn at(offset: u64) -> Self {
+        Self { place: Place { offset, ..Place::START }, in_array: false }
+    }
+
+    /// Whether a record that starts at this offset, outside any array, is next.
+    pub(crate) fn is_record_at(self, offset: u64) -> bool {
+        self.place.offset == offset && !self.in_array
+    }
+
+    /// The same with so many more lines before it.
+    pub(crate) fn shifted(self, lines: u64) -> Self {
+        Self { place: Place { line: self.place.line + lines, ..self.place }, ..self }
+    }
+}
+
 /// The frames of one object, in order.
 pub(crate) struct Frames<R> {
     buffer: Buffer<R>,
@@ -62,6 +101,8 @@ pub(crate) struct Frames<R> {
     prefix: Vec<u8>,
     complete: u64,
     finished: bool,
+    /// Frames that start at this offset or later are another reader's.
+    stop: Option<u64>,
 }
 
 /// A frame's bytes before they are borrowed.
@@ -75,13 +116,29 @@ enum Bytes {
 type Found = (Place, Bytes, Shape);
 
 impl<R: Read> Frames<R> {
-    pub(crate) fn new(reader: R, limits: &Limits) -> Self {
-        Self::over(Buffer::new(Decoder::new(reader, limits.max_expansion)), limits)
+    pub(crate) fn new(reader: R, limits: &Limits, scratch: Scratch) -> Self {
+        Self::over(Buffer::new(reader, limits, scratch, Place::START), limits)
+    }
+
+    /// The frames of a plain object that start between a frontier and an offset; the reader stands at the frontier.
+    pub(crate) fn between(reader: R, limits: &Limits, scratch: Scratch, from: Frontier, stop: Option<u64>) -> Self {
+        let frames = Self::over(Buffer::new(reader, limits, scratch, from.place), limits);
+        Self { in_array: from.in_array, stop, ..frames }
+    }
+
+    /// How far framing has got, when there is no next frame.
+    pub(crate) fn frontier(&self) -> Frontier {
+        Frontier { place: self.buffer.place(), in_array: self.in_array }
+    }
+
+    /// Frames that start at this offset or later are another reader's.
+    pub(crate) fn stop(&self) -> Option<u64> {
+        self.stop
     }
 
     /// The frames of bytes that are all at hand and not compressed; the reader stays unread.
     pub(crate) fn preloaded(reader: R, bytes: &[u8], limits: &Limits) -> Self {
-        Self::over(Buffer::preloaded(Decoder::new(reader, limits.max_expansion), bytes), limits)
+        Self::over(Buffer::preloaded(reader, bytes, limits), limits)
     }
 
     fn over(buffer: Buffer<R>, limits: &Limits) -> Self {
@@ -98,15 +155,39 @@ impl<R: Read> Frames<R> {
             prefix: Vec::new(),
             complete: 0,
             finished: false,
+            stop: None,
         }
+    }
+
+    /// The memory, for the next object.
+    pub(crate) fn into_scratch(self) -> Scratch {
+        self.buffer.into_scratch()
     }
 
     pub(crate) fn bytes(&self) -> ObjectBytes {
         self.buffer.object_bytes()
     }
 
-    /// The next frame, or `None` at the end of the object.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Frame<'_>>> {
+    /// What is at hand of the bytes behind the last frame, at most so many, and its place: for a caller that frames for itself.
+    pub(crate) fn window(&mut self, most: usize) -> (Place, &[u8]) {
+        self.settle();
+        let rest = self.buffer.rest();
+        (self.buffer.place(), rest.get(..most).unwrap_or(rest))
+    }
+
+    /// Passes over so many bytes and lines of the window, which held so many complete records.
+    pub(crate) fn pass(&mut self, passed: Passed) {
+        self.buffer.advance_lines(passed.bytes, passed.lines);
+        self.complete += passed.records;
+    }
+
+    /// Takes more bytes into the window; false at the object's end.
+    pub(crate) fn more(&mut self) -> io::Result<bool> {
+        self.buffer.more()
+    }
+
+    /// Passes over the frame handed out last.
+    fn settle(&mut self) {
         let pending = std::mem::take(&mut self.pending);
         if self.in_line {
             self.buffer.advance_lines(pending, 0);
@@ -114,6 +195,11 @@ impl<R: Read> Frames<R> {
             self.buffer.advance(pending);
         }
         self.in_line = false;
+    }
+
+    /// The next frame, or `None` at the end of the object.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Frame<'_>>> {
+        self.settle();
         let Some((place, bytes, shape)) = self.find()? else { return Ok(None) };
         let raw = match bytes {
             Bytes::Passed => &self.prefix,
@@ -139,6 +225,9 @@ impl<R: Read> Frames<R> {
     fn find(&mut self) -> io::Result<Option<Found>> {
         loop {
             let Some(first) = self.skip_separators()? else { return Ok(self.finish()) };
+            if self.stop.is_some_and(|stop| self.buffer.place().offset >= stop) {
+                return Ok(None);
+            }
             match first {
                 b'{' => return self.object().map(Some),
                 b'[' if !self.in_array && self.opens_records()? => {

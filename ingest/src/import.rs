@@ -13,7 +13,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::{BadRecord, EventChunk, EventCounts, ImportedObject, Lake, LakeError};
@@ -21,7 +21,8 @@ use tokio::sync::mpsc;
 
 use crate::limits::Limits;
 use crate::source::SourceObject;
-use crate::worker::{Finished, Parcel, Worker};
+use crate::split::Tasks;
+use crate::worker::{Finished, Parcel, Tally, Worker};
 
 /// A batch is committed when it holds this many rows.
 const BATCH_ROWS: usize = 128 * 1024;
@@ -124,12 +125,12 @@ pub async fn import(
     meter.objects.fetch_add(summary.skipped, Ordering::Relaxed);
 
     let objects = Arc::new(fresh);
-    let next = Arc::new(AtomicUsize::new(0));
+    let tasks = Arc::new(Tasks::new(&objects));
     let (sender, mut parcels) = mpsc::channel(options.jobs * 2);
-    for _ in 0..options.jobs.min(objects.len()) {
+    for _ in 0..options.jobs {
         let worker = Worker::new(lake.promoted_tags(), options, Arc::clone(meter), sender.clone());
-        let (objects, next) = (Arc::clone(&objects), Arc::clone(&next));
-        tokio::task::spawn_blocking(move || worker.run(&objects, &next));
+        let (objects, tasks) = (Arc::clone(&objects), Arc::clone(&tasks));
+        tokio::task::spawn_blocking(move || worker.run(&objects, &tasks));
     }
     drop(sender);
 
@@ -138,10 +139,10 @@ pub async fn import(
     while let Some(parcel) = parcels.recv().await {
         batch.take(parcel);
         if batch.is_full() {
-            commit(lake, std::mem::take(&mut batch), &objects, &mut written, &mut summary, options.now).await?;
+            commit(lake, std::mem::take(&mut batch), &objects, &mut written, &mut summary, options).await?;
         }
     }
-    commit(lake, batch, &objects, &mut written, &mut summary, options.now).await?;
+    commit(lake, batch, &objects, &mut written, &mut summary, options).await?;
     match summary.listed - summary.imported - summary.skipped - summary.failed.len() as u64 {
         0 => Ok(summary),
         unfinished => Err(ImportError::Unfinished(unfinished)),
@@ -178,10 +179,10 @@ async fn commit(
     objects: &[SourceObject],
     written: &mut HashMap<u32, EventCounts>,
     summary: &mut ImportSummary,
-    now: DateTime<Utc>,
+    options: &ImportOptions,
 ) -> Result<(), LakeError> {
     if batch.rows > 0 {
-        let appended = lake.append(&batch.chunks, now).await?;
+        let appended = lake.append(batch.chunks, options.now, options.jobs).await?;
         summary.bytes_written += appended.bytes;
         for (object, counts) in appended.objects {
             let total = written.entry(object).or_default();
@@ -195,47 +196,47 @@ async fn commit(
     }
     lake.quarantine(batch.bad).await?;
     let mut done = Vec::new();
-    for finished in batch.finished {
-        let counts = written.remove(&finished.object).unwrap_or_default();
-        let Some(object) = objects.get(finished.object as usize) else { continue };
-        summary.take(&finished);
-        match finished.failure {
+    for Finished { object: number, mut tally } in batch.finished {
+        let counts = written.remove(&number).unwrap_or_default();
+        let Some(object) = objects.get(number as usize) else { continue };
+        summary.take(&tally);
+        match tally.failure.take() {
             Some(failure) => summary.failed.push((object.key.name.clone(), failure)),
             None => {
                 summary.imported += 1;
-                done.push(note(object, &finished, counts, now));
+                done.push(note(object, &tally, counts, options.now));
             }
         }
     }
     lake.record_objects(&done).await
 }
 
-fn note(object: &SourceObject, finished: &Finished, counts: EventCounts, now: DateTime<Utc>) -> ImportedObject {
+fn note(object: &SourceObject, tally: &Tally, counts: EventCounts, now: DateTime<Utc>) -> ImportedObject {
     ImportedObject {
         key: object.key.clone(),
         size: object.size,
-        records: finished.records,
+        records: tally.records,
         events: counts.events,
         duplicates: counts.duplicates,
-        quarantined: finished.quarantined(),
-        ignored: finished.ignored(),
+        quarantined: tally.quarantined(),
+        ignored: tally.ignored(),
         rows: counts.rows,
-        span: finished.span,
+        span: tally.span,
         imported_at: now,
     }
 }
 
 impl ImportSummary {
-    fn take(&mut self, finished: &Finished) {
-        self.records += finished.records;
-        self.quarantined += finished.quarantined();
-        self.ignored += finished.ignored();
-        self.bytes_read += finished.bytes.read;
-        self.bytes_decoded += finished.bytes.decoded;
-        for (class, count) in &finished.bad_classes {
+    fn take(&mut self, tally: &Tally) {
+        self.records += tally.records;
+        self.quarantined += tally.quarantined();
+        self.ignored += tally.ignored();
+        self.bytes_read += tally.bytes.read;
+        self.bytes_decoded += tally.bytes.decoded;
+        for (class, count) in &tally.bad_classes {
             *self.bad_classes.entry(class).or_default() += count;
         }
-        for (class, count) in &finished.ignored_classes {
+        for (class, count) in &tally.ignored_classes {
             *self.ignored_classes.entry(class).or_default() += count;
         }
     }

@@ -12,19 +12,42 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 
 use crate::Reject;
+use crate::compact::{Compact, Cursor, Headers, Skipped, first_special};
+
+/// The text of one JSON value, known to be valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Json<'a>(&'a str);
+
+impl<'a> Json<'a> {
+    /// Takes text that a parser has checked: one value, and no white space around it.
+    pub(crate) fn checked(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// The value's text as it stands.
+    pub(crate) fn get(self) -> &'a str {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Json<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|raw| Self(raw.get()))
+    }
+}
 
 /// A field as it stands; `None` for absent and for null.
-pub(crate) type Raw<'a> = Option<&'a RawValue>;
+pub(crate) type Raw<'a> = Option<Json<'a>>;
 
 /// The text of a string, or the literal itself of a number or boolean; `None` for objects and arrays.
 ///
 /// NUL and lone surrogates, which no column can hold, become U+FFFD.
-pub(crate) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn text(raw: Json<'_>) -> Option<Cow<'_, str>> {
     let json = raw.get();
     match json.as_bytes().first() {
         Some(b'"') => {
             let inner = json.get(1..json.len() - 1)?;
-            Some(if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+            Some(if first_special(inner.as_bytes()).is_none() {
                 Cow::Borrowed(inner)
             } else {
                 Cow::Owned(unescape(inner))
@@ -41,7 +64,7 @@ pub(crate) fn non_empty(raw: Raw<'_>) -> Option<Cow<'_, str>> {
 }
 
 /// The elements of an array, or the value itself where one stands in place of a list; `None` for an object.
-pub(crate) fn items(raw: &RawValue) -> Option<Vec<&RawValue>> {
+pub(crate) fn items(raw: Json<'_>) -> Option<Vec<Json<'_>>> {
     match raw.get().as_bytes().first() {
         Some(b'[') => serde_json::from_str(raw.get()).ok(),
         Some(b'{') | None => None,
@@ -50,7 +73,7 @@ pub(crate) fn items(raw: &RawValue) -> Option<Vec<&RawValue>> {
 }
 
 /// Whether a field holds a JSON object.
-pub(crate) fn is_object(raw: &RawValue) -> bool {
+pub(crate) fn is_object(raw: Json<'_>) -> bool {
     raw.get().starts_with('{')
 }
 
@@ -122,6 +145,18 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
+impl<'de> Deserialize<'de> for Skipped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|IgnoredAny| Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|IgnoredAny| Self)
+    }
+}
+
 /// A field that should hold an object of a known shape.
 #[derive(Debug, Default)]
 pub(crate) enum Object<T> {
@@ -136,21 +171,40 @@ pub(crate) enum Object<T> {
 
 impl<T> Object<T> {
     /// The object, or why there is none.
-    pub(crate) fn required(self, field: &str) -> Result<T, Reject> {
+    pub(crate) fn required(self, field: &str) -> Result<Box<T>, Reject> {
         self.optional(field)?.ok_or_else(|| Reject::missing(field))
     }
 
     /// The object if there is one; another type in its place is an error.
-    pub(crate) fn optional(self, field: &str) -> Result<Option<T>, Reject> {
+    pub(crate) fn optional(self, field: &str) -> Result<Option<Box<T>>, Reject> {
         match self {
             Self::Absent => Ok(None),
-            Self::Is(object) => Ok(Some(*object)),
+            Self::Is(object) => Ok(Some(object)),
             Self::Wrong => Err(Reject::wrong_type(field, "an object")),
         }
     }
 
     pub(crate) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
+    }
+}
+
+impl<'a> Compact<'a> for Raw<'a> {
+    fn read(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        *self = Some(cursor.value()?).filter(|json| json.get() != "null");
+        Some(())
+    }
+}
+
+impl<'a, T: Compact<'a>> Compact<'a> for Object<T> {
+    fn read(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        if cursor.peek()? != b'{' {
+            return cursor.eat_text("null");
+        }
+        let mut object = Box::<T>::default();
+        object.read(cursor)?;
+        *self = Self::Is(object);
+        Some(())
     }
 }
 
@@ -241,8 +295,30 @@ impl<'de> Deserialize<'de> for Pairs<'de> {
     }
 }
 
+impl<'a> Compact<'a> for Pairs<'a> {
+    fn read(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        if cursor.peek()? != b'{' {
+            return cursor.eat_text("null");
+        }
+        self.0.reserve(8);
+        let mut goes_on = cursor.enter()?;
+        while goes_on {
+            let name = cursor.key()?;
+            if let Some(value) = cursor.only_string() {
+                self.0.push((Cow::Borrowed(name), Cow::Borrowed(value)));
+            } else {
+                let mut values = Raw::None;
+                values.read(cursor)?;
+                self.0.extend(values.and_then(joined).map(|value| (Cow::Borrowed(name), value)));
+            }
+            goes_on = cursor.goes_on()?;
+        }
+        Some(())
+    }
+}
+
 /// The values of a list joined by commas, borrowed where there is one that stands unescaped.
-fn joined(raw: &RawValue) -> Option<Cow<'_, str>> {
+fn joined(raw: Json<'_>) -> Option<Cow<'_, str>> {
     if let Some(only) = raw.get().strip_prefix("[\"").and_then(|rest| rest.strip_suffix("\"]"))
         && memchr::memchr2(b'"', b'\\', only.as_bytes()).is_none()
     {

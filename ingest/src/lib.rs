@@ -9,6 +9,7 @@
 //! [`read_object`] runs the first line for one source object and hands every record's [`Verdict`] to a
 //! sink. It is pure: damage of the content is a verdict, only a reader that fails is an error.
 
+mod compact;
 mod decode;
 mod document;
 mod envelope;
@@ -22,6 +23,7 @@ mod verdict;
 mod source;
 
 mod import;
+mod split;
 mod worker;
 
 mod replay;
@@ -34,7 +36,8 @@ pub use replay::{Replay, ReplayError};
 pub use source::{ListError, Listing, SourceObject, list};
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 
-use frame::Frames;
+use decode::Scratch;
+use frame::{Frames, Frontier};
 
 /// How many bytes an object held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +46,61 @@ pub struct ObjectBytes {
     pub read: u64,
     /// Bytes after decompression; equal to `read` for a plain object.
     pub decoded: u64,
+}
+
+/// Reads one object after another with the same memory.
+pub struct ObjectReader {
+    limits: Limits,
+    scratch: Scratch,
+}
+
+impl ObjectReader {
+    /// A reader with these bounds.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, scratch: Scratch::default() }
+    }
+
+    /// Reads one object; see [`read_object`].
+    ///
+    /// # Errors
+    ///
+    /// Only what the reader itself reports; damaged content is a [`Verdict::Rejected`].
+    pub fn read(
+        &mut self,
+        reader: impl Read,
+        sink: &mut dyn FnMut(Place, &[u8], Verdict<'_>),
+    ) -> io::Result<ObjectBytes> {
+        let frames = Frames::new(reader, &self.limits, std::mem::take(&mut self.scratch));
+        self.run(frames, sink, |frames| frames.bytes())
+    }
+
+    /// Reads the records of a plain object that start between a frontier, where the reader stands, and an offset.
+    pub(crate) fn read_between(
+        &mut self,
+        reader: impl Read,
+        from: Frontier,
+        stop: Option<u64>,
+        sink: &mut dyn FnMut(Place, &[u8], Verdict<'_>),
+    ) -> io::Result<Frontier> {
+        let frames = Frames::between(reader, &self.limits, std::mem::take(&mut self.scratch), from, stop);
+        self.run(frames, sink, |frames| frames.frontier())
+    }
+
+    fn run<R: Read, T>(
+        &mut self,
+        mut frames: Frames<R>,
+        sink: &mut dyn FnMut(Place, &[u8], Verdict<'_>),
+        end: fn(&Frames<R>) -> T,
+    ) -> io::Result<T> {
+        let limits = &self.limits;
+        let outcome = record::read(&mut frames, limits, &mut |place, raw, content| {
+            let raw = raw.get(..limits.max_raw).unwrap_or(raw);
+            envelope::open(content, limits, &mut |verdict: Verdict<'_>| sink(place, raw, verdict));
+        });
+        let end = end(&frames);
+        self.scratch = frames.into_scratch();
+        outcome.map(|()| end)
+    }
 }
 
 /// Reads one object (a Firehose file) to its end and hands every record's verdict to the sink.
@@ -60,10 +118,5 @@ pub fn read_object(
     limits: &Limits,
     sink: &mut dyn FnMut(Place, &[u8], Verdict<'_>),
 ) -> io::Result<ObjectBytes> {
-    let mut frames = Frames::new(reader, limits);
-    record::read(&mut frames, limits, &mut |place, raw, content| {
-        let raw = raw.get(..limits.max_raw).unwrap_or(raw);
-        envelope::open(content, limits, &mut |verdict: Verdict<'_>| sink(place, raw, verdict));
-    })?;
-    Ok(frames.bytes())
+    ObjectReader::new(limits.clone()).read(reader, sink)
 }

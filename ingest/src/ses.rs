@@ -16,8 +16,8 @@ use crate::json;
 use crate::verdict::quoted;
 use crate::{IgnoredClass, Limits, Reject, RejectClass, Verdict};
 
-/// What an object with an SES type or a `mail` object is.
-pub(crate) fn verdict<'a>(document: Document<'a>, limits: &Limits) -> Verdict<'a> {
+/// What an object with an SES type or a `mail` object is; nothing but its text is left of it afterwards.
+pub(crate) fn verdict<'a>(document: &mut Document<'a>, limits: &Limits) -> Verdict<'a> {
     let (field, name) = match (document.fields.event_type, document.fields.notification_type) {
         (Some(name), _) => ("eventType", name),
         (None, Some(name)) => ("notificationType", name),

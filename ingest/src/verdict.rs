@@ -13,6 +13,10 @@ pub struct Place {
     pub line: u64,
 }
 
+impl Place {
+    pub(crate) const START: Self = Self { offset: 0, line: 1 };
+}
+
 /// What one record turned out to be.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "the event is the common case; boxing it would cost an allocation each")]

@@ -1,19 +1,22 @@
-//! One reading thread: takes objects in turn and turns them into parcels.
+//! One reading thread: takes objects and ranges in turn and turns them into parcels.
 
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 use repute_lake::{BadRecord, EventChunk, EventRows};
 use tokio::sync::mpsc;
 
+use crate::frame::Frontier;
 use crate::import::{ImportOptions, Meter};
-use crate::limits::Limits;
 use crate::source::SourceObject;
+use crate::split::{self, Handover, Task, Tasks};
 use crate::verdict::{Place, Verdict};
-use crate::{ObjectBytes, read_object};
+use crate::{ObjectBytes, ObjectReader};
 
 /// A parcel is sent when it holds this many rows.
 const PARCEL_ROWS: usize = 16 * 1024;
@@ -21,6 +24,9 @@ const PARCEL_ROWS: usize = 16 * 1024;
 /// Or this many bytes of bad records, or this many finished objects.
 const PARCEL_BAD_BYTES: usize = 4 << 20;
 const PARCEL_OBJECTS: usize = 1024;
+
+/// So many parcels are kept of a range that is not yet known to begin at a record.
+const PARCELS_KEPT: usize = 4;
 
 /// What a worker hands over at a time.
 pub(crate) struct Parcel {
@@ -30,23 +36,28 @@ pub(crate) struct Parcel {
 }
 
 /// An object whose last row and bad record are in this parcel or an earlier one.
-#[derive(Default)]
 pub(crate) struct Finished {
     /// Index of the object in the import.
     pub(crate) object: u32,
+    pub(crate) tally: Tally,
+}
+
+/// What was found in an object, or in the part of it that is read.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
     pub(crate) records: u64,
     pub(crate) bytes: ObjectBytes,
     pub(crate) span: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub(crate) bad_classes: HashMap<&'static str, u64>,
     pub(crate) ignored_classes: HashMap<&'static str, u64>,
+    /// Why the object could not be read to its end.
+    pub(crate) failure: Option<io::Error>,
     /// Place of the last record, to number the records of one envelope.
     last_offset: u64,
     last_part: u64,
-    /// Why the object could not be read to its end.
-    pub(crate) failure: Option<io::Error>,
 }
 
-impl Finished {
+impl Tally {
     pub(crate) fn quarantined(&self) -> u64 {
         self.bad_classes.values().sum()
     }
@@ -54,20 +65,73 @@ impl Finished {
     pub(crate) fn ignored(&self) -> u64 {
         self.ignored_classes.values().sum()
     }
+
+    /// Numbers a record among those at the same place.
+    fn number(&mut self, place: Place) -> u64 {
+        self.records += 1;
+        let same_place = self.records > 1 && self.last_offset == place.offset;
+        self.last_part = if same_place { self.last_part + 1 } else { 0 };
+        self.last_offset = place.offset;
+        self.last_part
+    }
+
+    fn see(&mut self, time: DateTime<Utc>) {
+        self.span = Some(self.span.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
+    }
+
+    /// Adds what was found in the ranges before.
+    pub(crate) fn add(&mut self, before: Self) {
+        self.records += before.records;
+        self.bytes.read += before.bytes.read;
+        self.bytes.decoded += before.bytes.decoded;
+        if let Some((first, last)) = before.span {
+            self.see(first);
+            self.see(last);
+        }
+        for (class, count) in before.bad_classes {
+            *self.bad_classes.entry(class).or_default() += count;
+        }
+        for (class, count) in before.ignored_classes {
+            *self.ignored_classes.entry(class).or_default() += count;
+        }
+        self.failure = self.failure.take().or(before.failure);
+    }
 }
 
-/// The receiver is gone: the import has failed, and there is nothing left to do.
-struct Abandoned;
+/// Why a task was not done.
+enum Trouble {
+    /// The receiver is gone: the import has failed, and there is nothing left to do.
+    Abandoned,
+    /// The object cannot be read.
+    Failed(io::Error),
+    /// A range gave more than may be kept before it is known to begin at a record.
+    Overfull,
+}
+
+impl Trouble {
+    fn into_failure(self) -> io::Error {
+        match self {
+            Self::Failed(failure) => failure,
+            Self::Abandoned | Self::Overfull => io::Error::other("reading was given up"),
+        }
+    }
+}
 
 pub(crate) struct Worker {
-    rows: EventRows,
-    bad: Vec<BadRecord>,
-    bad_bytes: usize,
-    finished: Vec<Finished>,
-    limits: Limits,
-    now: DateTime<Utc>,
-    meter: Arc<Meter>,
-    parcels: mpsc::Sender<Parcel>,
+    reader: ObjectReader,
+    desk: Desk,
+}
+
+/// What became of reading a range before it was known to begin at a record.
+enum Guess {
+    /// It was read from its start to its end, and this was found.
+    Read { start: u64, end: Frontier, stop: Option<u64>, tally: Tally },
+    /// It gave too much to be kept; it would begin and stop there.
+    Overfull { stop: Option<u64> },
+    /// It has no record to begin at: the range before reads it too.
+    Nothing,
+    /// The object cannot be read in ranges.
+    Compressed,
 }
 
 impl Worker {
@@ -77,123 +141,296 @@ impl Worker {
         meter: Arc<Meter>,
         parcels: mpsc::Sender<Parcel>,
     ) -> Self {
-        Self {
+        let desk = Desk {
             rows: EventRows::new(promoted_tags, options.now.timestamp_micros()),
             bad: Vec::new(),
             bad_bytes: 0,
             finished: Vec::new(),
-            limits: options.limits.clone(),
             now: options.now,
             meter,
             parcels,
-        }
+        };
+        Self { reader: ObjectReader::new(options.limits.clone()), desk }
     }
 
-    /// Reads objects until none is left or nobody listens any more.
-    pub(crate) fn run(mut self, objects: &[SourceObject], next: &AtomicUsize) {
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(object) = objects.get(index) else { break };
-            let number = u32::try_from(index).unwrap_or(u32::MAX);
-            if self.read(object, number).is_err() {
+    /// Works until nothing is left or nobody listens any more.
+    pub(crate) fn run(mut self, objects: &[SourceObject], tasks: &Tasks) {
+        while let Some(task) = tasks.take() {
+            let Some(object) = objects.get(task.object as usize) else { break };
+            let done = if task.is_whole() { self.whole(object, task.object) } else { self.range(object, task) };
+            if done.is_err() {
                 return;
             }
         }
         // Nobody to tell if this fails: the import has ended with an error of its own.
-        let _ = self.send();
+        let _ = self.desk.send();
     }
 
-    fn read(&mut self, object: &SourceObject, number: u32) -> Result<(), Abandoned> {
-        self.rows.start_object(&object.key.name);
-        let mut tally = Finished { object: number, ..Default::default() };
-        let mut abandoned = false;
-        let (limits, meter) = (self.limits.clone(), Arc::clone(&self.meter));
+    /// Reads an object that no other thread reads.
+    fn whole(&mut self, object: &SourceObject, number: u32) -> Result<(), Trouble> {
+        let tally = self.read_all(object, number)?;
+        self.desk.finish(number, tally)
+    }
+
+    /// Reads one range of an object whose other ranges other threads may be reading.
+    fn range(&mut self, object: &SourceObject, task: Task) -> Result<(), Trouble> {
+        // A wrong guess throws away what is on the desk, so nothing else may lie there.
+        self.desk.send()?;
+        let guess = self.guess(object, &task);
+        let before = match task.before {
+            Some(before) => before.recv().map_err(|_| Trouble::Abandoned)?,
+            None => Handover::default(),
+        };
+        let handover = self.settle(object, task.object, guess, before)?;
+        self.desk.send()?;
+        match task.after {
+            Some(after) => after.send(handover).map_err(|_| Trouble::Abandoned),
+            None => self.desk.finish(task.object, handover.tally),
+        }
+    }
+
+    fn guess(&mut self, object: &SourceObject, task: &Task) -> Result<Guess, Trouble> {
+        let mut file = object.open().map_err(Trouble::Failed)?;
+        if !split::is_plain(&mut file).map_err(Trouble::Failed)? {
+            return Ok(Guess::Compressed);
+        }
+        let Some(start) = split::start(&mut file, task.range).map_err(Trouble::Failed)? else {
+            return Ok(Guess::Nothing);
+        };
+        let stop = split::end(&mut file, task.range, object.size).map_err(Trouble::Failed)?;
+        let certain = task.before.is_none();
+        match self.read_between(object, task.object, Frontier::at(start), stop, certain) {
+            Ok((end, tally)) => Ok(Guess::Read { start, end, stop, tally }),
+            Err(Trouble::Overfull) => Ok(Guess::Overfull { stop }),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Keeps what was read if the range before ended where this one began, and else reads it as it must be read.
+    fn settle(
+        &mut self,
+        object: &SourceObject,
+        number: u32,
+        guess: Result<Guess, Trouble>,
+        before: Handover,
+    ) -> Result<Handover, Trouble> {
+        let stop = match guess {
+            Err(Trouble::Abandoned) => return Err(Trouble::Abandoned),
+            _ if before.done => {
+                self.desk.discard();
+                return Ok(before);
+            }
+            Err(trouble) => {
+                self.desk.discard();
+                return Ok(before.failed(trouble.into_failure()));
+            }
+            Ok(Guess::Nothing) => return Ok(before),
+            Ok(Guess::Compressed) => {
+                let tally = self.read_all(object, number)?;
+                return Ok(Handover { tally, done: true, ..before });
+            }
+            Ok(Guess::Read { start, end, tally, .. }) if before.frontier.is_record_at(start) => {
+                let lines = before.frontier.place.line - 1;
+                self.desk.shift_lines(lines);
+                return Ok(before.followed_by(end.shifted(lines), tally));
+            }
+            Ok(Guess::Read { stop, .. } | Guess::Overfull { stop }) => stop,
+        };
+        self.desk.discard();
+        if stop.is_some_and(|stop| before.frontier.place.offset >= stop) {
+            return Ok(before);
+        }
+        match self.read_between(object, number, before.frontier, stop, true) {
+            Ok((end, tally)) => Ok(before.followed_by(end, tally)),
+            Err(Trouble::Abandoned) => Err(Trouble::Abandoned),
+            Err(trouble) => Ok(before.failed(trouble.into_failure())),
+        }
+    }
+
+    fn read_all(&mut self, object: &SourceObject, number: u32) -> Result<Tally, Trouble> {
+        let meter = Arc::clone(&self.desk.meter);
+        let stop = Cell::new(false);
+        let mut recording = Recording::start(&mut self.desk, object, number, true, &stop);
         let outcome = object.open().and_then(|file| {
-            let reader = Metered { inner: file, meter: &meter };
-            read_object(reader, &limits, &mut |place, raw, verdict| {
-                abandoned = abandoned || self.record(object, &mut tally, place, raw, verdict).is_err();
-            })
+            let file = Watched { file, meter: Some(&meter), stop: &stop };
+            self.reader.read(file, &mut |place, raw, verdict| recording.take(place, raw, verdict))
         });
+        let mut tally = recording.end()?;
         match outcome {
             Ok(bytes) => tally.bytes = bytes,
             Err(failure) => tally.failure = Some(failure),
         }
-        self.meter.objects.fetch_add(1, Ordering::Relaxed);
-        self.finished.push(tally);
-        if abandoned { Err(Abandoned) } else { self.send_if_full(object) }
+        Ok(tally)
     }
 
-    fn record(
+    /// Reads a plain object from a frontier to the first record at or after `stop`, or to its end.
+    fn read_between(
         &mut self,
         object: &SourceObject,
-        tally: &mut Finished,
-        place: Place,
-        raw: &[u8],
-        verdict: Verdict<'_>,
-    ) -> Result<(), Abandoned> {
-        tally.records += 1;
-        let part = if tally.records > 1 && tally.last_offset == place.offset { tally.last_part + 1 } else { 0 };
-        (tally.last_offset, tally.last_part) = (place.offset, part);
-        self.meter.records.fetch_add(1, Ordering::Relaxed);
+        number: u32,
+        from: Frontier,
+        stop: Option<u64>,
+        certain: bool,
+    ) -> Result<(Frontier, Tally), Trouble> {
+        let mut file = object.open().map_err(Trouble::Failed)?;
+        file.seek(SeekFrom::Start(from.place.offset)).map_err(Trouble::Failed)?;
+        let stopped = Cell::new(false);
+        let mut recording = Recording::start(&mut self.desk, object, number, certain, &stopped);
+        let file = Watched { file, meter: None, stop: &stopped };
+        let outcome = self
+            .reader
+            .read_between(file, from, stop, &mut |place, raw, verdict| recording.take(place, raw, verdict));
+        let mut tally = recording.end()?;
+        let end = outcome.map_err(Trouble::Failed)?;
+        let bytes = end.place.offset - from.place.offset;
+        tally.bytes = ObjectBytes { read: bytes, decoded: bytes };
+        self.desk.meter.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok((end, tally))
+    }
+}
+
+/// What the next parcel will hold, and where it goes.
+struct Desk {
+    rows: EventRows,
+    bad: Vec<BadRecord>,
+    bad_bytes: usize,
+    finished: Vec<Finished>,
+    now: DateTime<Utc>,
+    meter: Arc<Meter>,
+    parcels: mpsc::Sender<Parcel>,
+}
+
+impl Desk {
+    fn holds(&self, times: usize) -> bool {
+        self.rows.len() >= PARCEL_ROWS * times
+            || self.bad_bytes >= PARCEL_BAD_BYTES * times
+            || self.finished.len() >= PARCEL_OBJECTS * times
+    }
+
+    fn finish(&mut self, object: u32, tally: Tally) -> Result<(), Trouble> {
+        self.meter.objects.fetch_add(1, Ordering::Relaxed);
+        self.finished.push(Finished { object, tally });
+        if self.holds(1) { self.send() } else { Ok(()) }
+    }
+
+    /// Throws away the rows and bad records.
+    fn discard(&mut self) {
+        self.rows.clear();
+        self.bad.clear();
+        self.bad_bytes = 0;
+    }
+
+    /// Adds the lines that lie before what was read.
+    fn shift_lines(&mut self, lines: u64) {
+        self.bad.iter_mut().for_each(|bad| bad.line += lines);
+    }
+
+    fn send(&mut self) -> Result<(), Trouble> {
+        if self.rows.is_empty() && self.bad.is_empty() && self.finished.is_empty() {
+            return Ok(());
+        }
+        let events = self.rows.finish().map_err(|error| {
+            // The builders are filled column by column from one row at a time, so their lengths agree.
+            tracing::error!(%error, "rows do not fit their schema");
+            Trouble::Abandoned
+        })?;
+        let parcel =
+            Parcel { events, bad: std::mem::take(&mut self.bad), finished: std::mem::take(&mut self.finished) };
+        self.bad_bytes = 0;
+        self.parcels.blocking_send(parcel).map_err(|_| Trouble::Abandoned)
+    }
+}
+
+/// Puts the records of one object on the desk.
+struct Recording<'d> {
+    desk: &'d mut Desk,
+    object: &'d SourceObject,
+    number: u32,
+    /// Whether full parcels may be sent, since nothing will have to be thrown away.
+    certain: bool,
+    tally: Tally,
+    trouble: Option<Trouble>,
+    /// Set when there is no point in reading on.
+    stop: &'d Cell<bool>,
+}
+
+impl<'d> Recording<'d> {
+    fn start(
+        desk: &'d mut Desk,
+        object: &'d SourceObject,
+        number: u32,
+        certain: bool,
+        stop: &'d Cell<bool>,
+    ) -> Self {
+        desk.rows.start_object(&object.key.name);
+        Self { desk, object, number, certain, tally: Tally::default(), trouble: None, stop }
+    }
+
+    fn take(&mut self, place: Place, raw: &[u8], verdict: Verdict<'_>) {
+        if self.trouble.is_some() {
+            return;
+        }
+        self.record(place, raw, verdict);
+        if self.certain && self.desk.holds(1) {
+            self.trouble = self.desk.send().err();
+            self.desk.rows.start_object(&self.object.key.name);
+        } else if self.desk.holds(PARCELS_KEPT) {
+            self.trouble = Some(Trouble::Overfull);
+        }
+        self.stop.set(self.trouble.is_some());
+    }
+
+    fn record(&mut self, place: Place, raw: &[u8], verdict: Verdict<'_>) {
+        let part = self.tally.number(place);
+        self.desk.meter.records.fetch_add(1, Ordering::Relaxed);
         match verdict {
             Verdict::Event(event) => {
-                let time = event.event_time;
-                tally.span = Some(tally.span.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
-                self.rows.push(&event, tally.object);
+                self.tally.see(event.event_time);
+                self.desk.rows.push(&event, self.number);
             }
-            Verdict::Ignored(class) => *tally.ignored_classes.entry(class.as_str()).or_default() += 1,
+            Verdict::Ignored(class) => *self.tally.ignored_classes.entry(class.as_str()).or_default() += 1,
             Verdict::Rejected(reject) => {
                 let class = reject.class.as_str();
-                *tally.bad_classes.entry(class).or_default() += 1;
-                self.bad_bytes += raw.len();
-                self.bad.push(BadRecord {
-                    object: object.key.clone(),
+                *self.tally.bad_classes.entry(class).or_default() += 1;
+                self.desk.bad_bytes += raw.len();
+                self.desk.bad.push(BadRecord {
+                    object: self.object.key.clone(),
                     byte_offset: place.offset,
                     line: place.line,
                     part,
                     class: class.to_owned(),
                     message: reject.reason,
                     raw: raw.trim_ascii_end().to_vec(),
-                    quarantined_at: self.now,
+                    quarantined_at: self.desk.now,
                 });
             }
         }
-        self.send_if_full(object)
     }
 
-    fn send_if_full(&mut self, object: &SourceObject) -> Result<(), Abandoned> {
-        let full = self.rows.len() >= PARCEL_ROWS
-            || self.bad_bytes >= PARCEL_BAD_BYTES
-            || self.finished.len() >= PARCEL_OBJECTS;
-        if full {
-            self.send()?;
-            self.rows.start_object(&object.key.name);
+    fn end(self) -> Result<Tally, Trouble> {
+        match self.trouble {
+            Some(trouble) => Err(trouble),
+            None => Ok(self.tally),
         }
-        Ok(())
-    }
-
-    fn send(&mut self) -> Result<(), Abandoned> {
-        let events = self.rows.finish().map_err(|error| {
-            // The builders are filled column by column from one row at a time, so their lengths agree.
-            tracing::error!(%error, "rows do not fit their schema");
-            Abandoned
-        })?;
-        let parcel =
-            Parcel { events, bad: std::mem::take(&mut self.bad), finished: std::mem::take(&mut self.finished) };
-        self.bad_bytes = 0;
-        self.parcels.blocking_send(parcel).map_err(|_| Abandoned)
     }
 }
 
-struct Metered<'a, R> {
-    inner: R,
-    meter: &'a Meter,
+/// A file whose bytes are counted, and which is not read on once that is pointless.
+struct Watched<'a> {
+    file: File,
+    meter: Option<&'a Meter>,
+    stop: &'a Cell<bool>,
 }
 
-impl<R: Read> Read for Metered<'_, R> {
+impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.meter.bytes.fetch_add(length as u64, Ordering::Relaxed);
+        if self.stop.get() {
+            return Err(io::Error::other("reading was given up"));
+        }
+        let length = self.file.read(buffer)?;
+        if let Some(meter) = self.meter {
+            meter.bytes.fetch_add(length as u64, Ordering::Relaxed);
+        }
         Ok(length)
     }
 }

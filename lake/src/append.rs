@@ -6,14 +6,14 @@
 //! ```
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::compute::interleave_record_batch;
 use chrono::{DateTime, NaiveDate, Utc};
-use futures::{StreamExt, TryStreamExt};
 
 use crate::datafile;
+use crate::encode::{Place, Rows};
 use crate::error::LakeError;
 use crate::known::known_keys;
 use crate::rows::{EventChunk, RowKey};
@@ -22,7 +22,7 @@ use crate::table::{Committed, Table};
 /// How often a commit is tried against other writers before giving up.
 const MAX_ATTEMPTS: u32 = 30;
 
-/// A day's rows are written as several files in parallel above this many rows.
+/// A day's rows are written as several files above this many rows.
 const ROWS_PER_FILE: usize = 256 * 1024;
 
 /// What became of one object's events in an append.
@@ -45,40 +45,37 @@ pub struct Appended {
     pub bytes: u64,
 }
 
-/// A row by its place: chunk, row.
-type Place = (usize, usize);
+/// A row's key and where it lies: number of the chunk, number of the row in it.
+type Keyed = (RowKey, u32, u32);
 
-/// Writes the rows that are not in the table yet. Safe to repeat, and safe beside other writers.
+/// Writes the rows that are not in the table yet, with so many threads. Safe to repeat, and safe beside other writers.
 pub(crate) async fn append(
     table: &mut Table,
-    chunks: &[EventChunk],
+    chunks: Vec<EventChunk>,
     now: DateTime<Utc>,
+    threads: usize,
 ) -> Result<Appended, LakeError> {
-    let by_date = first_of_each_key(chunks);
+    let Some(schema) = chunks.first().map(|chunk| chunk.batch.schema()) else { return Ok(Appended::default()) };
+    let batches: Arc<[RecordBatch]> = chunks.iter().map(|chunk| chunk.batch.clone()).collect();
+    let by_date = first_of_each_key(&chunks);
     for attempt in 0..MAX_ATTEMPTS {
         if attempt > 0 {
             tokio::time::sleep(Duration::from_millis(u64::from(20 * attempt))).await;
             table.refresh().await?;
         }
         let store = table.log_store().object_store(None);
-        let wanted = by_date.iter().map(|(date, rows)| (*date, rows.iter().map(|(key, _)| *key).collect())).collect();
+        let wanted = by_date.iter().map(|(date, rows)| (*date, rows.iter().map(|(key, ..)| *key).collect())).collect();
         let known = known_keys(&store, &table.files()?, &wanted).await?;
         let fresh = without_known(&by_date, &known);
-        let parts: Vec<(NaiveDate, Vec<Place>)> = fresh.iter().flat_map(|(date, rows)| parts_of(*date, rows)).collect();
-        let batches: Vec<&RecordBatch> = chunks.iter().map(|chunk| &chunk.batch).collect();
-        let adds: Vec<_> = futures::stream::iter(parts)
-            .map(|(date, places)| {
-                let batch = interleave_record_batch(&batches, &places);
-                let store = &store;
-                async move { datafile::write(store, batch?, Some(date), now).await }
-            })
-            .buffered(std::thread::available_parallelism().map_or(2, usize::from))
-            .try_collect()
-            .await?;
+        let mut adds = Vec::new();
+        for (date, places) in fresh.iter().flat_map(|(date, places)| files_of(*date, places)) {
+            let rows = Rows { schema: Arc::clone(&schema), batches: Arc::clone(&batches), places: places.into() };
+            adds.push(datafile::write(&store, &rows, Some(date), now, threads).await?);
+        }
         let bytes = adds.iter().map(|add| u64::try_from(add.size).unwrap_or(0)).sum();
         let exclusive = fresh.keys().map(|date| format!("repute/{date}")).collect();
         match table.append(adds, exclusive).await? {
-            Committed::Landed => return Ok(Appended { objects: count(chunks, &fresh), bytes }),
+            Committed::Landed => return Ok(Appended { objects: count(&chunks, &fresh), bytes }),
             Committed::Conflict => tracing::info!(attempt, "another writer committed to the same dates, looking again"),
         }
     }
@@ -86,35 +83,42 @@ pub(crate) async fn append(
 }
 
 /// The first occurrence of each key, by date and sorted by key.
-fn first_of_each_key(chunks: &[EventChunk]) -> BTreeMap<NaiveDate, Vec<(RowKey, Place)>> {
-    let mut seen = HashSet::with_capacity(chunks.iter().map(|chunk| chunk.keys.len()).sum());
-    let mut by_date: BTreeMap<NaiveDate, Vec<(RowKey, Place)>> = BTreeMap::new();
-    for (chunk, rows) in chunks.iter().enumerate() {
-        for (row, key) in rows.keys.iter().enumerate() {
-            if seen.insert(*key) {
-                by_date.entry(date_of(key.time)).or_default().push((*key, (chunk, row)));
-            }
-        }
+fn first_of_each_key(chunks: &[EventChunk]) -> BTreeMap<NaiveDate, Vec<Keyed>> {
+    let mut rows: Vec<Keyed> = Vec::with_capacity(chunks.iter().map(|chunk| chunk.keys.len()).sum());
+    for (chunk, number) in chunks.iter().zip(0..) {
+        rows.extend(chunk.keys.iter().zip(0..).map(|(key, row)| (*key, number, row)));
     }
-    for rows in by_date.values_mut() {
-        rows.sort_unstable_by_key(|(key, _)| *key);
+    rows.sort_unstable();
+    rows.dedup_by_key(|(key, ..)| *key);
+    let mut by_date = BTreeMap::new();
+    for same_day in rows.chunk_by(|(a, ..), (b, ..)| day_of(a.time) == day_of(b.time)) {
+        if let Some((key, ..)) = same_day.first() {
+            by_date.insert(date_of(key.time), same_day.to_vec());
+        }
     }
     by_date
 }
 
 fn without_known(
-    by_date: &BTreeMap<NaiveDate, Vec<(RowKey, Place)>>,
+    by_date: &BTreeMap<NaiveDate, Vec<Keyed>>,
     known: &HashSet<RowKey>,
 ) -> BTreeMap<NaiveDate, Vec<Place>> {
-    let fresh = |rows: &Vec<(RowKey, Place)>| -> Vec<Place> {
-        rows.iter().filter(|(key, _)| !known.contains(key)).map(|(_, place)| *place).collect()
+    let fresh = |rows: &[Keyed]| -> Vec<Place> {
+        let fresh = rows.iter().filter(|(key, ..)| known.is_empty() || !known.contains(key));
+        fresh.map(|(_, chunk, row)| (*chunk as usize, *row as usize)).collect()
     };
     by_date.iter().map(|(date, rows)| (*date, fresh(rows))).filter(|(_, places)| !places.is_empty()).collect()
 }
 
-fn parts_of(date: NaiveDate, places: &[Place]) -> Vec<(NaiveDate, Vec<Place>)> {
-    let parts = places.len().div_ceil(ROWS_PER_FILE).max(1);
-    places.chunks(places.len().div_ceil(parts).max(1)).map(|part| (date, part.to_vec())).collect()
+/// A date's rows as files of about the same size.
+fn files_of(date: NaiveDate, places: &[Place]) -> impl Iterator<Item = (NaiveDate, &[Place])> {
+    let files = places.len().div_ceil(ROWS_PER_FILE).max(1);
+    places.chunks(places.len().div_ceil(files).max(1)).map(move |places| (date, places))
+}
+
+/// Days since the epoch.
+fn day_of(micros: i64) -> i64 {
+    micros.div_euclid(86_400_000_000)
 }
 
 fn date_of(micros: i64) -> NaiveDate {

@@ -83,12 +83,17 @@ impl Lake {
         self.quarantine.refresh().await
     }
 
-    /// Writes the rows that are not in the lake yet; once it returns they are on the disk and visible.
+    /// Writes the rows that are not in the lake yet, encoding with so many threads; once it returns they are on the disk and visible.
     ///
     /// # Errors
     /// [`LakeError::CommitUnknown`] if the store did not say whether the commit landed: acknowledge nothing, run again.
-    pub async fn append(&mut self, chunks: &[EventChunk], now: DateTime<Utc>) -> Result<Appended, LakeError> {
-        append::append(&mut self.events, chunks, now).await
+    pub async fn append(
+        &mut self,
+        chunks: Vec<EventChunk>,
+        now: DateTime<Utc>,
+        threads: usize,
+    ) -> Result<Appended, LakeError> {
+        append::append(&mut self.events, chunks, now, threads).await
     }
 
     /// Keeps bad records; those already kept are left out.

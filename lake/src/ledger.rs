@@ -13,6 +13,7 @@ use arrow::datatypes::Int64Type;
 use chrono::{DateTime, Utc};
 
 use crate::datafile;
+use crate::encode::Rows;
 use crate::error::LakeError;
 use crate::reader::read_columns;
 use crate::schema::{objects, objects_schema, quarantine, quarantine_schema};
@@ -148,7 +149,7 @@ fn signed(value: u64) -> i64 {
 /// Appends one file; other writers of this table do not exclude each other.
 async fn append(table: &mut Table, batch: RecordBatch, now: DateTime<Utc>) -> Result<(), LakeError> {
     let store = table.log_store().object_store(None);
-    let add = datafile::write(&store, batch, None, now).await?;
+    let add = datafile::write(&store, &Rows::all(batch), None, now, 1).await?;
     for _ in 0..5 {
         if table.append(vec![add.clone()], Vec::new()).await? == Committed::Landed {
             return Ok(());

@@ -14,8 +14,10 @@ mod error;
 mod store;
 
 mod datafile;
+mod encode;
 mod reader;
 mod rows;
+mod statistics;
 mod table;
 
 mod append;
@@ -26,12 +28,12 @@ mod provider;
 mod lake;
 
 pub use append::{Appended, EventCounts};
-pub use datafile::FileStatistics;
 pub use error::LakeError;
 pub use event::{Event, EventType, Recipient, UnknownEventType};
 pub use lake::{EVENTS, Lake};
 pub use ledger::{BadRecord, ImportedObject, ObjectKey};
 pub use provider::EventsTable;
 pub use rows::{EventChunk, EventRows, RowKey};
+pub use statistics::FileStatistics;
 pub use store::Location;
 pub use table::DataFile;

@@ -14,7 +14,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use object_store::path::Path;
 
-use crate::datafile::FileStatistics;
+use crate::statistics::FileStatistics;
 use crate::error::LakeError;
 use crate::schema::column;
 use crate::store::Location;

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-use crate::decode::{Damage, Decoder, Step};
-use crate::{ObjectBytes, Place};
+use crate::decode::{Damage, Decoder, Inflater, Scratch, Step};
+use crate::{Limits, ObjectBytes, Place};
 
 /// Bytes decoded at a time: small enough for the processor's cache, large enough to hold a hundred events.
 const CHUNK: usize = 256 << 10;
@@ -11,6 +11,7 @@ const CHUNK: usize = 256 << 10;
 /// A window over the decoded object that grows while a record is not complete, and knows its place.
 pub(super) struct Buffer<R> {
     input: Decoder<R>,
+    inflater: Inflater,
     bytes: Vec<u8>,
     start: usize,
     filled: usize,
@@ -20,21 +21,29 @@ pub(super) struct Buffer<R> {
 }
 
 impl<R: Read> Buffer<R> {
-    pub(super) fn new(input: Decoder<R>) -> Self {
+    pub(super) fn new(reader: R, limits: &Limits, scratch: Scratch, place: Place) -> Self {
+        let Scratch { input, window, inflater } = scratch;
         Self {
-            input,
-            bytes: Vec::new(),
+            input: Decoder::new(reader, limits.max_expansion, input),
+            inflater,
+            bytes: window,
             start: 0,
             filled: 0,
-            place: Place { offset: 0, line: 1 },
+            place,
             ended: false,
             damage: None,
         }
     }
 
-    /// A window that already holds everything.
-    pub(super) fn preloaded(input: Decoder<R>, bytes: &[u8]) -> Self {
-        Self { bytes: bytes.to_vec(), filled: bytes.len(), ended: true, ..Self::new(input) }
+    /// A window that already holds everything; the reader stays unread.
+    pub(super) fn preloaded(reader: R, bytes: &[u8], limits: &Limits) -> Self {
+        let window = Scratch { window: bytes.to_vec(), ..Scratch::default() };
+        Self { filled: bytes.len(), ended: true, ..Self::new(reader, limits, window, Place::START) }
+    }
+
+    /// The memory, for the next object.
+    pub(super) fn into_scratch(self) -> Scratch {
+        Scratch { input: self.input.into_input(), window: self.bytes, inflater: self.inflater }
     }
 
     /// Everything decoded and not yet passed.
@@ -75,13 +84,18 @@ impl<R: Read> Buffer<R> {
         if self.ended {
             return Ok(false);
         }
+        if let Some(size) = self.input.whole(&mut self.bytes, &mut self.inflater)? {
+            (self.filled, self.ended) = (size, true);
+            return Ok(size > 0);
+        }
         self.bytes.copy_within(self.start..self.filled, 0);
         self.filled -= self.start;
         self.start = 0;
         if self.bytes.len() < self.filled + CHUNK / 2 {
             self.bytes.resize(self.filled + CHUNK, 0);
         }
-        match self.input.read(self.bytes.get_mut(self.filled..).unwrap_or_default())? {
+        let end = self.bytes.len().min(self.filled + CHUNK);
+        match self.input.read(self.bytes.get_mut(self.filled..end).unwrap_or_default())? {
             Step::Bytes(count) => {
                 self.filled += count;
                 return Ok(true);

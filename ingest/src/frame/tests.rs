@@ -5,13 +5,14 @@ use std::io::{self, Read};
 
 use proptest::prelude::*;
 
+use crate::decode::Scratch;
 use crate::record::{self, Content};
 use crate::{Limits, RejectClass, frame::Frames};
 
 /// `offset:line text` of every frame, damage with its class in front.
 fn frames_within(bytes: impl Read, limits: &Limits) -> Vec<String> {
     let mut all = Vec::new();
-    let mut frames = Frames::new(bytes, limits);
+    let mut frames = Frames::new(bytes, limits, Scratch::default());
     record::read(&mut frames, limits, &mut |place, raw, content| {
         let kind = match content {
             Content::Document(_) => String::new(),

@@ -4,31 +4,33 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use repute_lake::{Event, EventType, Recipient};
-use serde_json::value::RawValue;
 
 use super::wire::{Bounce, Click, Complaint, Delivery, DeliveryDelay, Mail, Open, Subscription};
 use super::{address, identity, recipients, time};
 use crate::document::{Document, Fields};
-use crate::json::{self, Object, Pairs, Raw};
+use crate::json::{self, Json, Object, Pairs, Raw};
 use crate::{Limits, Reject, RejectClass};
 
 /// A field without a column, as it stands.
-type Leftover<'a> = (Cow<'a, str>, &'a RawValue);
+type Leftover<'a> = (Cow<'a, str>, Json<'a>);
 
 /// Makes the event of the given type out of a document.
-pub(super) fn event<'a>(document: Document<'a>, event_type: EventType, limits: &Limits) -> Result<Event<'a>, Reject> {
-    let Document { mut fields, json } = document;
+pub(super) fn event<'a>(
+    document: &mut Document<'a>,
+    event_type: EventType,
+    limits: &Limits,
+) -> Result<Event<'a>, Reject> {
+    let fields = &mut document.fields;
     let mail = std::mem::take(&mut fields.mail).required("mail")?;
     refuse_duplicate("mail", mail.duplicate)?;
     let sent_time = time::optional(mail.timestamp, "mail.timestamp", limits)?;
-    let destination = mail.destination;
     let leftovers = fields.wrapper_fields().chain(std::mem::take(&mut fields.unknown)).collect::<Vec<_>>();
-    let mut own = Own { event_type, sent_time, destination, limits, leftovers: Vec::new() };
+    let mut own = Own { event_type, sent_time, destination: mail.destination, limits, leftovers: Vec::new() };
     let mut event = own.event(fields)?;
     let own_leftovers = own.leftovers;
     event.sent_time = sent_time;
-    let mail_leftovers = fill_mail(&mut event, mail);
-    identity::assign(&mut event, json);
+    let mail_leftovers = fill_mail(&mut event, *mail);
+    identity::assign(&mut event, document.json);
     event.extra = extra(&leftovers, [("mail", mail_leftovers), (own_key(event_type), own_leftovers)]);
     Ok(event)
 }
@@ -43,35 +45,39 @@ struct Own<'a, 'l> {
 }
 
 impl<'a> Own<'a, '_> {
-    fn event(&mut self, fields: Fields<'a>) -> Result<Event<'a>, Reject> {
+    fn event(&mut self, fields: &mut Fields<'a>) -> Result<Event<'a>, Reject> {
         match self.event_type {
             EventType::Send => {
-                let send = fields.send.optional("send")?.unwrap_or_default();
+                let send = std::mem::take(&mut fields.send).optional("send")?.unwrap_or_default();
                 self.keep("send", send.duplicate, send.unknown)?;
                 self.at_sending()
             }
             EventType::Reject => {
-                let reject = fields.reject.optional("reject")?.unwrap_or_default();
+                let reject = std::mem::take(&mut fields.reject).optional("reject")?.unwrap_or_default();
                 self.keep("reject", reject.duplicate, reject.unknown)?;
                 let mut event = self.at_sending()?;
                 event.reason = self.text("reason", reject.reason);
                 Ok(event)
             }
             EventType::RenderingFailure => {
-                let failure = fields.failure.optional("failure")?.unwrap_or_default();
+                let failure = std::mem::take(&mut fields.failure).optional("failure")?.unwrap_or_default();
                 self.keep("failure", failure.duplicate, failure.unknown)?;
                 let mut event = self.at_sending()?;
                 event.reason = self.text("errorMessage", failure.error_message);
                 event.template = self.text("templateName", failure.template_name);
                 Ok(event)
             }
-            EventType::Delivery => self.delivery(fields.delivery.required("delivery")?),
-            EventType::Bounce => self.bounce(fields.bounce.required("bounce")?),
-            EventType::Complaint => self.complaint(fields.complaint.required("complaint")?),
-            EventType::DeliveryDelay => self.delivery_delay(fields.delivery_delay.required("deliveryDelay")?),
-            EventType::Open => self.open(fields.open.required("open")?),
-            EventType::Click => self.click(fields.click.required("click")?),
-            EventType::Subscription => self.subscription(fields.subscription.required("subscription")?),
+            EventType::Delivery => self.delivery(*std::mem::take(&mut fields.delivery).required("delivery")?),
+            EventType::Bounce => self.bounce(*std::mem::take(&mut fields.bounce).required("bounce")?),
+            EventType::Complaint => self.complaint(*std::mem::take(&mut fields.complaint).required("complaint")?),
+            EventType::DeliveryDelay => {
+                self.delivery_delay(*std::mem::take(&mut fields.delivery_delay).required("deliveryDelay")?)
+            }
+            EventType::Open => self.open(*std::mem::take(&mut fields.open).required("open")?),
+            EventType::Click => self.click(*std::mem::take(&mut fields.click).required("click")?),
+            EventType::Subscription => {
+                self.subscription(*std::mem::take(&mut fields.subscription).required("subscription")?)
+            }
         }
     }
 
@@ -238,18 +244,16 @@ fn fill_mail<'a>(event: &mut Event<'a>, mail: Mail<'a>) -> Vec<Leftover<'a>> {
     if let Object::Is(headers) = mail.common_headers {
         event.subject = json::non_empty(headers.subject);
     }
-    let mut custom = Vec::with_capacity(mail.tags.0.len());
-    for (name, value) in last_of_each(mail.tags) {
-        match &*name {
-            "ses:configuration-set" => event.configuration_set = Some(value),
-            "ses:from-domain" => event.from_domain = Some(lower_case(value)),
-            "ses:caller-identity" => event.caller_identity = Some(value),
-            "ses:outgoing-ip" => event.outgoing_ip = Some(value),
-            "ses:tenant-name" => event.tenant = Some(value),
-            _ => custom.push((name, value)),
-        }
-    }
-    event.tags = custom;
+    event.tags = last_of_each(mail.tags);
+    let mut take = |name: &str| {
+        let at = event.tags.iter().position(|(tag, _)| tag == name)?;
+        Some(event.tags.remove(at).1)
+    };
+    event.configuration_set = take("ses:configuration-set");
+    event.from_domain = take("ses:from-domain").map(lower_case);
+    event.caller_identity = take("ses:caller-identity").or(event.caller_identity.take());
+    event.outgoing_ip = take("ses:outgoing-ip");
+    event.tenant = take("ses:tenant-name");
     if event.from_domain.is_none() {
         event.from_domain = event.source.clone().and_then(address::domain).map(Cow::Owned);
     }

@@ -18,11 +18,10 @@
 //! event (keys sorted, white space and escapes resolved) takes the parts' place.
 
 use repute_lake::{Event, EventType};
-use serde_json::value::RawValue;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::recipients::lower_case;
-use crate::json::{self, Key};
+use crate::json::{self, Json, Key};
 
 /// Gives every recipient of the event its id; `json` is the event's own text.
 pub(super) fn assign(event: &mut Event<'_>, json: &str) {
@@ -81,7 +80,7 @@ fn part(key: &mut Vec<u8>, bytes: Option<&[u8]>) {
 }
 
 /// Writes a value so that equal values have equal bytes; records are bounded in depth before they get here.
-fn canonicalize(value: &RawValue, out: &mut Vec<u8>) {
+fn canonicalize(value: Json<'_>, out: &mut Vec<u8>) {
     let json = value.get();
     match json.as_bytes().first() {
         Some(b'{') => {
@@ -111,7 +110,7 @@ fn canonicalize(value: &RawValue, out: &mut Vec<u8>) {
 }
 
 /// An object's fields in the order they stand in.
-struct Fields<'a>(Vec<(Key<'a>, &'a RawValue)>);
+struct Fields<'a>(Vec<(Key<'a>, Json<'a>)>);
 
 impl<'de> serde::Deserialize<'de> for Fields<'de> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

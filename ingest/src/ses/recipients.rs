@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use repute_lake::Recipient;
-use serde_json::value::RawValue;
 
 use super::{address, wire};
-use crate::json::{self, Raw, items};
+use crate::json::{self, Json, Raw, items};
 use crate::{Reject, RejectClass};
 
 /// The recipients of an event that acts on each of them; at least one.
@@ -33,7 +32,7 @@ pub(super) fn only<'a>(destination: Raw<'a>) -> Vec<Recipient<'a>> {
     }
 }
 
-fn recipient<'a>(item: &'a RawValue, field: &str) -> Result<Recipient<'a>, Reject> {
+fn recipient<'a>(item: Json<'a>, field: &str) -> Result<Recipient<'a>, Reject> {
     let wire::Recipient { email_address, status, diagnostic_code, .. } = match item.get().as_bytes().first() {
         Some(b'"') => wire::Recipient { email_address: Some(item), ..wire::Recipient::default() },
         Some(b'{') => serde_json::from_str(item.get())

@@ -1,9 +1,8 @@
 //! Timestamps: RFC 3339, and the odd forms SES and its examples have used.
 
 use chrono::{DateTime, FixedOffset, NaiveDate, TimeDelta, TimeZone, Utc};
-use serde_json::value::RawValue;
 
-use crate::json::{self, Raw};
+use crate::json::{self, Json, Raw};
 use crate::verdict::quoted;
 use crate::{Limits, Reject, RejectClass};
 
@@ -32,7 +31,7 @@ pub(super) fn optional(raw: Raw<'_>, field: &str, limits: &Limits) -> Result<Opt
 }
 
 /// The time a JSON string holds, if it holds one.
-pub(super) fn read(raw: &RawValue) -> Option<DateTime<Utc>> {
+pub(super) fn read(raw: Json<'_>) -> Option<DateTime<Utc>> {
     if !raw.get().starts_with('"') {
         return None;
     }
@@ -157,7 +156,7 @@ mod tests {
         let latest = parse("2026-01-02T00:00:00Z");
         let limits = Limits { latest, ..Limits::default() };
         let class = |json: &str| {
-            let raw: &RawValue = serde_json::from_str(json).unwrap();
+            let raw: Json<'_> = serde_json::from_str(json).unwrap();
             required(Some(raw), "mail.timestamp", &limits).err().map(|reject| reject.to_string())
         };
         assert_eq!(class(r#""2011-01-01T00:00:00Z""#), None);

@@ -4,28 +4,41 @@
 //! not name are kept as `unknown`.
 
 use crate::document::wire;
+use crate::compact::{Headers, Skipped};
 use crate::json::{Object, Pairs, Raw};
 
 wire! {
     /// `mail`: the message the event is about.
     Mail {
         "timestamp" => timestamp: Raw<'a>,
-        "messageId" => message_id: Raw<'a>,
         "source" => source: Raw<'a>,
         "sourceArn" => source_arn: Raw<'a>,
-        "sendingAccountId" => sending_account_id: Raw<'a>,
+        "sourceIp" => source_ip: Skipped,
         "callerIdentity" => caller_identity: Raw<'a>,
+        "sendingAccountId" => sending_account_id: Raw<'a>,
+        "messageId" => message_id: Raw<'a>,
         "destination" => destination: Raw<'a>,
+        "headersTruncated" => headers_truncated: Skipped,
+        "headers" => headers: Headers,
         "commonHeaders" => common_headers: Object<CommonHeaders<'a>>,
         "tags" => tags: Pairs<'a>,
-    } skip { "headers" "headersTruncated" "sourceIp" }
+    }
 }
 
 wire! {
     /// `mail.commonHeaders`, of which only the subject has a column.
     CommonHeaders {
+        "from" => from: Skipped,
+        "sender" => sender: Skipped,
+        "replyTo" => reply_to: Skipped,
+        "date" => date: Skipped,
+        "to" => to: Skipped,
+        "cc" => cc: Skipped,
+        "bcc" => bcc: Skipped,
+        "messageId" => message_id: Skipped,
+        "returnPath" => return_path: Skipped,
         "subject" => subject: Raw<'a>,
-    } skip { "from" "to" "cc" "bcc" "replyTo" "sender" "date" "messageId" "returnPath" }
+    }
 }
 
 wire! {
@@ -38,7 +51,7 @@ wire! {
         "feedbackId" => feedback_id: Raw<'a>,
         "reportingMTA" => reporting_mta: Raw<'a>,
         "remoteMtaIp" => remote_mta_ip: Raw<'a>,
-    } skip {}
+    }
 }
 
 wire! {
@@ -51,7 +64,7 @@ wire! {
         "complaintFeedbackType" => complaint_feedback_type: Raw<'a>,
         "userAgent" => user_agent: Raw<'a>,
         "arrivalDate" => arrival_date: Raw<'a>,
-    } skip {}
+    }
 }
 
 wire! {
@@ -63,17 +76,17 @@ wire! {
         "smtpResponse" => smtp_response: Raw<'a>,
         "reportingMTA" => reporting_mta: Raw<'a>,
         "remoteMtaIp" => remote_mta_ip: Raw<'a>,
-    } skip {}
+    }
 }
 
 wire! {
     /// `send`, documented as empty
-    Send {} skip {}
+    Send {}
 }
 
 wire! {
     /// `reject`
-    Reject { "reason" => reason: Raw<'a>, } skip {}
+    Reject { "reason" => reason: Raw<'a>, }
 }
 
 wire! {
@@ -83,7 +96,7 @@ wire! {
         "ipAddress" => ip_address: Raw<'a>,
         "userAgent" => user_agent: Raw<'a>,
         "isBotEvent" => is_bot_event: Raw<'a>,
-    } skip {}
+    }
 }
 
 wire! {
@@ -95,7 +108,7 @@ wire! {
         "link" => link: Raw<'a>,
         "linkTags" => link_tags: Pairs<'a>,
         "isBotEvent" => is_bot_event: Raw<'a>,
-    } skip {}
+    }
 }
 
 wire! {
@@ -103,7 +116,7 @@ wire! {
     Failure {
         "errorMessage" => error_message: Raw<'a>,
         "templateName" => template_name: Raw<'a>,
-    } skip {}
+    }
 }
 
 wire! {
@@ -114,7 +127,7 @@ wire! {
         "delayedRecipients" => delayed_recipients: Raw<'a>,
         "expirationTime" => expiration_time: Raw<'a>,
         "reportingMTA" => reporting_mta: Raw<'a>,
-    } skip {}
+    }
 }
 
 wire! {
@@ -125,14 +138,15 @@ wire! {
         "source" => source: Raw<'a>,
         "newTopicPreferences" => new_topic_preferences: Raw<'a>,
         "oldTopicPreferences" => old_topic_preferences: Raw<'a>,
-    } skip {}
+    }
 }
 
 wire! {
     /// An element of a bounce's, complaint's or delay's recipients.
     Recipient {
         "emailAddress" => email_address: Raw<'a>,
+        "action" => action: Skipped,
         "status" => status: Raw<'a>,
         "diagnosticCode" => diagnostic_code: Raw<'a>,
-    } skip { "action" }
+    }
 }

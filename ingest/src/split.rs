@@ -1,0 +1,127 @@
+//! Work for several threads: whole objects, and ranges of large plain ones.
+//!
+//! ```text
+//! large object:  [----- range 0 -----][----- range 1 -----][-- range 2 --]
+//!                 read by thread A  `->  read by thread B `->  ...           each says where it ended, the next compares
+//! ```
+//! A range begins at a guess: behind a `}` and before a `{"`, which in JSON stand side by side only between two records. All
+//! ranges are read at the same time, but each is believed only when the one before it has ended exactly there, outside any
+//! array; otherwise it is read again from where that one ended. So a split object gives what it gives when read as a whole,
+//! however damaged it is.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+
+use crate::decode;
+use crate::frame::Frontier;
+use crate::source::SourceObject;
+use crate::worker::Tally;
+
+/// Plain objects above this size are split.
+const SPLIT_BYTES: u64 = 16 << 20;
+/// Into ranges of about this size.
+const RANGE_BYTES: u64 = 8 << 20;
+/// How far behind its nominal start a range looks for a place to begin.
+const SEARCH_BYTES: usize = 256 << 10;
+/// What stands between two records and nowhere else, up to the second one's start.
+const BETWEEN: [&[u8]; 3] = [b"}\n{\"", b"}{\"", b"}\r\n{\""];
+
+/// One thread's next work.
+pub(crate) struct Task {
+    /// Index of the object in the import.
+    pub(crate) object: u32,
+    /// Number of the range, from 0.
+    pub(crate) range: u64,
+    /// What came of the ranges before it; `None` for the first.
+    pub(crate) before: Option<Receiver<Handover>>,
+    /// Who waits for what comes of this one; `None` for the last.
+    pub(crate) after: Option<Sender<Handover>>,
+}
+
+impl Task {
+    /// Whether the object is not split.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.before.is_none() && self.after.is_none()
+    }
+}
+
+/// What one range tells the next.
+#[derive(Default)]
+pub(crate) struct Handover {
+    /// Where reading has got to.
+    pub(crate) frontier: Frontier,
+    /// What was found in the object so far.
+    pub(crate) tally: Tally,
+    /// Nothing is left to read: the object is compressed, or could not be read.
+    pub(crate) done: bool,
+}
+
+impl Handover {
+    /// After a range that was read up to `end`.
+    pub(crate) fn followed_by(self, end: Frontier, mut tally: Tally) -> Self {
+        tally.add(self.tally);
+        Self { frontier: end, tally, done: self.done }
+    }
+
+    /// After a range that could not be read.
+    pub(crate) fn failed(mut self, failure: io::Error) -> Self {
+        self.tally.failure = Some(failure);
+        Self { done: true, ..self }
+    }
+}
+
+/// The tasks of an import, in the order in which they are taken. A range's predecessor is always taken before it.
+pub(crate) struct Tasks(Mutex<std::vec::IntoIter<Task>>);
+
+impl Tasks {
+    pub(crate) fn new(objects: &[SourceObject]) -> Self {
+        let mut tasks = Vec::with_capacity(objects.len());
+        for (object, number) in objects.iter().zip(0..) {
+            let ranges = if object.size > SPLIT_BYTES { object.size.div_ceil(RANGE_BYTES) } else { 1 };
+            let mut before = None;
+            for range in 0..ranges {
+                let (after, next) = (range + 1 < ranges).then(channel).unzip();
+                tasks.push(Task { object: number, range, before, after });
+                before = next;
+            }
+        }
+        Self(Mutex::new(tasks.into_iter()))
+    }
+
+    pub(crate) fn take(&self) -> Option<Task> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).next()
+    }
+}
+
+/// Whether the object can be read in ranges: what is compressed cannot.
+pub(crate) fn is_plain(file: &mut File) -> io::Result<bool> {
+    let mut head = Vec::new();
+    file.rewind()?;
+    file.take(decode::MAGIC_BYTES as u64).read_to_end(&mut head)?;
+    Ok(decode::is_plain(&head))
+}
+
+/// Where a range starts: at a record near its nominal start; `None` if none was found there.
+pub(crate) fn start(file: &mut File, range: u64) -> io::Result<Option<u64>> {
+    if range == 0 {
+        return Ok(Some(0));
+    }
+    let nominal = range * RANGE_BYTES;
+    let mut bytes = Vec::with_capacity(SEARCH_BYTES);
+    file.seek(SeekFrom::Start(nominal))?;
+    file.take(SEARCH_BYTES as u64).read_to_end(&mut bytes)?;
+    let ends = BETWEEN.iter().filter_map(|text| Some(memchr::memmem::find(&bytes, text)? + text.len()));
+    Ok(ends.min().map(|end| nominal + end as u64 - b"{\"".len() as u64))
+}
+
+/// Where a range ends: where the next one starts that starts at all; `None` at the object's end.
+pub(crate) fn end(file: &mut File, range: u64, size: u64) -> io::Result<Option<u64>> {
+    for next in range + 1..size.div_ceil(RANGE_BYTES) {
+        if let Some(start) = start(file, next)? {
+            return Ok(Some(start));
+        }
+    }
+    Ok(None)
+}
