@@ -265,8 +265,25 @@ mod tests {
     #[test]
     fn surprises_are_left_to_others() {
         for text in [
-            "", "{", r#""a"#, "\"a\nb\"", r#""\x""#, r#""\u12g4""#, r#""\u12"#, "[1 ]", "[1,]", "{,}", r#"{"a" :1}"#,
-            r#"{"a":1,}"#, "01", "-", "+1", "tru", "nul", "[[[[[[[[[1]]]]]]]]]", " 1",
+            "",
+            "{",
+            r#""a"#,
+            "\"a\nb\"",
+            r#""\x""#,
+            r#""\u12g4""#,
+            r#""\u12"#,
+            "[1 ]",
+            "[1,]",
+            "{,}",
+            r#"{"a" :1}"#,
+            r#"{"a":1,}"#,
+            "01",
+            "-",
+            "+1",
+            "tru",
+            "nul",
+            "[[[[[[[[[1]]]]]]]]]",
+            " 1",
         ] {
             assert_eq!(value(text), None, "{text}");
         }
@@ -276,7 +293,11 @@ mod tests {
     fn special_bytes_are_found_wherever_they_stand() {
         for special in ['"', '\\', '\n', '\0', '\u{1f}'] {
             for at in 0..40 {
-                let text = format!("{}{special}{}", "✔ ~\u{7f}\u{80}".repeat(9).chars().take(at).collect::<String>(), "x\"".repeat(9));
+                let text = format!(
+                    "{}{special}{}",
+                    "✔ ~\u{7f}\u{80}".repeat(9).chars().take(at).collect::<String>(),
+                    "x\"".repeat(9)
+                );
                 assert_eq!(first_special(text.as_bytes()), text.find(special), "{text}");
             }
         }

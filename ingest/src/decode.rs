@@ -341,3 +341,6 @@ fn read_some(reader: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
 fn damaged(class: RejectClass, reason: String) -> State {
     State::Damaged(Damage { class, reason })
 }
+
+#[cfg(test)]
+mod tests;

@@ -233,3 +233,8 @@ impl<'a> Document<'a> {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod generate;
+#[cfg(test)]
+mod tests;

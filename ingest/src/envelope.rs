@@ -23,6 +23,7 @@ use crate::frame::Frames;
 use crate::frame::scan::{Scan, Scanner};
 use crate::json::{self, Json, Raw, is_object, items};
 use crate::record::{self, Content};
+use crate::ses::TagLists;
 use crate::verdict::quoted;
 use crate::{IgnoredClass, Limits, Reject, RejectClass, Verdict, ses};
 
@@ -34,8 +35,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Opens a frame's content and emits a verdict for each record in it.
-pub(crate) fn open(content: Content<'_>, limits: &Limits, emit: &mut dyn FnMut(Verdict<'_>)) {
-    let mut wrapper = Opening { limits, emit, unwrapped: 0 };
+pub(crate) fn open(content: Content<'_>, tags: &mut TagLists, limits: &Limits, emit: &mut dyn FnMut(Verdict<'_>)) {
+    let mut wrapper = Opening { limits, tags, emit, unwrapped: 0 };
     match content {
         Content::Document(mut document) => wrapper.document(&mut document, 0),
         Content::Text(text) => wrapper.line(text),
@@ -55,6 +56,7 @@ wire! {
 /// One frame being opened: how much came out of it already, and where verdicts go.
 struct Opening<'o> {
     limits: &'o Limits,
+    tags: &'o mut TagLists,
     emit: &'o mut dyn FnMut(Verdict<'_>),
     unwrapped: u64,
 }
@@ -80,7 +82,7 @@ impl Opening<'_> {
         }
         let inner = level + 1;
         if fields.event_type.is_some() || fields.notification_type.is_some() || !fields.mail.is_absent() {
-            (self.emit)(ses::verdict(document, self.limits));
+            (self.emit)(ses::verdict(document, self.tags, self.limits));
         } else if let Some(class) = announced(document) {
             self.ignore(class);
         } else if let Some(records) = fields.lambda_records {

@@ -5,7 +5,7 @@
 //!                                                                              Lake::quarantine
 //!                                                                              Lake::record_objects
 //! ```
-//! A parcel holds some rows, the bad records found beside them and the objects finished with them. Parcels go through a
+//! While one batch is committed, the next is put together. A parcel holds some rows, the bad records found beside them and the objects finished with them. Parcels go through a
 //! bounded channel, so reading waits while a batch is committed, and memory stays bounded. An object is noted as read
 //! only after its last row and bad record are in; a crash before that has it read again, and the lake leaves out the
 //! rows it already holds.
@@ -126,7 +126,7 @@ pub async fn import(
 
     let objects = Arc::new(fresh);
     let tasks = Arc::new(Tasks::new(&objects));
-    let (sender, mut parcels) = mpsc::channel(options.jobs * 2);
+    let (sender, parcels) = mpsc::channel(options.jobs);
     for _ in 0..options.jobs {
         let worker = Worker::new(lake.promoted_tags(), options, Arc::clone(meter), sender.clone());
         let (objects, tasks) = (Arc::clone(&objects), Arc::clone(&tasks));
@@ -134,18 +134,34 @@ pub async fn import(
     }
     drop(sender);
 
-    let mut batch = Batch::default();
+    let (full, mut batches) = mpsc::channel(1);
+    let collecting = tokio::spawn(collect(parcels, full));
     let mut written = HashMap::new();
-    while let Some(parcel) = parcels.recv().await {
-        batch.take(parcel);
-        if batch.is_full() {
-            commit(lake, std::mem::take(&mut batch), &objects, &mut written, &mut summary, options).await?;
-        }
+    while let Some(batch) = batches.recv().await {
+        commit(lake, batch, &objects, &mut written, &mut summary, options).await?;
     }
-    commit(lake, batch, &objects, &mut written, &mut summary, options).await?;
+    if collecting.await.is_err() {
+        tracing::error!("collecting parcels ended early");
+    }
     match summary.listed - summary.imported - summary.skipped - summary.failed.len() as u64 {
         0 => Ok(summary),
         unfinished => Err(ImportError::Unfinished(unfinished)),
+    }
+}
+
+/// Puts parcels together to batches, one of them while the one before is committed: never more than two lie in memory.
+async fn collect(mut parcels: mpsc::Receiver<Parcel>, full: mpsc::Sender<Batch>) {
+    let mut batch = Batch::default();
+    loop {
+        // A place for the batch is taken before it is filled, so that no third one is begun while one is waiting.
+        let Ok(place) = full.reserve().await else { return };
+        while !batch.is_full() {
+            match parcels.recv().await {
+                Some(parcel) => batch.take(parcel),
+                None => return place.send(batch),
+            }
+        }
+        place.send(std::mem::take(&mut batch));
     }
 }
 

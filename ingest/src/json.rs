@@ -30,7 +30,7 @@ impl<'a> Json<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Json<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for Json<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         <&RawValue>::deserialize(deserializer).map(|raw| Self(raw.get()))
     }
@@ -66,9 +66,27 @@ pub(crate) fn non_empty(raw: Raw<'_>) -> Option<Cow<'_, str>> {
 /// The elements of an array, or the value itself where one stands in place of a list; `None` for an object.
 pub(crate) fn items(raw: Json<'_>) -> Option<Vec<Json<'_>>> {
     match raw.get().as_bytes().first() {
-        Some(b'[') => serde_json::from_str(raw.get()).ok(),
+        Some(b'[') => parse::<List<'_>>(raw).ok().map(|List(items)| items),
         Some(b'{') | None => None,
         Some(_) => Some(vec![raw]),
+    }
+}
+
+#[derive(Default, serde::Deserialize)]
+struct List<'a>(#[serde(borrow)] Vec<Json<'a>>);
+
+impl<'a> Compact<'a> for List<'a> {
+    fn read(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        cursor.eat(b'[')?;
+        if cursor.eat(b']').is_some() {
+            return Some(());
+        }
+        loop {
+            self.0.push(cursor.value()?);
+            if cursor.eat(b',').is_none() {
+                return cursor.eat(b']');
+            }
+        }
     }
 }
 
@@ -293,6 +311,23 @@ impl<'de> Deserialize<'de> for Pairs<'de> {
             Object::Absent | Object::Wrong => Self::default(),
         })
     }
+}
+
+impl<'a> Pairs<'a> {
+    /// The pairs of a value.
+    pub(crate) fn of(json: Json<'a>) -> Self {
+        parse(json).unwrap_or_default()
+    }
+}
+
+/// Reads a value of a known shape; an error if the shape is another, or the text is no JSON that this shape can be read from.
+pub(crate) fn parse<'a, T: Compact<'a> + Deserialize<'a>>(json: Json<'a>) -> serde_json::Result<T> {
+    let mut cursor = Cursor::new(json.get());
+    let mut value = T::default();
+    if value.read(&mut cursor).is_some() && cursor.position() == json.get().len() {
+        return Ok(value);
+    }
+    serde_json::from_str(json.get())
 }
 
 impl<'a> Compact<'a> for Pairs<'a> {

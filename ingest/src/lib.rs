@@ -38,6 +38,7 @@ pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 
 use decode::Scratch;
 use frame::{Frames, Frontier};
+use ses::TagLists;
 
 /// How many bytes an object held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,12 +53,13 @@ pub struct ObjectBytes {
 pub struct ObjectReader {
     limits: Limits,
     scratch: Scratch,
+    tags: TagLists,
 }
 
 impl ObjectReader {
     /// A reader with these bounds.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, scratch: Scratch::default() }
+        Self { limits, scratch: Scratch::default(), tags: TagLists::default() }
     }
 
     /// Reads one object; see [`read_object`].
@@ -92,10 +94,10 @@ impl ObjectReader {
         sink: &mut dyn FnMut(Place, &[u8], Verdict<'_>),
         end: fn(&Frames<R>) -> T,
     ) -> io::Result<T> {
-        let limits = &self.limits;
+        let (limits, tags) = (&self.limits, &mut self.tags);
         let outcome = record::read(&mut frames, limits, &mut |place, raw, content| {
             let raw = raw.get(..limits.max_raw).unwrap_or(raw);
-            envelope::open(content, limits, &mut |verdict: Verdict<'_>| sink(place, raw, verdict));
+            envelope::open(content, tags, limits, &mut |verdict: Verdict<'_>| sink(place, raw, verdict));
         });
         let end = end(&frames);
         self.scratch = frames.into_scratch();

@@ -4,12 +4,14 @@ mod address;
 mod convert;
 mod identity;
 mod recipients;
+mod tags;
 mod time;
 pub(crate) mod wire;
 
 use std::str::FromStr;
 
 use repute_lake::EventType;
+pub(crate) use tags::TagLists;
 
 use crate::document::Document;
 use crate::json;
@@ -17,7 +19,7 @@ use crate::verdict::quoted;
 use crate::{IgnoredClass, Limits, Reject, RejectClass, Verdict};
 
 /// What an object with an SES type or a `mail` object is; nothing but its text is left of it afterwards.
-pub(crate) fn verdict<'a>(document: &mut Document<'a>, limits: &Limits) -> Verdict<'a> {
+pub(crate) fn verdict<'e, 'a: 'e>(document: &mut Document<'a>, tags: &'e mut TagLists, limits: &Limits) -> Verdict<'e> {
     let (field, name) = match (document.fields.event_type, document.fields.notification_type) {
         (Some(name), _) => ("eventType", name),
         (None, Some(name)) => ("notificationType", name),
@@ -27,7 +29,7 @@ pub(crate) fn verdict<'a>(document: &mut Document<'a>, limits: &Limits) -> Verdi
         return Verdict::Rejected(Reject::wrong_type(field, "a string"));
     };
     match EventType::from_str(&name) {
-        Ok(event_type) => match convert::event(document, event_type, limits) {
+        Ok(event_type) => match convert::event(document, event_type, tags, limits) {
             Ok(event) => Verdict::Event(event),
             Err(reject) => Verdict::Rejected(reject),
         },

@@ -19,14 +19,25 @@ use crate::frame::Frontier;
 use crate::source::SourceObject;
 use crate::worker::Tally;
 
-/// Plain objects above this size are split.
-const SPLIT_BYTES: u64 = 16 << 20;
-/// Into ranges of about this size.
-const RANGE_BYTES: u64 = 8 << 20;
-/// How far behind its nominal start a range looks for a place to begin.
-const SEARCH_BYTES: usize = 256 << 10;
 /// What stands between two records and nowhere else, up to the second one's start.
 const BETWEEN: [&[u8]; 3] = [b"}\n{\"", b"}{\"", b"}\r\n{\""];
+
+/// How plain objects are split, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Splitting {
+    /// Objects above this size are split.
+    above: u64,
+    /// Into ranges of about this size.
+    range: u64,
+    /// How far behind its nominal start a range looks for a place to begin.
+    search: u64,
+}
+
+impl Default for Splitting {
+    fn default() -> Self {
+        Self { above: 16 << 20, range: 8 << 20, search: 256 << 10 }
+    }
+}
 
 /// One thread's next work.
 pub(crate) struct Task {
@@ -34,6 +45,7 @@ pub(crate) struct Task {
     pub(crate) object: u32,
     /// Number of the range, from 0.
     pub(crate) range: u64,
+    pub(crate) splitting: Splitting,
     /// What came of the ranges before it; `None` for the first.
     pub(crate) before: Option<Receiver<Handover>>,
     /// Who waits for what comes of this one; `None` for the last.
@@ -77,13 +89,17 @@ pub(crate) struct Tasks(Mutex<std::vec::IntoIter<Task>>);
 
 impl Tasks {
     pub(crate) fn new(objects: &[SourceObject]) -> Self {
+        Self::split(objects, Splitting::default())
+    }
+
+    fn split(objects: &[SourceObject], splitting: Splitting) -> Self {
         let mut tasks = Vec::with_capacity(objects.len());
         for (object, number) in objects.iter().zip(0..) {
-            let ranges = if object.size > SPLIT_BYTES { object.size.div_ceil(RANGE_BYTES) } else { 1 };
+            let ranges = if object.size > splitting.above { splitting.ranges(object.size) } else { 1 };
             let mut before = None;
             for range in 0..ranges {
                 let (after, next) = (range + 1 < ranges).then(channel).unzip();
-                tasks.push(Task { object: number, range, before, after });
+                tasks.push(Task { object: number, range, splitting, before, after });
                 before = next;
             }
         }
@@ -103,25 +119,34 @@ pub(crate) fn is_plain(file: &mut File) -> io::Result<bool> {
     Ok(decode::is_plain(&head))
 }
 
-/// Where a range starts: at a record near its nominal start; `None` if none was found there.
-pub(crate) fn start(file: &mut File, range: u64) -> io::Result<Option<u64>> {
-    if range == 0 {
-        return Ok(Some(0));
+impl Splitting {
+    fn ranges(self, size: u64) -> u64 {
+        size.div_ceil(self.range)
     }
-    let nominal = range * RANGE_BYTES;
-    let mut bytes = Vec::with_capacity(SEARCH_BYTES);
-    file.seek(SeekFrom::Start(nominal))?;
-    file.take(SEARCH_BYTES as u64).read_to_end(&mut bytes)?;
-    let ends = BETWEEN.iter().filter_map(|text| Some(memchr::memmem::find(&bytes, text)? + text.len()));
-    Ok(ends.min().map(|end| nominal + end as u64 - b"{\"".len() as u64))
+
+    /// Where a range starts: at a record near its nominal start; `None` if none was found there.
+    pub(crate) fn start(self, file: &mut File, range: u64) -> io::Result<Option<u64>> {
+        if range == 0 {
+            return Ok(Some(0));
+        }
+        let nominal = range * self.range;
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(nominal))?;
+        file.take(self.search).read_to_end(&mut bytes)?;
+        let ends = BETWEEN.iter().filter_map(|text| Some(memchr::memmem::find(&bytes, text)? + text.len()));
+        Ok(ends.min().map(|end| nominal + end as u64 - b"{\"".len() as u64))
+    }
+
+    /// Where a range ends: where the next one starts that starts at all; `None` at the object's end.
+    pub(crate) fn end(self, file: &mut File, range: u64, size: u64) -> io::Result<Option<u64>> {
+        for next in range + 1..self.ranges(size) {
+            if let Some(start) = self.start(file, next)? {
+                return Ok(Some(start));
+            }
+        }
+        Ok(None)
+    }
 }
 
-/// Where a range ends: where the next one starts that starts at all; `None` at the object's end.
-pub(crate) fn end(file: &mut File, range: u64, size: u64) -> io::Result<Option<u64>> {
-    for next in range + 1..size.div_ceil(RANGE_BYTES) {
-        if let Some(start) = start(file, next)? {
-            return Ok(Some(start));
-        }
-    }
-    Ok(None)
-}
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,9 @@ const PARCEL_ROWS: usize = 16 * 1024;
 const PARCEL_BAD_BYTES: usize = 4 << 20;
 const PARCEL_OBJECTS: usize = 1024;
 
+/// So many records are counted before the meter shows them.
+const REPORTED_RECORDS: u64 = 256;
+
 /// So many parcels are kept of a range that is not yet known to begin at a record.
 const PARCELS_KEPT: usize = 4;
 
@@ -194,10 +197,10 @@ impl Worker {
         if !split::is_plain(&mut file).map_err(Trouble::Failed)? {
             return Ok(Guess::Compressed);
         }
-        let Some(start) = split::start(&mut file, task.range).map_err(Trouble::Failed)? else {
+        let Some(start) = task.splitting.start(&mut file, task.range).map_err(Trouble::Failed)? else {
             return Ok(Guess::Nothing);
         };
-        let stop = split::end(&mut file, task.range, object.size).map_err(Trouble::Failed)?;
+        let stop = task.splitting.end(&mut file, task.range, object.size).map_err(Trouble::Failed)?;
         let certain = task.before.is_none();
         match self.read_between(object, task.object, Frontier::at(start), stop, certain) {
             Ok((end, tally)) => Ok(Guess::Read { start, end, stop, tally }),
@@ -277,9 +280,8 @@ impl Worker {
         let stopped = Cell::new(false);
         let mut recording = Recording::start(&mut self.desk, object, number, certain, &stopped);
         let file = Watched { file, meter: None, stop: &stopped };
-        let outcome = self
-            .reader
-            .read_between(file, from, stop, &mut |place, raw, verdict| recording.take(place, raw, verdict));
+        let outcome =
+            self.reader.read_between(file, from, stop, &mut |place, raw, verdict| recording.take(place, raw, verdict));
         let mut tally = recording.end()?;
         let end = outcome.map_err(Trouble::Failed)?;
         let bytes = end.place.offset - from.place.offset;
@@ -350,20 +352,16 @@ struct Recording<'d> {
     certain: bool,
     tally: Tally,
     trouble: Option<Trouble>,
+    /// Records the meter does not show yet: threads that count one by one hold each other up.
+    unreported: u64,
     /// Set when there is no point in reading on.
     stop: &'d Cell<bool>,
 }
 
 impl<'d> Recording<'d> {
-    fn start(
-        desk: &'d mut Desk,
-        object: &'d SourceObject,
-        number: u32,
-        certain: bool,
-        stop: &'d Cell<bool>,
-    ) -> Self {
+    fn start(desk: &'d mut Desk, object: &'d SourceObject, number: u32, certain: bool, stop: &'d Cell<bool>) -> Self {
         desk.rows.start_object(&object.key.name);
-        Self { desk, object, number, certain, tally: Tally::default(), trouble: None, stop }
+        Self { desk, object, number, certain, tally: Tally::default(), trouble: None, unreported: 0, stop }
     }
 
     fn take(&mut self, place: Place, raw: &[u8], verdict: Verdict<'_>) {
@@ -382,7 +380,10 @@ impl<'d> Recording<'d> {
 
     fn record(&mut self, place: Place, raw: &[u8], verdict: Verdict<'_>) {
         let part = self.tally.number(place);
-        self.desk.meter.records.fetch_add(1, Ordering::Relaxed);
+        self.unreported += 1;
+        if self.unreported == REPORTED_RECORDS {
+            self.report();
+        }
         match verdict {
             Verdict::Event(event) => {
                 self.tally.see(event.event_time);
@@ -407,7 +408,12 @@ impl<'d> Recording<'d> {
         }
     }
 
-    fn end(self) -> Result<Tally, Trouble> {
+    fn report(&mut self) {
+        self.desk.meter.records.fetch_add(std::mem::take(&mut self.unreported), Ordering::Relaxed);
+    }
+
+    fn end(mut self) -> Result<Tally, Trouble> {
+        self.report();
         match self.trouble {
             Some(trouble) => Err(trouble),
             None => Ok(self.tally),

@@ -17,6 +17,7 @@ use crate::encode::{Place, Rows};
 use crate::error::LakeError;
 use crate::known::known_keys;
 use crate::rows::{EventChunk, RowKey};
+use crate::schema::event_file_schema;
 use crate::table::{Committed, Table};
 
 /// How often a commit is tried against other writers before giving up.
@@ -51,11 +52,12 @@ type Keyed = (RowKey, u32, u32);
 /// Writes the rows that are not in the table yet, with so many threads. Safe to repeat, and safe beside other writers.
 pub(crate) async fn append(
     table: &mut Table,
+    promoted_tags: &[String],
     chunks: Vec<EventChunk>,
     now: DateTime<Utc>,
     threads: usize,
 ) -> Result<Appended, LakeError> {
-    let Some(schema) = chunks.first().map(|chunk| chunk.batch.schema()) else { return Ok(Appended::default()) };
+    let schema = event_file_schema(promoted_tags);
     let batches: Arc<[RecordBatch]> = chunks.iter().map(|chunk| chunk.batch.clone()).collect();
     let by_date = first_of_each_key(&chunks);
     for attempt in 0..MAX_ATTEMPTS {

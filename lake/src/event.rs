@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
@@ -98,6 +99,62 @@ impl FromStr for EventType {
     }
 }
 
+/// A tag's name and its values, joined by a comma.
+pub type Tag<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// The tags of one event: its own, or a list that its reader has met before.
+#[derive(Debug, Clone)]
+pub enum Tags<'a> {
+    /// A list of this event's own.
+    Own(Vec<Tag<'a>>),
+    /// A list that many events share.
+    Shared {
+        /// The same number always stands for the same list, as long as one reader reads.
+        number: u64,
+        /// The list.
+        tags: &'a [Tag<'a>],
+    },
+}
+
+impl Tags<'_> {
+    /// The number of a shared list.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Self::Own(_) => None,
+            Self::Shared { number, .. } => Some(*number),
+        }
+    }
+}
+
+impl<'a> Deref for Tags<'a> {
+    type Target = [Tag<'a>];
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Own(tags) => tags,
+            Self::Shared { tags, .. } => tags,
+        }
+    }
+}
+
+impl<'a> From<Vec<Tag<'a>>> for Tags<'a> {
+    fn from(tags: Vec<Tag<'a>>) -> Self {
+        Self::Own(tags)
+    }
+}
+
+impl Default for Tags<'_> {
+    fn default() -> Self {
+        Self::Own(Vec::new())
+    }
+}
+
+impl PartialEq for Tags<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
 /// One SES event, independent of the wrapper and route it came by.
 ///
 /// Every text is borrowed from the record where it stood unescaped. Times are UTC. A field is
@@ -130,7 +187,7 @@ pub struct Event<'a> {
     /// Tag `ses:tenant-name`.
     pub tenant: Option<Cow<'a, str>>,
     /// Every tag without a column of its own, and all custom tags: name, values joined by a comma.
-    pub tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub tags: Tags<'a>,
     /// Tag `ses:outgoing-ip`.
     pub outgoing_ip: Option<Cow<'a, str>>,
     /// `mail.commonHeaders.subject`, damaged text replaced by U+FFFD.
@@ -170,7 +227,7 @@ pub struct Event<'a> {
     /// `click.link`.
     pub link: Option<Cow<'a, str>>,
     /// `click.linkTags`: name, values joined by a comma.
-    pub link_tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub link_tags: Vec<Tag<'a>>,
     /// `reject.reason`, or `failure.errorMessage`.
     pub reason: Option<Cow<'a, str>>,
     /// `subscription.contactList`.
@@ -201,7 +258,7 @@ impl Event<'_> {
             caller_identity: None,
             source: None,
             tenant: None,
-            tags: Vec::new(),
+            tags: Tags::default(),
             outgoing_ip: None,
             subject: None,
             template: None,

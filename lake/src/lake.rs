@@ -93,7 +93,7 @@ impl Lake {
         now: DateTime<Utc>,
         threads: usize,
     ) -> Result<Appended, LakeError> {
-        append::append(&mut self.events, chunks, now, threads).await
+        append::append(&mut self.events, &self.promoted_tags, chunks, now, threads).await
     }
 
     /// Keeps bad records; those already kept are left out.

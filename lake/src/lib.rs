@@ -29,7 +29,7 @@ mod lake;
 
 pub use append::{Appended, EventCounts};
 pub use error::LakeError;
-pub use event::{Event, EventType, Recipient, UnknownEventType};
+pub use event::{Event, EventType, Recipient, Tag, Tags, UnknownEventType};
 pub use lake::{EVENTS, Lake};
 pub use ledger::{BadRecord, ImportedObject, ObjectKey};
 pub use provider::EventsTable;

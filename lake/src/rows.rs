@@ -5,22 +5,22 @@
 //! ```
 //! Nothing is removed here; duplicates are found when chunks are appended to the lake.
 //!
-//! Most columns belong to one or two types of event and are null in most rows: those are filled up only when a value comes, and
-//! keep offsets (4 bytes a row) where the columns of every event keep views (16 bytes a row, quick to sort).
+//! What repeats itself (domains, configuration sets, whole lists of tags) is kept once per chunk and numbered, 4 bytes a row.
+//! Columns that belong to one or two types of event are null in most rows, and filled up only when a value comes. What is
+//! different in every row lies in views, which are quick to sort.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, Int64Builder, MapBuilder, MapFieldNames, PrimitiveBuilder, RecordBatch, StringBuilder, StringViewBuilder,
-    TimestampMicrosecondArray, TimestampMicrosecondBuilder,
+    ArrayBuilder, ArrayRef, DictionaryArray, Int64Builder, MapBuilder, MapFieldNames, PrimitiveBuilder, RecordBatch,
+    StringBuilder, StringViewBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder, UInt32Array,
 };
-use arrow::buffer::Buffer;
-use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType,
-};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
+use foldhash::fast::RandomState;
 
 use crate::event::{Event, Recipient};
 use crate::schema::{column, event_file_schema};
@@ -37,7 +37,7 @@ pub struct RowKey {
 /// Rows of some objects, with what is needed to count them per object.
 #[derive(Debug)]
 pub struct EventChunk {
-    /// The rows, in the order in which they were read. Text that most rows lack is `Utf8`, other text `Utf8View`.
+    /// The rows, in the order in which they were read; columns as [`chunk_schema`] says.
     pub batch: RecordBatch,
     /// One key per row.
     pub keys: Vec<RowKey>,
@@ -57,31 +57,31 @@ pub struct EventRows {
     event_time: TimestampMicrosecondBuilder,
     sent_time: TimestampMicrosecondBuilder,
     event_id: Int64Builder,
-    dense: [StringViewBuilder; DENSE_COLUMNS.len()],
+    message_id: StringViewBuilder,
+    recipient: StringViewBuilder,
+    coded: [CodedText; CODED_COLUMNS.len()],
     sparse: [SparseText; SPARSE_COLUMNS.len()],
-    promoted: Vec<SparseText>,
-    tags: TextMapBuilder,
+    promoted: Vec<CodedText>,
+    tags: CodedMaps,
     link_tags: TextMapBuilder,
     arrival_date: Sparse<TimestampMicrosecondType>,
     expiration_time: Sparse<TimestampMicrosecondType>,
     processing_ms: Sparse<Int64Type>,
-    source_object: StringViewBuilder,
-    object_block: Option<(u32, u32)>,
+    source_object: CodedText,
+    object: Option<u32>,
     keys: Vec<RowKey>,
     row_events: Vec<u32>,
     event_objects: Vec<u32>,
 }
 
-/// Text columns that events of every type fill, in the order of [`dense_values`].
-const DENSE_COLUMNS: [&str; 14] = [
+/// Text columns that events of every type fill with ever the same values, in the order of [`coded_values`].
+const CODED_COLUMNS: [&str; 12] = [
     column::EVENT_TYPE,
     column::CONFIGURATION_SET,
     column::RECIPIENT_DOMAIN,
     column::FROM_DOMAIN,
     column::ACCOUNT_ID,
     column::REGION,
-    column::MESSAGE_ID,
-    column::RECIPIENT,
     column::CALLER_IDENTITY,
     column::SOURCE,
     column::CAMPAIGN,
@@ -90,7 +90,7 @@ const DENSE_COLUMNS: [&str; 14] = [
     column::SUBJECT,
 ];
 
-fn dense_values<'a>(event: &'a Event<'_>, recipient: &'a Recipient<'_>) -> [Option<&'a str>; DENSE_COLUMNS.len()] {
+fn coded_values<'a>(event: &'a Event<'_>, recipient: &'a Recipient<'_>) -> [Option<&'a str>; CODED_COLUMNS.len()] {
     [
         Some(event.event_type.as_str()),
         event.configuration_set.as_deref(),
@@ -98,8 +98,6 @@ fn dense_values<'a>(event: &'a Event<'_>, recipient: &'a Recipient<'_>) -> [Opti
         event.from_domain.as_deref(),
         event.account_id.as_deref(),
         event.region.as_deref(),
-        event.message_id.as_deref(),
-        recipient.address.as_deref(),
         event.caller_identity.as_deref(),
         event.source.as_deref(),
         tag(event, "campaign"),
@@ -166,6 +164,95 @@ fn tag<'a>(event: &'a Event<'_>, name: &str) -> Option<&'a str> {
     event.tags.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
 }
 
+/// A column's distinct values, and one number per row.
+#[derive(Default)]
+struct CodedText {
+    numbers: HashMap<Box<str>, u32, RandomState>,
+    values: StringBuilder,
+    codes: Vec<u32>,
+    /// The value numbered last, which often is the next one too.
+    last: String,
+    last_code: u32,
+}
+
+/// Stands for a null among the numbers.
+const NULL: u32 = u32::MAX;
+
+impl CodedText {
+    fn push(&mut self, value: Option<&str>) {
+        let code = match value {
+            None => NULL,
+            Some(value) if value == self.last && !self.numbers.is_empty() => self.last_code,
+            Some(value) => {
+                self.last_code = self.number(value);
+                self.last.clear();
+                self.last.push_str(value);
+                self.last_code
+            }
+        };
+        self.codes.push(code);
+    }
+
+    fn number(&mut self, value: &str) -> u32 {
+        if let Some(number) = self.numbers.get(value) {
+            return *number;
+        }
+        let number = u32::try_from(self.numbers.len()).unwrap_or(NULL);
+        self.numbers.insert(value.into(), number);
+        self.values.append_value(value);
+        number
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        self.numbers.clear();
+        dictionary(std::mem::take(&mut self.codes), Arc::new(self.values.finish()))
+    }
+}
+
+/// The distinct lists of tags, and one number per row.
+struct CodedMaps {
+    /// Numbers of the lists that are shared by many events (see [`crate::Tags`]).
+    numbers: HashMap<u64, u32, RandomState>,
+    maps: TextMapBuilder,
+    codes: Vec<u32>,
+}
+
+impl CodedMaps {
+    fn new() -> Self {
+        Self { numbers: HashMap::default(), maps: text_map(), codes: Vec::new() }
+    }
+
+    fn push(&mut self, event: &Event<'_>) {
+        let code = if event.tags.is_empty() {
+            NULL
+        } else if let Some(known) = event.tags.number().and_then(|number| self.numbers.get(&number)) {
+            *known
+        } else {
+            let code = u32::try_from(self.maps.len()).unwrap_or(NULL);
+            append_map(&mut self.maps, &event.tags);
+            self.numbers.extend(event.tags.number().map(|number| (number, code)));
+            code
+        };
+        self.codes.push(code);
+    }
+
+    /// Adds another row with the list of the row before.
+    fn repeat(&mut self) {
+        self.codes.extend(self.codes.last().copied());
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        self.numbers.clear();
+        dictionary(std::mem::take(&mut self.codes), Arc::new(self.maps.finish()))
+    }
+}
+
+fn dictionary(codes: Vec<u32>, values: ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let nulls = codes.contains(&NULL).then(|| codes.iter().map(|code| *code != NULL).collect::<NullBuffer>());
+    let keys = UInt32Array::new(codes.into(), nulls);
+    Ok(Arc::new(DictionaryArray::try_new(keys, values)?))
+}
+
 /// A column's values so far, with nulls only up to the last of them.
 #[derive(Default)]
 struct SparseText(StringBuilder);
@@ -209,7 +296,7 @@ fn text_map() -> TextMapBuilder {
 /// Text is kept in blocks of this many bytes. The default grows to 2 MiB a column, most of it empty in a small chunk.
 const TEXT_BLOCK_BYTES: u32 = 32 << 10;
 
-fn dense() -> StringViewBuilder {
+fn views() -> StringViewBuilder {
     StringViewBuilder::new().with_fixed_block_size(TEXT_BLOCK_BYTES)
 }
 
@@ -217,18 +304,20 @@ fn times() -> TimestampMicrosecondBuilder {
     TimestampMicrosecondBuilder::new().with_timezone("UTC")
 }
 
-/// The schema of a chunk: that of the files, with plain text where a column is sparse.
+/// The schema of a chunk: that of the files, with numbered values and plain text in place of views and maps where that is
+/// cheaper.
 fn chunk_schema(promoted_tags: &[String]) -> SchemaRef {
     let promoted: Vec<String> = promoted_tags.iter().map(|tag| column::promoted(tag)).collect();
-    let is_sparse = |name: &str| SPARSE_COLUMNS.contains(&name) || promoted.iter().any(|column| column == name);
+    let coded = |value: DataType| DataType::Dictionary(Box::new(DataType::UInt32), Box::new(value));
+    let data_type = |field: &Field| match field.name().as_str() {
+        column::TAGS => coded(field.data_type().clone()),
+        column::SOURCE_OBJECT => coded(DataType::Utf8),
+        name if CODED_COLUMNS.contains(&name) || promoted.iter().any(|column| column == name) => coded(DataType::Utf8),
+        name if SPARSE_COLUMNS.contains(&name) => DataType::Utf8,
+        _ => field.data_type().clone(),
+    };
     let file_schema = event_file_schema(promoted_tags);
-    let fields = file_schema.fields().iter().map(|field| {
-        if is_sparse(field.name()) {
-            Arc::new(Field::new(field.name(), DataType::Utf8, true))
-        } else {
-            Arc::clone(field)
-        }
-    });
+    let fields = file_schema.fields().iter().map(|field| field.as_ref().clone().with_data_type(data_type(field)));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
@@ -242,16 +331,18 @@ impl EventRows {
             event_time: times(),
             sent_time: times(),
             event_id: Int64Builder::new(),
-            dense: std::array::from_fn(|_| dense()),
+            message_id: views(),
+            recipient: views(),
+            coded: Default::default(),
             sparse: Default::default(),
-            promoted: promoted_tags.iter().map(|_| SparseText::default()).collect(),
-            tags: text_map(),
+            promoted: promoted_tags.iter().map(|_| CodedText::default()).collect(),
+            tags: CodedMaps::new(),
             link_tags: text_map(),
             arrival_date: Sparse(times()),
             expiration_time: Sparse(times()),
             processing_ms: Sparse(Int64Builder::new()),
-            source_object: dense(),
-            object_block: None,
+            source_object: CodedText::default(),
+            object: None,
             keys: Vec::new(),
             row_events: Vec::new(),
             event_objects: Vec::new(),
@@ -268,19 +359,22 @@ impl EventRows {
         self.keys.is_empty()
     }
 
-    /// Says which object the following events come from; its name is stored once, however many rows point at it.
+    /// Says which object the following events come from.
     pub fn start_object(&mut self, name: &str) {
-        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
-        let block = self.source_object.append_block(Buffer::from(name.as_bytes()));
-        self.object_block = Some((block, length));
+        self.object = Some(self.source_object.number(name));
     }
 
     /// Adds one row per recipient of `event`, counted for object number `object`.
     pub fn push(&mut self, event: &Event<'_>, object: u32) {
         let number = u32::try_from(self.event_objects.len()).unwrap_or(u32::MAX);
         self.event_objects.push(object);
-        for recipient in &event.recipients {
+        for (at, recipient) in event.recipients.iter().enumerate() {
             self.push_row(event, recipient);
+            if at == 0 {
+                self.tags.push(event)
+            } else {
+                self.tags.repeat()
+            }
             self.row_events.push(number);
         }
     }
@@ -292,24 +386,22 @@ impl EventRows {
         self.event_time.append_value(time);
         self.sent_time.append_option(event.sent_time.map(|t| t.timestamp_micros()));
         self.event_id.append_value(recipient.event_id);
-        for (builder, value) in self.dense.iter_mut().zip(dense_values(event, recipient)) {
-            builder.append_option(value);
+        self.message_id.append_option(event.message_id.as_deref());
+        self.recipient.append_option(recipient.address.as_deref());
+        for (column, value) in self.coded.iter_mut().zip(coded_values(event, recipient)) {
+            column.push(value);
         }
         for (column, value) in self.sparse.iter_mut().zip(sparse_values(event, recipient)) {
             column.set(row, value);
         }
         for (column, name) in self.promoted.iter_mut().zip(&self.promoted_tags) {
-            column.set(row, tag(event, name));
+            column.push(tag(event, name));
         }
-        append_map(&mut self.tags, &event.tags);
         append_map(&mut self.link_tags, &event.link_tags);
         self.arrival_date.set(row, event.arrival_date.map(|t| t.timestamp_micros()));
         self.expiration_time.set(row, event.expiration_time.map(|t| t.timestamp_micros()));
         self.processing_ms.set(row, event.processing_ms);
-        match self.object_block {
-            Some((block, length)) if self.source_object.try_append_view(block, 0, length).is_ok() => {}
-            _ => self.source_object.append_null(),
-        }
+        self.source_object.codes.push(self.object.unwrap_or(NULL));
     }
 
     /// Throws away what was collected.
@@ -321,30 +413,32 @@ impl EventRows {
     pub fn finish(&mut self) -> Result<EventChunk, ArrowError> {
         let rows = self.keys.len();
         let mut arrays: HashMap<String, ArrayRef> = HashMap::new();
-        for (name, builder) in DENSE_COLUMNS.iter().zip(&mut self.dense) {
-            arrays.insert((*name).to_owned(), Arc::new(builder.finish()));
+        for (name, column) in CODED_COLUMNS.iter().zip(&mut self.coded) {
+            arrays.insert((*name).to_owned(), column.finish()?);
         }
         for (name, column) in SPARSE_COLUMNS.iter().zip(&mut self.sparse) {
             arrays.insert((*name).to_owned(), column.finish(rows));
         }
         for (name, column) in self.promoted_tags.iter().zip(&mut self.promoted) {
-            arrays.insert(column::promoted(name), column.finish(rows));
+            arrays.insert(column::promoted(name), column.finish()?);
         }
         let ingested = TimestampMicrosecondArray::from_value(self.ingested_at, rows).with_timezone("UTC");
-        let others: [(&str, ArrayRef); 10] = [
+        let others: [(&str, ArrayRef); 12] = [
             (column::EVENT_TIME, Arc::new(self.event_time.finish())),
             (column::SENT_TIME, Arc::new(self.sent_time.finish())),
             (column::EVENT_ID, Arc::new(self.event_id.finish())),
-            (column::TAGS, Arc::new(self.tags.finish())),
+            (column::MESSAGE_ID, Arc::new(self.message_id.finish())),
+            (column::RECIPIENT, Arc::new(self.recipient.finish())),
+            (column::TAGS, self.tags.finish()?),
             (column::LINK_TAGS, Arc::new(self.link_tags.finish())),
             (column::ARRIVAL_DATE, self.arrival_date.finish(rows)),
             (column::EXPIRATION_TIME, self.expiration_time.finish(rows)),
             (column::PROCESSING_MS, self.processing_ms.finish(rows)),
-            (column::SOURCE_OBJECT, Arc::new(self.source_object.finish())),
+            (column::SOURCE_OBJECT, self.source_object.finish()?),
             (column::INGESTED_AT, Arc::new(ingested)),
         ];
         arrays.extend(others.map(|(name, array)| (name.to_owned(), array)));
-        self.object_block = None;
+        self.object = None;
         let in_order: Vec<ArrayRef> = self.schema.fields().iter().filter_map(|f| arrays.remove(f.name())).collect();
         Ok(EventChunk {
             batch: RecordBatch::try_new(self.schema.clone(), in_order)?,

@@ -25,8 +25,7 @@ impl FileStatistics {
         let mut statistics = Self { rows: u64::try_from(rows.len()).ok(), ..Self::default() };
         statistics.event_time = range(rows.times(column::EVENT_TIME).flatten());
         statistics.sent_time = range(rows.times(column::SENT_TIME).flatten());
-        statistics.sent_time_nulls =
-            u64::try_from(rows.times(column::SENT_TIME).filter(Option::is_none).count()).ok();
+        statistics.sent_time_nulls = u64::try_from(rows.times(column::SENT_TIME).filter(Option::is_none).count()).ok();
         statistics
     }
 

@@ -14,9 +14,9 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use object_store::path::Path;
 
-use crate::statistics::FileStatistics;
 use crate::error::LakeError;
 use crate::schema::column;
+use crate::statistics::FileStatistics;
 use crate::store::Location;
 
 /// A checkpoint is due every so many versions: the log then stays quick to open.

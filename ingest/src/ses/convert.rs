@@ -1,35 +1,36 @@
 //! The conversion from SES's objects to the domain's [`Event`].
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use repute_lake::{Event, EventType, Recipient};
 
+use super::tags::{TagLists, last_of_each};
 use super::wire::{Bounce, Click, Complaint, Delivery, DeliveryDelay, Mail, Open, Subscription};
 use super::{address, identity, recipients, time};
 use crate::document::{Document, Fields};
-use crate::json::{self, Json, Object, Pairs, Raw};
+use crate::json::{self, Json, Object, Raw};
 use crate::{Limits, Reject, RejectClass};
 
 /// A field without a column, as it stands.
 type Leftover<'a> = (Cow<'a, str>, Json<'a>);
 
 /// Makes the event of the given type out of a document.
-pub(super) fn event<'a>(
+pub(super) fn event<'e, 'a: 'e>(
     document: &mut Document<'a>,
     event_type: EventType,
+    tags: &'e mut TagLists,
     limits: &Limits,
-) -> Result<Event<'a>, Reject> {
+) -> Result<Event<'e>, Reject> {
     let fields = &mut document.fields;
     let mail = std::mem::take(&mut fields.mail).required("mail")?;
     refuse_duplicate("mail", mail.duplicate)?;
     let sent_time = time::optional(mail.timestamp, "mail.timestamp", limits)?;
     let leftovers = fields.wrapper_fields().chain(std::mem::take(&mut fields.unknown)).collect::<Vec<_>>();
     let mut own = Own { event_type, sent_time, destination: mail.destination, limits, leftovers: Vec::new() };
-    let mut event = own.event(fields)?;
+    let mut event: Event<'e> = own.event(fields)?;
     let own_leftovers = own.leftovers;
     event.sent_time = sent_time;
-    let mail_leftovers = fill_mail(&mut event, *mail);
+    let mail_leftovers = fill_mail(&mut event, *mail, tags);
     identity::assign(&mut event, document.json);
     event.extra = extra(&leftovers, [("mail", mail_leftovers), (own_key(event_type), own_leftovers)]);
     Ok(event)
@@ -90,8 +91,8 @@ impl<'a> Own<'a, '_> {
     }
 
     fn begin(&self, timestamp: Raw<'a>, recipients: Vec<Recipient<'a>>) -> Result<Event<'a>, Reject> {
-        let field = format!("{}.timestamp", own_key(self.event_type));
-        let mut event = Event::new(self.event_type, time::required(timestamp, &field, self.limits)?);
+        let field = own_time(self.event_type);
+        let mut event = Event::new(self.event_type, time::required(timestamp, field, self.limits)?);
         event.recipients = recipients;
         Ok(event)
     }
@@ -217,6 +218,20 @@ fn own_key(event_type: EventType) -> &'static str {
     }
 }
 
+/// The field with the time of an event that has one of its own.
+fn own_time(event_type: EventType) -> &'static str {
+    match event_type {
+        EventType::Delivery => "delivery.timestamp",
+        EventType::Bounce => "bounce.timestamp",
+        EventType::Complaint => "complaint.timestamp",
+        EventType::DeliveryDelay => "deliveryDelay.timestamp",
+        EventType::Open => "open.timestamp",
+        EventType::Click => "click.timestamp",
+        EventType::Subscription => "subscription.timestamp",
+        EventType::Send | EventType::Reject | EventType::RenderingFailure => "mail.timestamp",
+    }
+}
+
 fn refuse_duplicate(object: &str, duplicate: Option<&str>) -> Result<(), Reject> {
     match duplicate {
         Some(key) => Err(Reject::new(RejectClass::DuplicateKey, format!("key `{object}.{key}` stands twice"))),
@@ -234,7 +249,7 @@ fn text_or_left<'a>(name: &'static str, raw: Raw<'a>, left: &mut Vec<Leftover<'a
 }
 
 /// Fills in what `mail` says and returns its fields that have no column.
-fn fill_mail<'a>(event: &mut Event<'a>, mail: Mail<'a>) -> Vec<Leftover<'a>> {
+fn fill_mail<'e>(event: &mut Event<'e>, mail: Mail<'e>, tags: &'e mut TagLists) -> Vec<Leftover<'e>> {
     let mut left = mail.unknown;
     event.message_id = text_or_left("messageId", mail.message_id, &mut left);
     event.source = text_or_left("source", mail.source, &mut left);
@@ -244,56 +259,24 @@ fn fill_mail<'a>(event: &mut Event<'a>, mail: Mail<'a>) -> Vec<Leftover<'a>> {
     if let Object::Is(headers) = mail.common_headers {
         event.subject = json::non_empty(headers.subject);
     }
-    event.tags = last_of_each(mail.tags);
-    let mut take = |name: &str| {
-        let at = event.tags.iter().position(|(tag, _)| tag == name)?;
-        Some(event.tags.remove(at).1)
-    };
-    event.configuration_set = take("ses:configuration-set");
-    event.from_domain = take("ses:from-domain").map(lower_case);
-    event.caller_identity = take("ses:caller-identity").or(event.caller_identity.take());
-    event.outgoing_ip = take("ses:outgoing-ip");
-    event.tenant = take("ses:tenant-name");
+    if let Some(json) = mail.tags {
+        tags.fill(event, json);
+    }
     if event.from_domain.is_none() {
         event.from_domain = event.source.clone().and_then(address::domain).map(Cow::Owned);
     }
     left
 }
 
-fn lower_case(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.chars().any(char::is_uppercase) { Cow::Owned(text.to_lowercase()) } else { text }
-}
-
 /// The region of `arn:aws:ses:REGION:ACCOUNT:identity/NAME`.
 fn region(arn: Cow<'_, str>) -> Option<Cow<'_, str>> {
-    let part = |arn: &str, n: usize| arn.split(':').nth(n).map(str::len);
-    if !arn.starts_with("arn:") || arn.split(':').nth(2) != Some("ses") {
-        return None;
-    }
-    let length = part(&arn, 3).filter(|length| *length > 0)?;
-    let start = 4 + part(&arn, 1)? + 1 + 3 + 1;
+    let (partition, rest) = arn.strip_prefix("arn:")?.split_once(':')?;
+    let length = rest.strip_prefix("ses:")?.split(':').next().map(str::len).filter(|length| *length > 0)?;
+    let start = "arn:".len() + partition.len() + ":ses:".len();
     match arn {
         Cow::Borrowed(arn) => arn.get(start..start + length).map(Cow::Borrowed),
         Cow::Owned(arn) => arn.get(start..start + length).map(|region| Cow::Owned(region.to_owned())),
     }
-}
-
-/// Pairs with distinct names; where a name stands twice, the last one counts, as in any JSON map.
-fn last_of_each(pairs: Pairs<'_>) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
-    let Pairs(mut pairs) = pairs;
-    let few = pairs.len() <= 16;
-    let twice = if few {
-        pairs.iter().enumerate().any(|(at, (name, _))| pairs.iter().skip(at + 1).any(|(other, _)| other == name))
-    } else {
-        pairs.iter().map(|(name, _)| name).collect::<HashSet<_>>().len() < pairs.len()
-    };
-    if twice {
-        let mut seen = HashSet::new();
-        pairs.reverse();
-        pairs.retain(|(name, _)| seen.insert(name.clone()));
-        pairs.reverse();
-    }
-    pairs
 }
 
 /// The leftovers as one JSON object, those of inner objects under their keys.

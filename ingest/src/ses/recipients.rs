@@ -35,7 +35,7 @@ pub(super) fn only<'a>(destination: Raw<'a>) -> Vec<Recipient<'a>> {
 fn recipient<'a>(item: Json<'a>, field: &str) -> Result<Recipient<'a>, Reject> {
     let wire::Recipient { email_address, status, diagnostic_code, .. } = match item.get().as_bytes().first() {
         Some(b'"') => wire::Recipient { email_address: Some(item), ..wire::Recipient::default() },
-        Some(b'{') => serde_json::from_str(item.get())
+        Some(b'{') => json::parse(item)
             .map_err(|error| Reject::new(RejectClass::InvalidJson, format!("list `{field}` is no JSON: {error}")))?,
         _ => return Err(Reject::wrong_type(field, "a list of addresses")),
     };
@@ -50,14 +50,15 @@ fn recipient<'a>(item: Json<'a>, field: &str) -> Result<Recipient<'a>, Reject> {
 fn distinct(mut recipients: Vec<Recipient<'_>>) -> Vec<Recipient<'_>> {
     if recipients.len() > 1 {
         let mut seen = HashSet::new();
-        recipients.retain(|recipient| seen.insert(recipient.address.as_deref().map(lower_case)));
+        recipients.retain(|recipient| seen.insert(recipient.address.as_deref().map(|a| lower_case(a).into_owned())));
     }
     recipients
 }
 
 /// An address as identities compare it.
-pub(super) fn lower_case(address: &str) -> String {
-    address.to_lowercase()
+pub(super) fn lower_case(address: &str) -> Cow<'_, str> {
+    let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if address.bytes().all(is_lower) { Cow::Borrowed(address) } else { Cow::Owned(address.to_lowercase()) }
 }
 
 /// An MTA's name without the type that DSNs put in front, which SES spells `dns;` and `dsn;`.

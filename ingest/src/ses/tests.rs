@@ -33,7 +33,7 @@ fn refused(json: &str) -> String {
 fn owned(event: &Event<'_>) -> Event<'static> {
     let text = |field: &Option<std::borrow::Cow<'_, str>>| field.as_ref().map(|text| text.to_string().into());
     let pairs = |pairs: &[(std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)]| {
-        pairs.iter().map(|(name, value)| (name.to_string().into(), value.to_string().into())).collect()
+        pairs.iter().map(|(name, value)| (name.to_string().into(), value.to_string().into())).collect::<Vec<_>>()
     };
     Event {
         recipients: event
@@ -55,7 +55,7 @@ fn owned(event: &Event<'_>) -> Event<'static> {
         caller_identity: text(&event.caller_identity),
         source: text(&event.source),
         tenant: text(&event.tenant),
-        tags: pairs(&event.tags),
+        tags: pairs(&event.tags).into(),
         outgoing_ip: text(&event.outgoing_ip),
         subject: text(&event.subject),
         template: text(&event.template),
@@ -133,7 +133,8 @@ fn a_bounce_has_all_its_fields() {
             ("ses:operation".into(), "SendEmail".into()),
             ("campaign".into(), "spring,x".into()),
             ("solo".into(), "s".into()),
-        ],
+        ]
+        .into(),
         outgoing_ip: Some("192.0.2.1".into()),
         subject: Some("Hi \u{fffd}\u{fffd} é".into()),
         bounce_type: Some("Permanent".into()),

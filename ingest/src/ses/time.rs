@@ -43,6 +43,9 @@ pub(super) fn read(raw: Json<'_>) -> Option<DateTime<Utc>> {
 /// A leap second is taken for the second after it, as POSIX clocks do.
 fn parse(text: &str) -> Option<DateTime<Utc>> {
     let bytes = text.as_bytes();
+    if let Some(usual) = usual(bytes) {
+        return Some(usual);
+    }
     let digits = |from: usize, count: usize| number(bytes.get(from..from + count)?);
     if SEPARATORS.iter().any(|(at, allowed)| !bytes.get(*at).is_some_and(|b| allowed.contains(b))) {
         return None;
@@ -60,6 +63,28 @@ fn parse(text: &str) -> Option<DateTime<Utc>> {
     let offset = offset(zone.trim_ascii_start())?;
     let time = (time + leap).checked_add_signed(TimeDelta::nanoseconds(nanos))?;
     Some(offset.from_local_datetime(&time).single()?.with_timezone(&Utc))
+}
+
+/// Reads `YYYY-MM-DDThh:mm:ss.fffZ`, as SES writes times, and nothing else.
+fn usual(bytes: &[u8]) -> Option<DateTime<Utc>> {
+    let bytes: &[u8; 24] = bytes.try_into().ok()?;
+    let [.., b'Z'] = bytes else { return None };
+    if [bytes[4], bytes[7], bytes[10], bytes[13], bytes[16], bytes[19]] != *b"--T::." {
+        return None;
+    }
+    let date = NaiveDate::from_ymd_opt(
+        i32::try_from(number(&bytes[..4])?).ok()?,
+        number(&bytes[5..7])?,
+        number(&bytes[8..10])?,
+    )?;
+    let time = date.and_hms_milli_opt(
+        number(&bytes[11..13])?,
+        number(&bytes[14..16])?,
+        // A leap second is another case.
+        number(&bytes[17..19]).filter(|second| *second < 60)?,
+        number(&bytes[20..23])?,
+    )?;
+    Some(time.and_utc())
 }
 
 fn fraction(rest: &[u8]) -> Option<(i64, &[u8])> {

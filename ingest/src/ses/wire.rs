@@ -3,8 +3,8 @@
 //! Fields that are known and have no column (headers and the like) are skipped without being built; fields the guide does
 //! not name are kept as `unknown`.
 
-use crate::document::wire;
 use crate::compact::{Headers, Skipped};
+use crate::document::wire;
 use crate::json::{Object, Pairs, Raw};
 
 wire! {
@@ -21,7 +21,7 @@ wire! {
         "headersTruncated" => headers_truncated: Skipped,
         "headers" => headers: Headers,
         "commonHeaders" => common_headers: Object<CommonHeaders<'a>>,
-        "tags" => tags: Pairs<'a>,
+        "tags" => tags: Raw<'a>,
     }
 }
 

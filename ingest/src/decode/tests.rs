@@ -1,0 +1,187 @@
+//! Objects inflated at once against the same objects inflated piece by piece, sound and damaged in every way.
+#![allow(clippy::unwrap_used)]
+
+use std::io::{Read, Write};
+
+use flate2::read::MultiGzDecoder;
+use flate2::{Compression, GzBuilder};
+use libdeflater::crc32;
+use proptest::prelude::*;
+
+use super::{Decoder, HEADER_CHECKSUM, Inflater, Step};
+use crate::document::generate;
+use crate::{Limits, RejectClass, read_object};
+
+/// All that decoding an object gave.
+#[derive(Debug, PartialEq)]
+struct Decoded {
+    bytes: Vec<u8>,
+    damage: Option<(RejectClass, String)>,
+    read: u64,
+    decoded: u64,
+}
+
+fn decoder(object: &[u8]) -> Decoder<&[u8]> {
+    Decoder::new(object, Limits::default().max_expansion, Vec::new())
+}
+
+/// Decodes the rest piece by piece.
+fn rest(mut decoder: Decoder<&[u8]>, mut bytes: Vec<u8>) -> Decoded {
+    let mut out = [0; 1000];
+    let damage = loop {
+        match decoder.read(&mut out).unwrap() {
+            Step::Bytes(count) => bytes.extend(&out[..count]),
+            Step::End => break None,
+            Step::Damage(damage) => break Some((damage.class, damage.reason)),
+        }
+    };
+    Decoded { bytes, damage, read: decoder.bytes_read(), decoded: decoder.bytes_decoded() }
+}
+
+/// Whether an object is inflated at once. However it is, it must give what it gives piece by piece.
+fn is_whole(object: &[u8]) -> bool {
+    let (mut decoder_at_once, mut bytes) = (decoder(object), Vec::new());
+    let size = decoder_at_once.whole(&mut bytes, &mut Inflater::default()).unwrap();
+    bytes.truncate(size.unwrap_or_default());
+    let expected = rest(decoder(object), Vec::new());
+    assert_eq!(rest(decoder_at_once, bytes), expected, "{}", object.escape_ascii());
+    let mut plain = Vec::new();
+    if MultiGzDecoder::new(object).read_to_end(&mut plain).is_ok() {
+        assert_eq!(records(object), records(&plain), "{}", object.escape_ascii());
+    }
+    size.is_some()
+}
+
+/// Every record of an object with its place.
+fn records(object: &[u8]) -> Vec<String> {
+    let mut all = Vec::new();
+    read_object(object, &Limits::default(), &mut |place, _, verdict| {
+        all.push(format!("{}:{} {verdict:?}", place.offset, place.line));
+    })
+    .unwrap();
+    all
+}
+
+fn send(n: usize) -> String {
+    format!(
+        r#"{{"eventType":"Send","mail":{{"timestamp":"2024-03-25T23:01:53.733Z","messageId":"m{n}","destination":["r{n}@b.example"]}},"send":{{}}}}"#
+    ) + "\n"
+}
+
+fn sends(count: usize) -> String {
+    (0..count).map(send).collect()
+}
+
+fn built(builder: GzBuilder, text: &str, level: u32) -> Vec<u8> {
+    let mut encoder = builder.write(Vec::new(), Compression::new(level));
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    built(GzBuilder::new(), text, 6)
+}
+
+/// A member with everything a header can hold, and its header's size.
+fn with_full_header(text: &str) -> (Vec<u8>, usize) {
+    let full = GzBuilder::new().extra("some extra").filename("name.json").comment("comment").mtime(1);
+    let member = built(full, text, 6);
+    let size = 10 + member.len() - gzip(text).len();
+    (member, size)
+}
+
+/// The same member with a checksum of its header, which is right or wrong.
+fn with_header_checksum(member: &[u8], header: usize, wrong: u32) -> Vec<u8> {
+    let mut member = member.to_vec();
+    member[3] |= HEADER_CHECKSUM;
+    let checksum = crc32(&member[..header]) ^ wrong;
+    member.splice(header..header, checksum.to_le_bytes()[..2].iter().copied());
+    member
+}
+
+#[test]
+fn one_member_is_inflated_at_once() {
+    for level in 0..10 {
+        for count in [0, 1, 2, 100, 3000] {
+            assert!(is_whole(&built(GzBuilder::new(), &sends(count), level)), "{count} records, level {level}");
+        }
+    }
+    assert!(is_whole(&with_full_header(&sends(3)).0));
+    assert!(is_whole(&gzip(&" ".repeat(1 << 20))));
+}
+
+#[test]
+fn other_objects_are_left_to_the_stream() {
+    let (member, header) = with_full_header(&sends(3));
+    for object in [
+        [gzip(&send(1)), gzip(&send(2))].concat(),
+        [gzip(&send(1)), gzip(&send(1))].concat(),
+        [gzip(&send(1)), gzip(""), gzip(&send(1))].concat(),
+        [gzip(""), gzip("")].concat(),
+        [gzip(&send(1)), vec![0; 512]].concat(),
+        [gzip(&send(1)), vec![0; 3]].concat(),
+        [gzip(&send(1)), b"garbage".to_vec()].concat(),
+        [gzip(&send(1)), b"garbage that is longer than a footer".to_vec()].concat(),
+        [gzip(&send(1)), vec![0x1f]].concat(),
+        [gzip(&send(1)), vec![0x1f, 0x8b]].concat(),
+        [gzip(&send(1)), vec![0x1f, 0x8b, 8]].concat(),
+        with_header_checksum(&member, header, 0),
+        with_header_checksum(&member, header, 1),
+        gzip(&send(1))[..2].to_vec(),
+        send(1).into_bytes(),
+        b"PK\x03\x04 and more".to_vec(),
+        Vec::new(),
+    ] {
+        assert!(!is_whole(&object), "{}", object.escape_ascii());
+    }
+}
+
+#[test]
+fn objects_cut_at_any_byte_give_what_the_stream_gives() {
+    let (member, header) = with_full_header(&sends(3));
+    for object in [
+        gzip(&sends(3)),
+        built(GzBuilder::new(), &send(1), 0),
+        with_header_checksum(&member, header, 0),
+        [member, gzip(&send(4)), vec![0; 9]].concat(),
+    ] {
+        for cut in 0..object.len() {
+            is_whole(&object[..cut]);
+        }
+    }
+}
+
+#[test]
+fn objects_with_any_bit_turned_over_give_what_the_stream_gives() {
+    let (member, header) = with_full_header(&sends(2));
+    for object in [
+        gzip(&sends(2)),
+        built(GzBuilder::new(), &send(1), 0),
+        built(GzBuilder::new(), "{}", 1),
+        with_header_checksum(&member, header, 0),
+        [member, gzip(&send(4)), vec![0; 9]].concat(),
+    ] {
+        for bit in 0..object.len() * 8 {
+            let mut object = object.clone();
+            object[bit / 8] ^= 1 << (bit % 8);
+            is_whole(&object);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn damaged_objects_give_what_the_stream_gives(
+        object in generate::object(),
+        level in 0..10_u32,
+        repeated in 1..40_usize,
+        edits in generate::edits(),
+    ) {
+        let object = String::from_utf8_lossy(&object).repeat(repeated);
+        let object = built(GzBuilder::new(), &object, level);
+        is_whole(&object);
+        is_whole(&generate::edited(object, &edits));
+    }
+}
