@@ -176,7 +176,7 @@ impl<R: Read> Frames<R> {
     }
 
     /// Passes over so many bytes and lines of the window, which held so many complete records.
-    pub(crate) fn pass(&mut self, passed: Passed) {
+    pub(crate) fn pass(&mut self, passed: &Passed) {
         self.buffer.advance_lines(passed.bytes, passed.lines);
         self.complete += passed.records;
     }

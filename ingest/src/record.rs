@@ -78,8 +78,9 @@ fn read_compact<R: Read>(
             }
         }
         let (found, short) = (passed.records > 0, window.len() < WINDOW);
-        frames.pass(passed);
-        if !found && !(short && frames.more()?) {
+        frames.pass(&passed);
+        let goes_on = found || (short && frames.more()?);
+        if !goes_on {
             return Ok(());
         }
     }

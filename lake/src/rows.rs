@@ -37,7 +37,7 @@ pub struct RowKey {
 /// Rows of some objects, with what is needed to count them per object.
 #[derive(Debug)]
 pub struct EventChunk {
-    /// The rows, in the order in which they were read; columns as [`chunk_schema`] says.
+    /// The rows, in the order in which they were read; repeated values numbered (Arrow dictionaries).
     pub batch: RecordBatch,
     /// One key per row.
     pub keys: Vec<RowKey>,
@@ -371,9 +371,9 @@ impl EventRows {
         for (at, recipient) in event.recipients.iter().enumerate() {
             self.push_row(event, recipient);
             if at == 0 {
-                self.tags.push(event)
+                self.tags.push(event);
             } else {
-                self.tags.repeat()
+                self.tags.repeat();
             }
             self.row_events.push(number);
         }

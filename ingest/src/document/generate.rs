@@ -612,5 +612,5 @@ impl<'c> Choices<'c> {
 fn nested(depth: usize) -> String {
     let opened: String = (0..depth).map(|level| if level % 2 == 0 { "[" } else { "{\"a\":" }).collect();
     let closed: String = (0..depth).rev().map(|level| if level % 2 == 0 { "]" } else { "}" }).collect();
-    format!("{opened}{}{closed}", if depth % 2 == 0 { "0" } else { "" })
+    format!("{opened}{}{closed}", if depth.is_multiple_of(2) { "0" } else { "" })
 }

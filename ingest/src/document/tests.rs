@@ -196,7 +196,9 @@ fn samples_are_read_alike_whole_and_damaged() {
         for text in compact.iter().filter(|text| text.starts_with('{')) {
             taken.count(is_taken(text));
             if text.len() <= SMALL {
-                damaged(text.as_bytes()).for_each(|bytes| drop(is_taken(text_of(&bytes))));
+                damaged(text.as_bytes()).for_each(|bytes| {
+                    is_taken(text_of(&bytes));
+                });
             }
         }
     }
@@ -268,7 +270,9 @@ fn sample_objects_are_read_alike_whole_and_damaged() {
     for sample in samples() {
         is_read_alike(&sample);
         if sample.len() <= SMALL / 4 {
-            damaged(&sample).for_each(|bytes| drop(is_read_alike(&bytes)));
+            damaged(&sample).for_each(|bytes| {
+                is_read_alike(&bytes);
+            });
         }
     }
 }
