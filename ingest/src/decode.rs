@@ -121,6 +121,11 @@ impl<R: Read> Decoder<R> {
         self.decoded
     }
 
+    /// The same for bytes that are known to be plain, whatever they begin with.
+    pub(crate) fn plain(self) -> Self {
+        Self { state: State::Plain, ..self }
+    }
+
     /// The input buffer, for the next object.
     pub(crate) fn into_input(self) -> Vec<u8> {
         self.input

@@ -122,7 +122,7 @@ impl<R: Read> Frames<R> {
 
     /// The frames of a plain object that start between a frontier and an offset; the reader stands at the frontier.
     pub(crate) fn between(reader: R, limits: &Limits, scratch: Scratch, from: Frontier, stop: Option<u64>) -> Self {
-        let frames = Self::over(Buffer::new(reader, limits, scratch, from.place), limits);
+        let frames = Self::over(Buffer::new(reader, limits, scratch, from.place).plain(), limits);
         Self { in_array: from.in_array, stop, ..frames }
     }
 

@@ -61,7 +61,7 @@ fn read_compact<R: Read>(
         if Document::may_be_compact(window.trim_ascii_start()) {
             let mut rest = valid_text(window);
             loop {
-                let record = rest.trim_ascii_start();
+                let record = rest.trim_start_matches([' ', '\t', '\r', '\n']);
                 let blank = &rest.as_bytes()[..rest.len() - record.len()];
                 passed.bytes += blank.len();
                 passed.lines += memchr::memchr_iter(b'\n', blank).count();

@@ -35,6 +35,11 @@ impl<R: Read> Buffer<R> {
         }
     }
 
+    /// The window over a part of an object that is known to be plain.
+    pub(super) fn plain(self) -> Self {
+        Self { input: self.input.plain(), ..self }
+    }
+
     /// A window that already holds everything; the reader stays unread.
     pub(super) fn preloaded(reader: R, bytes: &[u8], limits: &Limits) -> Self {
         let window = Scratch { window: bytes.to_vec(), ..Scratch::default() };
