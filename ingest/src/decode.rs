@@ -313,14 +313,16 @@ impl<R: Read> Decoder<R> {
 pub(crate) struct Inflater(Option<Decompressor>);
 
 impl Inflater {
-    /// Inflates an object that is one gzip member and nothing else.
+    /// Inflates an object that is one gzip member and nothing else. libdeflate also reads codes that zlib calls invalid (distance
+    /// code 31 as 29); checksum and size then say that the bytes are right all the same.
     fn member(&mut self, object: &[u8], out: &mut Vec<u8>) -> Option<usize> {
         let (_, footer) = object.split_last_chunk::<8>()?;
         let [crc @ .., s0, s1, s2, s3] = *footer;
         let size = u32::from_le_bytes([s0, s1, s2, s3]) as usize;
         let checked_header = object.get(3).is_some_and(|flags| flags & HEADER_CHECKSUM != 0);
         let second_member = memchr::memmem::find(object.get(1..)?, &GZIP_MEMBER).is_some();
-        if size > MAX_WHOLE || checked_header || second_member {
+        // Nothing has a footer of zeros, like the end of anything that is padded, so that would prove nothing.
+        if size == 0 || size > MAX_WHOLE || checked_header || second_member {
             return None;
         }
         if out.len() < size {

@@ -235,6 +235,4 @@ impl<'a> Document<'a> {
 }
 
 #[cfg(test)]
-pub(crate) mod generate;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,10 +6,9 @@ use std::io::{Read, Write};
 use flate2::read::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
 use libdeflater::crc32;
-use proptest::prelude::*;
 
 use super::{Decoder, HEADER_CHECKSUM, Inflater, Step, is_plain};
-use crate::document::generate;
+use crate::document::tests::generate::{self, each};
 use crate::{Limits, RejectClass, read_object};
 
 /// All that decoding an object gave.
@@ -32,19 +31,30 @@ fn rest(mut decoder: Decoder<&[u8]>, mut bytes: Vec<u8>) -> Decoded {
         match decoder.read(&mut out).unwrap() {
             Step::Bytes(count) => bytes.extend(&out[..count]),
             Step::End => break None,
-            Step::Damage(damage) => break Some((damage.class, damage.reason)),
+            Step::Damage(damage) => break Some((damage.class, without_cause(&damage.reason))),
         }
     };
     Decoded { bytes, damage, read: decoder.bytes_read(), decoded: decoder.bytes_decoded() }
 }
 
-/// Whether an object is inflated at once. However it is, it must give what it gives piece by piece.
+/// A reason without zlib's words, which depend on where its input and output are cut.
+fn without_cause(reason: &str) -> String {
+    reason.split(" (").next().unwrap_or_default().to_owned()
+}
+
+/// Whether an object is inflated at once. However it is, it must give what it gives piece by piece; only where the stream finds
+/// corrupt what the footer says is right may there be more.
 fn is_whole(object: &[u8]) -> bool {
     let (mut decoder_at_once, mut bytes) = (decoder(object), Vec::new());
     let size = decoder_at_once.whole(&mut bytes, &mut Inflater::default()).unwrap();
     bytes.truncate(size.unwrap_or_default());
-    let expected = rest(decoder(object), Vec::new());
-    assert_eq!(rest(decoder_at_once, bytes), expected, "{}", object.escape_ascii());
+    let mut expected = rest(decoder(object), Vec::new());
+    let actual = rest(decoder_at_once, bytes);
+    if size.is_some() && expected.damage.as_ref().is_some_and(|(class, _)| *class == RejectClass::CorruptGzip) {
+        assert!(actual.bytes.starts_with(&expected.bytes), "{}", object.escape_ascii());
+        expected = Decoded { bytes: actual.bytes.clone(), damage: None, decoded: actual.decoded, ..expected };
+    }
+    assert_eq!(actual, expected, "{}", object.escape_ascii());
     let mut plain = Vec::new();
     // What a gzip member holds is text, even where it begins as a compressed object would.
     if MultiGzDecoder::new(object).read_to_end(&mut plain).is_ok() && is_plain(&plain) {
@@ -104,7 +114,8 @@ fn with_header_checksum(member: &[u8], header: usize, wrong: u32) -> Vec<u8> {
 fn one_member_is_inflated_at_once() {
     for level in 0..10 {
         for count in [0, 1, 2, 100, 3000] {
-            assert!(is_whole(&built(GzBuilder::new(), &sends(count), level)), "{count} records, level {level}");
+            let object = built(GzBuilder::new(), &sends(count), level);
+            assert_eq!(is_whole(&object), count > 0, "{count} records, level {level}");
         }
     }
     assert!(is_whole(&with_full_header(&sends(3)).0));
@@ -119,10 +130,13 @@ fn other_objects_are_left_to_the_stream() {
         [gzip(&send(1)), gzip(&send(1))].concat(),
         [gzip(&send(1)), gzip(""), gzip(&send(1))].concat(),
         [gzip(""), gzip("")].concat(),
+        [gzip(""), vec![0; 8]].concat(),
+        [gzip(""), b"garbage".to_vec(), vec![0; 8]].concat(),
         [gzip(&send(1)), vec![0; 512]].concat(),
         [gzip(&send(1)), vec![0; 3]].concat(),
         [gzip(&send(1)), b"garbage".to_vec()].concat(),
         [gzip(&send(1)), b"garbage that is longer than a footer".to_vec()].concat(),
+        [&gzip(&send(1))[..], b"garbage", &(send(1).len() as u32).to_le_bytes()].concat(),
         [gzip(&send(1)), vec![0x1f]].concat(),
         [gzip(&send(1)), vec![0x1f, 0x8b]].concat(),
         [gzip(&send(1)), vec![0x1f, 0x8b, 8]].concat(),
@@ -170,19 +184,37 @@ fn objects_with_any_bit_turned_over_give_what_the_stream_gives() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+#[test]
+fn damaged_objects_give_what_the_stream_gives() {
+    let objects = (generate::object(), 1..16_usize, 0..10_u32, generate::edits());
+    each(256, &objects, |(object, repeated, level, edits)| {
+        let text = String::from_utf8_lossy(&object).repeat(repeated);
+        let object = built(GzBuilder::new(), &text, level);
+        assert_eq!(is_whole(&object), !text.is_empty());
+        let object = generate::edited(object, &edits);
+        if is_whole(&object) {
+            let mut bytes = Vec::new();
+            decoder(&object).whole(&mut bytes, &mut Inflater::default()).unwrap();
+            assert_eq!(String::from_utf8(bytes).unwrap(), text);
+        }
+    });
+}
 
-    #[test]
-    fn damaged_objects_give_what_the_stream_gives(
-        object in generate::object(),
-        level in 0..10_u32,
-        repeated in 1..40_usize,
-        edits in generate::edits(),
-    ) {
-        let object = String::from_utf8_lossy(&object).repeat(repeated);
-        let object = built(GzBuilder::new(), &object, level);
-        is_whole(&object);
-        is_whole(&generate::edited(object, &edits));
-    }
+#[test]
+fn codes_that_only_libdeflate_reads_give_the_right_bytes() {
+    // Level 1 writes fixed codes, in which one bit makes distance code 31, which zlib refuses, of 29, which the last match has.
+    let text = sends(215);
+    let text = text.clone() + &text[..300];
+    let sound = built(GzBuilder::new(), &text, 1);
+    let read_by_libdeflate_alone = (80..sound.len() * 8).filter(|bit| {
+        let mut object = sound.clone();
+        object[bit / 8] ^= 1 << (bit % 8);
+        is_whole(&object) && rest(decoder(&object), Vec::new()).damage.is_some() && {
+            let mut bytes = Vec::new();
+            decoder(&object).whole(&mut bytes, &mut Inflater::default()).unwrap();
+            assert_eq!(bytes, text.as_bytes());
+            true
+        }
+    });
+    assert_eq!(read_by_libdeflate_alone.count(), 1);
 }

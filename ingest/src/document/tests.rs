@@ -1,52 +1,24 @@
 //! The compact reader against serde_json: what it takes, serde_json takes too, and both make the same of it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
-use std::cell::Cell;
+pub(crate) mod generate;
+
 use std::fmt::Debug;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Document, generate};
+use super::Document;
 use crate::compact::{Compact, Cursor};
 use crate::json::{self, Json, Pairs};
 use crate::record::Content;
 use crate::ses::{self, TagLists, wire};
 use crate::{Limits, Verdict, envelope, read_object};
-
-/// Runs a test on so many values of a strategy.
-fn each<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value))
-where
-    S::Value: Debug,
-{
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    let outcome = TestRunner::new(config).run(strategy, |value| {
-        test(value);
-        Ok(())
-    });
-    outcome.unwrap_or_else(|failure| panic!("{failure}"));
-}
-
-/// How often something was so.
-#[derive(Default)]
-struct Share(Cell<(u32, u32)>);
-
-impl Share {
-    fn count(&self, yes: bool) {
-        let (so, all) = self.0.get();
-        self.0.set((so + u32::from(yes), all + 1));
-    }
-
-    fn assert_at_least(&self, percent: u32) {
-        let (so, all) = self.0.get();
-        assert!(so * 100 >= all * percent, "{so} of {all}");
-    }
-}
+use generate::{Share, each};
 
 /// Everything that becomes of a document, wrappers opened.
 fn verdicts(document: Document<'_>) -> Vec<String> {
@@ -69,15 +41,13 @@ fn is_taken(text: &str) -> bool {
     assert_eq!(first, text.get(..length), "the first value of {text}");
     let plain =
         || Document::parse_any(&text.as_bytes()[..length], &limits).unwrap_or_else(|why| panic!("{why}: {text}"));
-    assert_eq!(format!("{document:?}"), format!("{:?}", plain()), "{text}");
-    let (mut tags, mut plain_tags) = Default::default();
-    assert_eq!(
-        ses::verdict(&mut document, &mut tags, &limits),
-        ses::verdict(&mut plain(), &mut plain_tags, &limits),
-        "{text}"
-    );
-    let (document, _) = Document::compact(text, &limits).unwrap();
-    assert_eq!(verdicts(document), verdicts(plain()), "{text}");
+    if document.fields.mail.is_absent() {
+        assert_eq!(verdicts(document), verdicts(plain()), "{text}");
+    } else {
+        let (mut tags, mut plain_tags) = Default::default();
+        let verdict = ses::verdict(&mut document, &mut tags, &limits);
+        assert_eq!(verdict, ses::verdict(&mut plain(), &mut plain_tags, &limits), "{text}");
+    }
     true
 }
 
@@ -103,7 +73,7 @@ fn events_in_compact_json_are_all_taken() {
         events.count(is_event(&text));
     });
     // Many generated events lack a field they need; with a good part sound, the comparison is not about rejections alone.
-    events.assert_at_least(40);
+    events.assert_within(40..=100);
 }
 
 #[test]
@@ -113,8 +83,8 @@ fn odd_events_are_read_alike_or_left() {
         taken.count(is_taken(&text));
         events.count(is_event(&text));
     });
-    taken.assert_at_least(50);
-    events.assert_at_least(40);
+    taken.assert_within(50..=100);
+    events.assert_within(40..=100);
 }
 
 #[test]
@@ -122,7 +92,7 @@ fn damaged_events_are_read_alike_or_left() {
     let taken = Share::default();
     let damaged = (generate::any_event(), generate::edits());
     each(1024, &damaged, |(text, edits)| taken.count(is_taken(text_of(&generate::edited(text.into_bytes(), &edits)))));
-    taken.assert_at_least(10);
+    taken.assert_within(10..=100);
 }
 
 /// Whether the compact reader takes a value of this shape. If so, serde_json must read the same.
@@ -151,7 +121,7 @@ fn values_of_fields_are_read_alike_or_left() {
             assert_eq!(json::items(value), serde_json::from_str::<Vec<Json<'_>>>(text).ok(), "{text}");
         }
     });
-    taken.assert_at_least(40);
+    taken.assert_within(40..=100);
 }
 
 /// Files below a folder.
@@ -203,7 +173,7 @@ fn samples_are_read_alike_whole_and_damaged() {
             }
         }
     }
-    taken.assert_at_least(90);
+    taken.assert_within(90..=100);
 }
 
 /// At this depth the compact reader gives up on everything.
@@ -247,7 +217,7 @@ impl Read for Piecewise<'_> {
 fn objects_are_read_alike() {
     let compared = Share::default();
     each(512, &generate::object(), |object| compared.count(is_read_alike(&object)));
-    compared.assert_at_least(70);
+    compared.assert_within(70..=100);
 }
 
 #[test]
@@ -255,7 +225,18 @@ fn damaged_objects_are_read_alike() {
     let compared = Share::default();
     let damaged = (generate::object(), generate::edits());
     each(512, &damaged, |(object, edits)| compared.count(is_read_alike(&generate::edited(object, &edits))));
-    compared.assert_at_least(70);
+    compared.assert_within(70..=100);
+}
+
+/// Ranges rely on this: where bytes are cut as they are read must not matter to frames.
+#[test]
+fn objects_in_pieces_are_read_alike_within_small_limits() {
+    let limits = Limits { max_record: 700, max_raw: 100, ..Limits::default() };
+    let damaged = (generate::object(), prop::option::of(generate::edits()));
+    each(512, &damaged, |(object, edits)| {
+        let object = generate::edited(object, edits.as_deref().unwrap_or_default());
+        assert_eq!(records(Piecewise(&object), &limits), records(&object[..], &limits), "{}", object.escape_ascii());
+    });
 }
 
 #[test]
