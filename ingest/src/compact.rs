@@ -31,11 +31,15 @@ pub(crate) trait Compact<'a>: Default {
 pub(crate) struct Cursor<'a> {
     text: &'a str,
     at: usize,
+    /// Where the block starts that was looked at last.
+    block: usize,
+    /// The special bytes of that block.
+    specials: u64,
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, block: 0, specials: specials(text.as_bytes()) }
     }
 
     /// Bytes passed so far.
@@ -86,7 +90,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn plain_string(&mut self) -> Option<&'a str> {
         self.eat(b'"')?;
         let start = self.at;
-        self.at += first_special(self.rest())?;
+        self.at = self.next_special()?;
         self.eat(b'"')?;
         self.text.get(start..self.at - 1)
     }
@@ -107,6 +111,27 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         self.skip(MAX_SKIPPED_DEPTH)?;
         self.text.get(start..self.at).map(Json::checked)
+    }
+
+    /// Where the next special byte stands. Each block is looked at once, however many strings it holds.
+    fn next_special(&mut self) -> Option<usize> {
+        let into_block = self.at.wrapping_sub(self.block);
+        if into_block < BLOCK {
+            let ahead = self.specials >> into_block;
+            if ahead != 0 {
+                return Some(self.at + ahead.trailing_zeros() as usize);
+            }
+            self.block += BLOCK;
+        } else {
+            self.block = self.at;
+        }
+        loop {
+            self.specials = specials(self.text.as_bytes().get(self.block..).filter(|block| !block.is_empty())?);
+            if self.specials != 0 {
+                return Some(self.block + self.specials.trailing_zeros() as usize);
+            }
+            self.block += BLOCK;
+        }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -175,7 +200,7 @@ impl<'a> Cursor<'a> {
     fn skip_string(&mut self) -> Option<()> {
         self.eat(b'"')?;
         loop {
-            self.at += first_special(self.rest())?;
+            self.at = self.next_special()?;
             if self.eat(b'"').is_some() {
                 return Some(());
             }
@@ -197,22 +222,33 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Where the first byte stands that is not plain inside a JSON string: a quote, a backslash or a control character.
-pub(crate) fn first_special(bytes: &[u8]) -> Option<usize> {
-    let mut blocks = bytes.chunks_exact(16);
-    for (block, number) in blocks.by_ref().zip(0..) {
-        // A chunk of 16 is an array of 16.
-        let block = u8x16::new(*block.first_chunk()?);
-        let control = block.min(u8x16::splat(0x1f)).simd_eq(block);
-        let special = block.simd_eq(u8x16::splat(b'"')) | block.simd_eq(u8x16::splat(b'\\')) | control;
-        let found = special.to_bitmask();
-        if found != 0 {
-            return Some(number * 16 + found.trailing_zeros() as usize);
+/// Bytes looked at in one go.
+const BLOCK: usize = 64;
+
+/// Which of the next 64 bytes are not plain inside a JSON string: a quote, a backslash or a control character. The lowest bit
+/// is the first byte; there is nothing behind the end.
+fn specials(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk() {
+        Some(block) => specials_of(block),
+        None => {
+            let mut block = [b' '; BLOCK];
+            block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            specials_of(&block)
         }
     }
-    let rest = blocks.remainder();
-    let found = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
-    Some(bytes.len() - rest.len() + found)
+}
+
+#[inline(always)]
+fn specials_of(block: &[u8; BLOCK]) -> u64 {
+    let (quarters, _) = block.as_chunks::<16>();
+    let mut found = 0;
+    for (quarter, number) in quarters.iter().zip(0..) {
+        let quarter = u8x16::new(*quarter);
+        let control = quarter.min(u8x16::splat(0x1f)).simd_eq(quarter);
+        let special = quarter.simd_eq(u8x16::splat(b'"')) | quarter.simd_eq(u8x16::splat(b'\\')) | control;
+        found |= u64::from(special.to_bitmask()) << (number * 16);
+    }
+    found
 }
 
 /// A value that is known and has no use here.
@@ -292,15 +328,22 @@ mod tests {
     #[test]
     fn special_bytes_are_found_wherever_they_stand() {
         for special in ['"', '\\', '\n', '\0', '\u{1f}'] {
-            for at in 0..40 {
-                let text = format!(
-                    "{}{special}{}",
-                    "✔ ~\u{7f}\u{80}".repeat(9).chars().take(at).collect::<String>(),
-                    "x\"".repeat(9)
-                );
-                assert_eq!(first_special(text.as_bytes()), text.find(special), "{text}");
+            for at in 0..150 {
+                let plain = "✔ ~\u{7f}\u{80}".repeat(30).chars().take(at).collect::<String>();
+                let text = format!("{plain}{special}{}", "x\"".repeat(9));
+                assert_eq!(Cursor::new(&text).next_special(), text.find(special), "{text}");
+                // From any place before it, whatever was looked at before.
+                for from in plain.char_indices().map(|(from, _)| from).filter(|from| from % 7 == 0) {
+                    let mut cursor = Cursor::new(&text);
+                    assert_eq!(cursor.next_special(), text.find(special));
+                    cursor.at = from;
+                    cursor.block = from.saturating_sub(from % 50);
+                    cursor.specials = specials(&text.as_bytes()[cursor.block..]);
+                    assert_eq!(cursor.next_special(), text.find(special), "{text} from {from}");
+                }
             }
         }
-        assert_eq!(first_special("no such byte in this text, however long".as_bytes()), None);
+        let plain = "no such byte in this text, however long it is, and it is longer than a block";
+        assert_eq!(Cursor::new(plain).next_special(), None);
     }
 }

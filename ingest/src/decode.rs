@@ -5,14 +5,18 @@
 //! many members. What was inflated before damage is always handed out first.
 //!
 //! An object that is one gzip member of moderate size is inflated at once by libdeflate ([`Decoder::whole`]), three times as
-//! fast as piece by piece. Anything else about it, damage above all, is left to the stream.
+//! fast as piece by piece. Anything else about it, damage above all, is left to the stream, which may run ahead on a thread of
+//! its own ([`Feed::Ahead`]).
+
+mod ahead;
 
 use std::io::{self, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use libdeflater::{Decompressor, crc32};
 
-use crate::RejectClass;
+use crate::{ObjectBytes, RejectClass};
+use ahead::Ahead;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// The magic with the only compression method there is.
@@ -96,7 +100,7 @@ pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
 }
 
 impl<R: Read> Decoder<R> {
-    /// Decodes with the input buffer of `scratch`, which [`Decoder::into_input`] gives back.
+    /// Decodes with this buffer for input.
     pub(crate) fn new(reader: R, max_expansion: u64, input: Vec<u8>) -> Self {
         Self {
             reader,
@@ -111,24 +115,14 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    /// Bytes taken from the reader so far.
-    pub(crate) fn bytes_read(&self) -> u64 {
-        self.read
+    /// Bytes taken from the reader, and decoded, so far.
+    pub(crate) fn object_bytes(&self) -> ObjectBytes {
+        ObjectBytes { read: self.read, decoded: self.decoded }
     }
 
-    /// Bytes decoded so far.
-    pub(crate) fn bytes_decoded(&self) -> u64 {
-        self.decoded
-    }
-
-    /// The same for bytes that are known to be plain, whatever they begin with.
-    pub(crate) fn plain(self) -> Self {
-        Self { state: State::Plain, ..self }
-    }
-
-    /// The input buffer, for the next object.
-    pub(crate) fn into_input(self) -> Vec<u8> {
-        self.input
+    /// Says that the bytes are plain, whatever they begin with.
+    fn set_plain(&mut self) {
+        self.state = State::Plain;
     }
 
     /// Inflates the whole object into `out`, which grows if it must, and returns its size. `None` if the object is not one sound
@@ -305,6 +299,86 @@ impl<R: Read> Decoder<R> {
         self.read += count as u64;
         self.exhausted = count == 0;
         Ok(count > 0)
+    }
+}
+
+/// Where decoded bytes come from.
+pub(crate) enum Feed<R> {
+    /// They are decoded when they are asked for.
+    Here {
+        decoder: Decoder<R>,
+        /// What sends the decoder to a thread of its own.
+        go_ahead: Option<fn(Decoder<R>) -> io::Result<Ahead>>,
+    },
+    /// They are decoded on another thread.
+    Ahead(Ahead),
+    /// The decoder could not be sent to its thread.
+    Lost,
+}
+
+impl<R: Read> Feed<R> {
+    /// Decodes with the input buffer of a [`Scratch`], which [`Feed::into_buffer`] gives back.
+    pub(crate) fn new(reader: R, max_expansion: u64, buffer: Vec<u8>) -> Self {
+        Self::Here { decoder: Decoder::new(reader, max_expansion, buffer), go_ahead: None }
+    }
+
+    /// The same for bytes that are known to be plain, whatever they begin with.
+    pub(crate) fn plain(mut self) -> Self {
+        if let Self::Here { decoder, .. } = &mut self {
+            decoder.set_plain();
+        }
+        self
+    }
+
+    /// The same on a thread of its own, if it is a long gzip stream.
+    pub(crate) fn ahead(mut self) -> Self
+    where
+        R: Send + 'static,
+    {
+        if let Self::Here { go_ahead, .. } = &mut self {
+            *go_ahead = Some(Ahead::start);
+        }
+        self
+    }
+
+    /// The input buffer, for the next object.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        match self {
+            Self::Here { decoder, .. } => decoder.input,
+            Self::Ahead(_) | Self::Lost => Vec::new(),
+        }
+    }
+
+    /// Bytes taken from the reader, and decoded, so far.
+    pub(crate) fn object_bytes(&self) -> ObjectBytes {
+        match self {
+            Self::Here { decoder, .. } => decoder.object_bytes(),
+            Self::Ahead(ahead) => ahead.object_bytes(),
+            Self::Lost => ObjectBytes::default(),
+        }
+    }
+
+    /// See [`Decoder::whole`].
+    pub(crate) fn whole(&mut self, out: &mut Vec<u8>, inflater: &mut Inflater) -> io::Result<Option<usize>> {
+        let Self::Here { decoder, go_ahead } = self else { return Ok(None) };
+        let size = decoder.whole(out, inflater)?;
+        // What could not be inflated whole and has more to come than the input that was read for it is long.
+        let is_long = size.is_none() && matches!(decoder.state, State::Member(_)) && !decoder.exhausted;
+        if let Some(start) = go_ahead.filter(|_| is_long)
+            && let Self::Here { decoder, .. } = std::mem::replace(self, Self::Lost)
+        {
+            *self = Self::Ahead(start(decoder)?);
+        }
+        Ok(size)
+    }
+
+    /// See [`Decoder::read`].
+    pub(crate) fn read(&mut self, out: &mut [u8]) -> io::Result<Step> {
+        match self {
+            Self::Here { decoder, .. } => decoder.read(out),
+            Self::Ahead(ahead) => ahead.read(out),
+            Self::Lost => Err(io::Error::other("the object is lost")),
+        }
     }
 }
 

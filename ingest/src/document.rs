@@ -176,7 +176,7 @@ impl<'a> Fields<'a> {
 }
 
 /// A record that is a JSON object: its fields, and the text they were read from.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Document<'a> {
     pub(crate) fields: Fields<'a>,
     pub(crate) json: &'a str,
@@ -188,24 +188,24 @@ impl<'a> Document<'a> {
         bytes.starts_with(b"{\"eventType\":\"") || bytes.starts_with(b"{\"notificationType\":\"")
     }
 
-    /// Reads the record that the text begins with if it is one compact JSON object, and says how many bytes it takes.
-    pub(crate) fn compact(text: &'a str, limits: &Limits) -> Option<(Self, usize)> {
+    /// Fills an empty document with the record that the text begins with if it is one compact JSON object, and says how many
+    /// bytes it takes.
+    pub(crate) fn read_compact(&mut self, text: &'a str, limits: &Limits) -> Option<usize> {
         if limits.max_depth < compact::MAX_DEPTH {
             return None;
         }
         let mut cursor = Cursor::new(text);
-        let mut fields = Fields::default();
-        fields.read(&mut cursor)?;
+        self.fields.read(&mut cursor)?;
         let length = cursor.position();
-        let json = text.get(..length).filter(|_| length <= limits.max_record)?;
-        Some((Self { fields, json }, length))
+        self.json = text.get(..length).filter(|_| length <= limits.max_record)?;
+        Some(length)
     }
 
     /// Reads one JSON object and nothing after it.
     pub(crate) fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, Reject> {
+        let mut document = Self::default();
         if let Ok(text) = std::str::from_utf8(bytes)
-            && let Some((document, length)) = Self::compact(text, limits)
-            && length == bytes.len()
+            && document.read_compact(text, limits) == Some(bytes.len())
         {
             return Ok(document);
         }

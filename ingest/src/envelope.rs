@@ -35,10 +35,10 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Opens a frame's content and emits a verdict for each record in it.
-pub(crate) fn open(content: Content<'_>, tags: &mut TagLists, limits: &Limits, emit: &mut dyn FnMut(Verdict<'_>)) {
+pub(crate) fn open(content: Content<'_, '_>, tags: &mut TagLists, limits: &Limits, emit: &mut dyn FnMut(Verdict<'_>)) {
     let mut wrapper = Opening { limits, tags, emit, unwrapped: 0 };
     match content {
-        Content::Document(mut document) => wrapper.document(&mut document, 0),
+        Content::Document(document) => wrapper.document(document, 0),
         Content::Text(text) => wrapper.line(text),
         Content::Broken(reject) => wrapper.reject(reject),
     }
@@ -256,7 +256,7 @@ impl Opening<'_> {
         let result = record::read(frames, self.limits, &mut |_, _, content| {
             count += 1;
             match content {
-                Content::Document(mut document) => self.document(&mut document, level),
+                Content::Document(document) => self.document(document, level),
                 Content::Text(text) => self.line(text),
                 Content::Broken(reject) => self.reject(reject),
             }

@@ -126,6 +126,14 @@ impl<R: Read> Frames<R> {
         Self { in_array: from.in_array, stop, ..frames }
     }
 
+    /// The same, where a long gzip stream is inflated ahead, on a thread of its own.
+    pub(crate) fn ahead(self) -> Self
+    where
+        R: Send + 'static,
+    {
+        Self { buffer: self.buffer.ahead(), ..self }
+    }
+
     /// How far framing has got, when there is no next frame.
     pub(crate) fn frontier(&self) -> Frontier {
         Frontier { place: self.buffer.place(), in_array: self.in_array }

@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 
 use crate::Reject;
-use crate::compact::{Compact, Cursor, Headers, Skipped, first_special};
+use crate::compact::{Compact, Cursor, Headers, Skipped};
 
 /// The text of one JSON value, known to be valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +47,10 @@ pub(crate) fn text(raw: Json<'_>) -> Option<Cow<'_, str>> {
     match json.as_bytes().first() {
         Some(b'"') => {
             let inner = json.get(1..json.len() - 1)?;
-            Some(if first_special(inner.as_bytes()).is_none() {
-                Cow::Borrowed(inner)
-            } else {
-                Cow::Owned(unescape(inner))
+            // Nothing else that needs an escape can stand inside valid JSON.
+            Some(match memchr::memchr(b'\\', inner.as_bytes()) {
+                None => Cow::Borrowed(inner),
+                Some(_) => Cow::Owned(unescape(inner)),
             })
         }
         Some(b'{' | b'[') | None => None,

@@ -76,6 +76,16 @@ impl ObjectReader {
         self.run(frames, sink, |frames| frames.bytes())
     }
 
+    /// The same; a long gzip object is inflated on a thread of its own while its records are read.
+    pub(crate) fn read_ahead(
+        &mut self,
+        reader: impl Read + Send + 'static,
+        sink: &mut dyn FnMut(Place, &[u8], Verdict<'_>),
+    ) -> io::Result<ObjectBytes> {
+        let frames = Frames::new(reader, &self.limits, std::mem::take(&mut self.scratch)).ahead();
+        self.run(frames, sink, |frames| frames.bytes())
+    }
+
     /// Reads the records of a plain object that start between a frontier, where the reader stands, and an offset.
     pub(crate) fn read_between(
         &mut self,

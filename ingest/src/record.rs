@@ -8,10 +8,9 @@ use crate::{Limits, Place, Reject};
 
 /// What a frame holds, or why it holds nothing.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "a document is the common case and is consumed at once")]
-pub(crate) enum Content<'a> {
-    /// A JSON object.
-    Document(Document<'a>),
+pub(crate) enum Content<'d, 'a> {
+    /// A JSON object, large enough not to be moved about.
+    Document(&'d mut Document<'a>),
     /// A line that starts neither an object nor an array.
     Text(&'a [u8]),
     /// Damage.
@@ -22,17 +21,21 @@ pub(crate) enum Content<'a> {
 pub(crate) fn read<R: Read>(
     frames: &mut Frames<R>,
     limits: &Limits,
-    each: &mut dyn FnMut(Place, &[u8], Content<'_>),
+    each: &mut dyn FnMut(Place, &[u8], Content<'_, '_>),
 ) -> io::Result<()> {
     loop {
         read_compact(frames, limits, each)?;
         let Some(frame) = frames.next()? else { return Ok(()) };
         let is_guess = frame.shape == Shape::Line;
+        let mut document;
         let content = match frame.shape {
             Shape::Text => Content::Text(frame.raw),
             Shape::Broken(reject) => Content::Broken(reject),
             Shape::Line | Shape::Value => match Document::parse_any(frame.raw, limits) {
-                Ok(document) => Content::Document(document),
+                Ok(parsed) => {
+                    document = parsed;
+                    Content::Document(&mut document)
+                }
                 Err(_) if is_guess => {
                     frames.reframe();
                     continue;
@@ -52,7 +55,7 @@ const WINDOW: usize = 64 << 10;
 fn read_compact<R: Read>(
     frames: &mut Frames<R>,
     limits: &Limits,
-    each: &mut dyn FnMut(Place, &[u8], Content<'_>),
+    each: &mut dyn FnMut(Place, &[u8], Content<'_, '_>),
 ) -> io::Result<()> {
     loop {
         let stop = frames.stop();
@@ -70,8 +73,9 @@ fn read_compact<R: Read>(
                 if stop.is_some_and(|stop| place.offset >= stop) {
                     break;
                 }
-                let Some((document, length)) = Document::compact(record, limits) else { break };
-                each(place, document.json.as_bytes(), Content::Document(document));
+                let mut document = Document::default();
+                let Some(length) = document.read_compact(record, limits) else { break };
+                each(place, document.json.as_bytes(), Content::Document(&mut document));
                 passed.bytes += length;
                 passed.records += 1;
                 rest = record.get(length..).unwrap_or_default();

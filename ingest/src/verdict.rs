@@ -19,10 +19,9 @@ impl Place {
 
 /// What one record turned out to be.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(clippy::large_enum_variant, reason = "the event is the common case; boxing it would cost an allocation each")]
 pub enum Verdict<'a> {
     /// An SES event.
-    Event(Event<'a>),
+    Event(Box<Event<'a>>),
     /// A record that is known to be no event and of no further interest.
     Ignored(IgnoredClass),
     /// A record that could not be understood, for the quarantine.

@@ -1,11 +1,10 @@
 //! One reading thread: takes objects and ranges in turn and turns them into parcels.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use repute_lake::{BadRecord, EventChunk, EventRows};
@@ -123,6 +122,8 @@ impl Trouble {
 pub(crate) struct Worker {
     reader: ObjectReader,
     desk: Desk,
+    /// The only thread there may be.
+    alone: bool,
 }
 
 /// What became of reading a range before it was known to begin at a record.
@@ -153,7 +154,7 @@ impl Worker {
             meter,
             parcels,
         };
-        Self { reader: ObjectReader::new(options.limits.clone()), desk }
+        Self { reader: ObjectReader::new(options.limits.clone()), desk, alone: options.jobs == 1 }
     }
 
     /// Works until nothing is left or nobody listens any more.
@@ -252,11 +253,12 @@ impl Worker {
 
     fn read_all(&mut self, object: &SourceObject, number: u32) -> Result<Tally, Trouble> {
         let meter = Arc::clone(&self.desk.meter);
-        let stop = Cell::new(false);
+        let stop = Arc::new(AtomicBool::new(false));
         let mut recording = Recording::start(&mut self.desk, object, number, true, &stop);
         let outcome = object.open().and_then(|file| {
-            let file = Watched { file, meter: Some(&meter), stop: &stop };
-            self.reader.read(file, &mut |place, raw, verdict| recording.take(place, raw, verdict))
+            let file = Watched { file, meter: Some(meter), stop: Arc::clone(&stop) };
+            let mut sink = |place: Place, raw: &[u8], verdict: Verdict<'_>| recording.take(place, raw, verdict);
+            if self.alone { self.reader.read(file, &mut sink) } else { self.reader.read_ahead(file, &mut sink) }
         });
         let mut tally = recording.end()?;
         match outcome {
@@ -277,9 +279,9 @@ impl Worker {
     ) -> Result<(Frontier, Tally), Trouble> {
         let mut file = object.open().map_err(Trouble::Failed)?;
         file.seek(SeekFrom::Start(from.place.offset)).map_err(Trouble::Failed)?;
-        let stopped = Cell::new(false);
-        let mut recording = Recording::start(&mut self.desk, object, number, certain, &stopped);
-        let file = Watched { file, meter: None, stop: &stopped };
+        let stop_reading = Arc::new(AtomicBool::new(false));
+        let mut recording = Recording::start(&mut self.desk, object, number, certain, &stop_reading);
+        let file = Watched { file, meter: None, stop: Arc::clone(&stop_reading) };
         let outcome =
             self.reader.read_between(file, from, stop, &mut |place, raw, verdict| recording.take(place, raw, verdict));
         let mut tally = recording.end()?;
@@ -355,11 +357,11 @@ struct Recording<'d> {
     /// Records the meter does not show yet: threads that count one by one hold each other up.
     unreported: u64,
     /// Set when there is no point in reading on.
-    stop: &'d Cell<bool>,
+    stop: &'d AtomicBool,
 }
 
 impl<'d> Recording<'d> {
-    fn start(desk: &'d mut Desk, object: &'d SourceObject, number: u32, certain: bool, stop: &'d Cell<bool>) -> Self {
+    fn start(desk: &'d mut Desk, object: &'d SourceObject, number: u32, certain: bool, stop: &'d AtomicBool) -> Self {
         desk.rows.start_object(&object.key.name);
         Self { desk, object, number, certain, tally: Tally::default(), trouble: None, unreported: 0, stop }
     }
@@ -375,7 +377,7 @@ impl<'d> Recording<'d> {
         } else if self.desk.holds(PARCELS_KEPT) {
             self.trouble = Some(Trouble::Overfull);
         }
-        self.stop.set(self.trouble.is_some());
+        self.stop.store(self.trouble.is_some(), Ordering::Relaxed);
     }
 
     fn record(&mut self, place: Place, raw: &[u8], verdict: Verdict<'_>) {
@@ -422,19 +424,19 @@ impl<'d> Recording<'d> {
 }
 
 /// A file whose bytes are counted, and which is not read on once that is pointless.
-struct Watched<'a> {
+struct Watched {
     file: File,
-    meter: Option<&'a Meter>,
-    stop: &'a Cell<bool>,
+    meter: Option<Arc<Meter>>,
+    stop: Arc<AtomicBool>,
 }
 
-impl Read for Watched<'_> {
+impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.stop.get() {
+        if self.stop.load(Ordering::Relaxed) {
             return Err(io::Error::other("reading was given up"));
         }
         let length = self.file.read(buffer)?;
-        if let Some(meter) = self.meter {
+        if let Some(meter) = &self.meter {
             meter.bytes.fetch_add(length as u64, Ordering::Relaxed);
         }
         Ok(length)

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDate, Utc};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::datafile;
 use crate::encode::{Place, Rows};
@@ -25,6 +26,9 @@ const MAX_ATTEMPTS: u32 = 30;
 
 /// A day's rows are written as several files above this many rows.
 const ROWS_PER_FILE: usize = 256 * 1024;
+
+/// So many files are written at once, so that the end of one, which keeps a single thread busy, is the start of the next.
+const FILES_AT_ONCE: usize = 2;
 
 /// What became of one object's events in an append.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,11 +73,16 @@ pub(crate) async fn append(
         let wanted = by_date.iter().map(|(date, rows)| (*date, rows.iter().map(|(key, ..)| *key).collect())).collect();
         let known = known_keys(&store, &table.files()?, &wanted).await?;
         let fresh = without_known(&by_date, &known);
-        let mut adds = Vec::new();
-        for (date, places) in fresh.iter().flat_map(|(date, places)| files_of(*date, places)) {
+        let files = fresh.iter().flat_map(|(date, places)| files_of(*date, places));
+        let files = files.map(|(date, places)| {
             let rows = Rows { schema: Arc::clone(&schema), batches: Arc::clone(&batches), places: places.into() };
-            adds.push(datafile::write(&store, &rows, Some(date), now, threads).await?);
-        }
+            (date, rows)
+        });
+        let adds: Vec<_> = stream::iter(files.collect::<Vec<_>>())
+            .map(|(date, rows)| datafile::write(&store, rows, Some(date), now, threads))
+            .buffered(FILES_AT_ONCE)
+            .try_collect()
+            .await?;
         let bytes = adds.iter().map(|add| u64::try_from(add.size).unwrap_or(0)).sum();
         let exclusive = fresh.keys().map(|date| format!("repute/{date}")).collect();
         match table.append(adds, exclusive).await? {

@@ -19,7 +19,7 @@ use crate::statistics::FileStatistics;
 /// written down as the file's time.
 pub(crate) async fn write(
     store: &Arc<dyn ObjectStore>,
-    rows: &Rows,
+    rows: Rows,
     date: Option<NaiveDate>,
     now: DateTime<Utc>,
     threads: usize,
@@ -30,7 +30,7 @@ pub(crate) async fn write(
         None => name,
     };
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| LakeError::File { path: path.clone(), source };
-    let bytes = encode(rows, date.is_some(), threads).await.map_err(|e| failed(Box::new(e)))?;
+    let bytes = encode(&rows, date.is_some(), threads).await.map_err(|e| failed(Box::new(e)))?;
     let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     store.put(&Path::from(path.as_str()), bytes.into()).await.map_err(|e| failed(Box::new(e)))?;
     let partition = date.map(|date| (column::EVENT_DATE.to_owned(), Some(date.to_string())));
@@ -40,7 +40,7 @@ pub(crate) async fn write(
         size,
         modification_time: now.timestamp_millis(),
         data_change: true,
-        stats: Some(FileStatistics::of(rows).to_json()),
+        stats: Some(FileStatistics::of(&rows).to_json()),
         tags: None,
         deletion_vector: None,
         base_row_id: None,

@@ -149,7 +149,7 @@ fn signed(value: u64) -> i64 {
 /// Appends one file; other writers of this table do not exclude each other.
 async fn append(table: &mut Table, batch: RecordBatch, now: DateTime<Utc>) -> Result<(), LakeError> {
     let store = table.log_store().object_store(None);
-    let add = datafile::write(&store, &Rows::all(batch), None, now, 1).await?;
+    let add = datafile::write(&store, Rows::all(batch), None, now, 1).await?;
     for _ in 0..5 {
         if table.append(vec![add.clone()], Vec::new()).await? == Committed::Landed {
             return Ok(());

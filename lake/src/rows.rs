@@ -9,8 +9,8 @@
 //! Columns that belong to one or two types of event are null in most rows, and filled up only when a value comes. What is
 //! different in every row lies in views, which are quick to sort.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::mem::replace;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -22,7 +22,7 @@ use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Int64Type, Schema, S
 use arrow::error::ArrowError;
 use foldhash::fast::RandomState;
 
-use crate::event::{Event, Recipient};
+use crate::event::{Event, Recipient, Tag};
 use crate::schema::{column, event_file_schema};
 
 /// Identity of a row: unique in the lake.
@@ -63,7 +63,7 @@ pub struct EventRows {
     sparse: [SparseText; SPARSE_COLUMNS.len()],
     promoted: Vec<CodedText>,
     tags: CodedMaps,
-    link_tags: TextMapBuilder,
+    link_tags: CodedMaps,
     arrival_date: Sparse<TimestampMicrosecondType>,
     expiration_time: Sparse<TimestampMicrosecondType>,
     processing_ms: Sparse<Int64Type>,
@@ -205,7 +205,7 @@ impl CodedText {
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         self.numbers.clear();
-        dictionary(std::mem::take(&mut self.codes), Arc::new(self.values.finish()))
+        dictionary(take(&mut self.codes), Arc::new(self.values.finish()))
     }
 }
 
@@ -222,15 +222,16 @@ impl CodedMaps {
         Self { numbers: HashMap::default(), maps: text_map(), codes: Vec::new() }
     }
 
-    fn push(&mut self, event: &Event<'_>) {
-        let code = if event.tags.is_empty() {
+    /// Adds a row with these tags, which may be known by the number of their list.
+    fn push(&mut self, tags: &[Tag<'_>], number: Option<u64>) {
+        let code = if tags.is_empty() {
             NULL
-        } else if let Some(known) = event.tags.number().and_then(|number| self.numbers.get(&number)) {
+        } else if let Some(known) = number.and_then(|number| self.numbers.get(&number)) {
             *known
         } else {
             let code = u32::try_from(self.maps.len()).unwrap_or(NULL);
-            append_map(&mut self.maps, &event.tags);
-            self.numbers.extend(event.tags.number().map(|number| (number, code)));
+            append_map(&mut self.maps, tags);
+            self.numbers.extend(number.map(|number| (number, code)));
             code
         };
         self.codes.push(code);
@@ -243,8 +244,14 @@ impl CodedMaps {
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         self.numbers.clear();
-        dictionary(std::mem::take(&mut self.codes), Arc::new(self.maps.finish()))
+        dictionary(take(&mut self.codes), Arc::new(self.maps.finish()))
     }
+}
+
+/// The values so far; room is made for as many again.
+fn take<T>(values: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(values.len());
+    replace(values, room)
 }
 
 fn dictionary(codes: Vec<u32>, values: ArrayRef) -> Result<ArrayRef, ArrowError> {
@@ -296,12 +303,12 @@ fn text_map() -> TextMapBuilder {
 /// Text is kept in blocks of this many bytes. The default grows to 2 MiB a column, most of it empty in a small chunk.
 const TEXT_BLOCK_BYTES: u32 = 32 << 10;
 
-fn views() -> StringViewBuilder {
-    StringViewBuilder::new().with_fixed_block_size(TEXT_BLOCK_BYTES)
+fn views(rows: usize) -> StringViewBuilder {
+    StringViewBuilder::with_capacity(rows).with_fixed_block_size(TEXT_BLOCK_BYTES)
 }
 
-fn times() -> TimestampMicrosecondBuilder {
-    TimestampMicrosecondBuilder::new().with_timezone("UTC")
+fn times(rows: usize) -> TimestampMicrosecondBuilder {
+    TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC")
 }
 
 /// The schema of a chunk: that of the files, with numbered values and plain text in place of views and maps where that is
@@ -310,7 +317,7 @@ fn chunk_schema(promoted_tags: &[String]) -> SchemaRef {
     let promoted: Vec<String> = promoted_tags.iter().map(|tag| column::promoted(tag)).collect();
     let coded = |value: DataType| DataType::Dictionary(Box::new(DataType::UInt32), Box::new(value));
     let data_type = |field: &Field| match field.name().as_str() {
-        column::TAGS => coded(field.data_type().clone()),
+        column::TAGS | column::LINK_TAGS => coded(field.data_type().clone()),
         column::SOURCE_OBJECT => coded(DataType::Utf8),
         name if CODED_COLUMNS.contains(&name) || promoted.iter().any(|column| column == name) => coded(DataType::Utf8),
         name if SPARSE_COLUMNS.contains(&name) => DataType::Utf8,
@@ -328,18 +335,18 @@ impl EventRows {
             schema: chunk_schema(promoted_tags),
             promoted_tags: promoted_tags.to_vec(),
             ingested_at,
-            event_time: times(),
-            sent_time: times(),
+            event_time: times(0),
+            sent_time: times(0),
             event_id: Int64Builder::new(),
-            message_id: views(),
-            recipient: views(),
+            message_id: views(0),
+            recipient: views(0),
             coded: Default::default(),
             sparse: Default::default(),
             promoted: promoted_tags.iter().map(|_| CodedText::default()).collect(),
             tags: CodedMaps::new(),
-            link_tags: text_map(),
-            arrival_date: Sparse(times()),
-            expiration_time: Sparse(times()),
+            link_tags: CodedMaps::new(),
+            arrival_date: Sparse(times(0)),
+            expiration_time: Sparse(times(0)),
             processing_ms: Sparse(Int64Builder::new()),
             source_object: CodedText::default(),
             object: None,
@@ -371,9 +378,11 @@ impl EventRows {
         for (at, recipient) in event.recipients.iter().enumerate() {
             self.push_row(event, recipient);
             if at == 0 {
-                self.tags.push(event);
+                self.tags.push(&event.tags, event.tags.number());
+                self.link_tags.push(&event.link_tags, None);
             } else {
                 self.tags.repeat();
+                self.link_tags.repeat();
             }
             self.row_events.push(number);
         }
@@ -397,7 +406,6 @@ impl EventRows {
         for (column, name) in self.promoted.iter_mut().zip(&self.promoted_tags) {
             column.push(tag(event, name));
         }
-        append_map(&mut self.link_tags, &event.link_tags);
         self.arrival_date.set(row, event.arrival_date.map(|t| t.timestamp_micros()));
         self.expiration_time.set(row, event.expiration_time.map(|t| t.timestamp_micros()));
         self.processing_ms.set(row, event.processing_ms);
@@ -409,7 +417,7 @@ impl EventRows {
         *self = Self::new(&self.promoted_tags, self.ingested_at);
     }
 
-    /// The rows so far as a chunk; the collection is empty afterwards.
+    /// The rows so far as a chunk; the collection is empty afterwards, with room for as many again.
     pub fn finish(&mut self) -> Result<EventChunk, ArrowError> {
         let rows = self.keys.len();
         let mut arrays: HashMap<String, ArrayRef> = HashMap::new();
@@ -424,13 +432,13 @@ impl EventRows {
         }
         let ingested = TimestampMicrosecondArray::from_value(self.ingested_at, rows).with_timezone("UTC");
         let others: [(&str, ArrayRef); 12] = [
-            (column::EVENT_TIME, Arc::new(self.event_time.finish())),
-            (column::SENT_TIME, Arc::new(self.sent_time.finish())),
-            (column::EVENT_ID, Arc::new(self.event_id.finish())),
-            (column::MESSAGE_ID, Arc::new(self.message_id.finish())),
-            (column::RECIPIENT, Arc::new(self.recipient.finish())),
+            (column::EVENT_TIME, Arc::new(replace(&mut self.event_time, times(rows)).finish())),
+            (column::SENT_TIME, Arc::new(replace(&mut self.sent_time, times(rows)).finish())),
+            (column::EVENT_ID, Arc::new(replace(&mut self.event_id, Int64Builder::with_capacity(rows)).finish())),
+            (column::MESSAGE_ID, Arc::new(replace(&mut self.message_id, views(rows)).finish())),
+            (column::RECIPIENT, Arc::new(replace(&mut self.recipient, views(rows)).finish())),
             (column::TAGS, self.tags.finish()?),
-            (column::LINK_TAGS, Arc::new(self.link_tags.finish())),
+            (column::LINK_TAGS, self.link_tags.finish()?),
             (column::ARRIVAL_DATE, self.arrival_date.finish(rows)),
             (column::EXPIRATION_TIME, self.expiration_time.finish(rows)),
             (column::PROCESSING_MS, self.processing_ms.finish(rows)),
@@ -442,18 +450,18 @@ impl EventRows {
         let in_order: Vec<ArrayRef> = self.schema.fields().iter().filter_map(|f| arrays.remove(f.name())).collect();
         Ok(EventChunk {
             batch: RecordBatch::try_new(self.schema.clone(), in_order)?,
-            keys: std::mem::take(&mut self.keys),
-            row_events: std::mem::take(&mut self.row_events),
-            event_objects: std::mem::take(&mut self.event_objects),
+            keys: take(&mut self.keys),
+            row_events: take(&mut self.row_events),
+            event_objects: take(&mut self.event_objects),
         })
     }
 }
 
-fn append_map(builder: &mut TextMapBuilder, entries: &[(Cow<'_, str>, Cow<'_, str>)]) {
+fn append_map(builder: &mut TextMapBuilder, entries: &[Tag<'_>]) {
     for (key, value) in entries {
         builder.keys().append_value(key);
         builder.values().append_value(value);
     }
-    // Keys and values are appended in pairs, so their lengths agree and this cannot fail; an event without tags is a null.
-    let _ = builder.append(!entries.is_empty());
+    // Keys and values are appended in pairs, so their lengths agree and this cannot fail.
+    let _ = builder.append(true);
 }

@@ -1,23 +1,22 @@
 //! Objects inflated at once against the same objects inflated piece by piece, sound and damaged in every way.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use flate2::read::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
 use libdeflater::crc32;
 
-use super::{Decoder, HEADER_CHECKSUM, Inflater, Step, is_plain};
+use super::{Ahead, Decoder, Feed, HEADER_CHECKSUM, Inflater, MAX_WHOLE_INPUT, Step, is_plain};
 use crate::document::tests::generate::{self, each};
-use crate::{Limits, RejectClass, read_object};
+use crate::{Limits, ObjectBytes, RejectClass, read_object};
 
 /// All that decoding an object gave.
 #[derive(Debug, PartialEq)]
 struct Decoded {
     bytes: Vec<u8>,
     damage: Option<(RejectClass, String)>,
-    read: u64,
-    decoded: u64,
+    count: ObjectBytes,
 }
 
 fn decoder(object: &[u8]) -> Decoder<&[u8]> {
@@ -25,16 +24,30 @@ fn decoder(object: &[u8]) -> Decoder<&[u8]> {
 }
 
 /// Decodes the rest piece by piece.
-fn rest(mut decoder: Decoder<&[u8]>, mut bytes: Vec<u8>) -> Decoded {
+fn rest(decoder: &mut Decoder<&[u8]>, bytes: Vec<u8>) -> Decoded {
+    let (bytes, damage) = pieces(bytes, |out| decoder.read(out));
+    Decoded { bytes, damage, count: decoder.object_bytes() }
+}
+
+/// The same on a thread of its own.
+fn ahead(object: &[u8]) -> Decoded {
+    let decoder = Decoder::new(io::Cursor::new(object.to_vec()), Limits::default().max_expansion, Vec::new());
+    let mut ahead = Ahead::start(decoder).unwrap();
+    let (bytes, damage) = pieces(Vec::new(), |out| ahead.read(out));
+    Decoded { bytes, damage, count: ahead.object_bytes() }
+}
+
+type Pieces = (Vec<u8>, Option<(RejectClass, String)>);
+
+fn pieces(mut bytes: Vec<u8>, mut read: impl FnMut(&mut [u8]) -> io::Result<Step>) -> Pieces {
     let mut out = [0; 1000];
-    let damage = loop {
-        match decoder.read(&mut out).unwrap() {
+    loop {
+        match read(&mut out).unwrap() {
             Step::Bytes(count) => bytes.extend(&out[..count]),
-            Step::End => break None,
-            Step::Damage(damage) => break Some((damage.class, without_cause(&damage.reason))),
+            Step::End => return (bytes, None),
+            Step::Damage(damage) => return (bytes, Some((damage.class, without_cause(&damage.reason)))),
         }
-    };
-    Decoded { bytes, damage, read: decoder.bytes_read(), decoded: decoder.bytes_decoded() }
+    }
 }
 
 /// A reason without zlib's words, which depend on where its input and output are cut.
@@ -48,11 +61,12 @@ fn is_whole(object: &[u8]) -> bool {
     let (mut decoder_at_once, mut bytes) = (decoder(object), Vec::new());
     let size = decoder_at_once.whole(&mut bytes, &mut Inflater::default()).unwrap();
     bytes.truncate(size.unwrap_or_default());
-    let mut expected = rest(decoder(object), Vec::new());
-    let actual = rest(decoder_at_once, bytes);
+    let mut expected = rest(&mut decoder(object), Vec::new());
+    assert_eq!(ahead(object), expected, "{}", object.escape_ascii());
+    let actual = rest(&mut decoder_at_once, bytes);
     if size.is_some() && expected.damage.as_ref().is_some_and(|(class, _)| *class == RejectClass::CorruptGzip) {
         assert!(actual.bytes.starts_with(&expected.bytes), "{}", object.escape_ascii());
-        expected = Decoded { bytes: actual.bytes.clone(), damage: None, decoded: actual.decoded, ..expected };
+        expected = Decoded { bytes: actual.bytes.clone(), damage: None, count: actual.count };
     }
     assert_eq!(actual, expected, "{}", object.escape_ascii());
     let mut plain = Vec::new();
@@ -209,7 +223,7 @@ fn codes_that_only_libdeflate_reads_give_the_right_bytes() {
     let read_by_libdeflate_alone = (80..sound.len() * 8).filter(|bit| {
         let mut object = sound.clone();
         object[bit / 8] ^= 1 << (bit % 8);
-        is_whole(&object) && rest(decoder(&object), Vec::new()).damage.is_some() && {
+        is_whole(&object) && rest(&mut decoder(&object), Vec::new()).damage.is_some() && {
             let mut bytes = Vec::new();
             decoder(&object).whole(&mut bytes, &mut Inflater::default()).unwrap();
             assert_eq!(bytes, text.as_bytes());
@@ -217,4 +231,32 @@ fn codes_that_only_libdeflate_reads_give_the_right_bytes() {
         }
     });
     assert_eq!(read_by_libdeflate_alone.count(), 1);
+}
+
+/// Text that hardly compresses, so that its object is too long to be inflated at once.
+fn long_text() -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut noise = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        b' ' + (state >> 58) as u8
+    };
+    (0..MAX_WHOLE_INPUT * 3 / 2).map(|_| noise()).collect()
+}
+
+#[test]
+fn a_long_object_is_inflated_ahead() {
+    let text = long_text();
+    let mut encoder = GzBuilder::new().write(Vec::new(), Compression::fast());
+    encoder.write_all(&text).unwrap();
+    let object = encoder.finish().unwrap();
+    assert!(object.len() > MAX_WHOLE_INPUT);
+    for (cut, damage) in [(0, None), (1000, Some(RejectClass::TruncatedGzip))] {
+        let object = io::Cursor::new(object[..object.len() - cut].to_vec());
+        let mut input = Feed::new(object, Limits::default().max_expansion, Vec::new()).ahead();
+        assert_eq!(input.whole(&mut Vec::new(), &mut Inflater::default()).unwrap(), None);
+        assert!(matches!(input, Feed::Ahead(_)));
+        let (bytes, found) = pieces(Vec::new(), |out| input.read(out));
+        assert_eq!(found.map(|(class, _)| class), damage);
+        assert!(text.starts_with(&bytes) && (damage.is_some() || bytes.len() == text.len()));
+    }
 }

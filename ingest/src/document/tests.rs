@@ -21,10 +21,10 @@ use crate::{Limits, Verdict, envelope, read_object};
 use generate::{Share, each};
 
 /// Everything that becomes of a document, wrappers opened.
-fn verdicts(document: Document<'_>) -> Vec<String> {
+fn verdicts(mut document: Document<'_>) -> Vec<String> {
     let mut all = Vec::new();
     envelope::open(
-        Content::Document(document),
+        Content::Document(&mut document),
         &mut TagLists::default(),
         &Limits::default(),
         &mut |verdict: Verdict<'_>| all.push(format!("{verdict:?}")),
@@ -35,7 +35,8 @@ fn verdicts(document: Document<'_>) -> Vec<String> {
 /// Whether the compact reader takes the record that the text begins with. If so, it must have read it as serde_json does.
 fn is_taken(text: &str) -> bool {
     let limits = Limits::default();
-    let Some((mut document, length)) = Document::compact(text, &limits) else { return false };
+    let mut document = Document::default();
+    let Some(length) = document.read_compact(text, &limits) else { return false };
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     let first = values.next().and_then(Result::ok).map(RawValue::get);
     assert_eq!(first, text.get(..length), "the first value of {text}");

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use crate::decode::{Damage, Decoder, Inflater, Scratch, Step};
+use crate::decode::{Damage, Feed, Inflater, Scratch, Step};
 use crate::{Limits, ObjectBytes, Place};
 
 /// Bytes decoded at a time: small enough for the processor's cache, large enough to hold a hundred events.
@@ -10,7 +10,7 @@ const CHUNK: usize = 256 << 10;
 
 /// A window over the decoded object that grows while a record is not complete, and knows its place.
 pub(super) struct Buffer<R> {
-    input: Decoder<R>,
+    input: Feed<R>,
     inflater: Inflater,
     bytes: Vec<u8>,
     start: usize,
@@ -24,7 +24,7 @@ impl<R: Read> Buffer<R> {
     pub(super) fn new(reader: R, limits: &Limits, scratch: Scratch, place: Place) -> Self {
         let Scratch { input, window, inflater } = scratch;
         Self {
-            input: Decoder::new(reader, limits.max_expansion, input),
+            input: Feed::new(reader, limits.max_expansion, input),
             inflater,
             bytes: window,
             start: 0,
@@ -40,6 +40,14 @@ impl<R: Read> Buffer<R> {
         Self { input: self.input.plain(), ..self }
     }
 
+    /// The window over an object that may be decoded ahead, on a thread of its own.
+    pub(super) fn ahead(self) -> Self
+    where
+        R: Send + 'static,
+    {
+        Self { input: self.input.ahead(), ..self }
+    }
+
     /// A window that already holds everything; the reader stays unread.
     pub(super) fn preloaded(reader: R, bytes: &[u8], limits: &Limits) -> Self {
         let window = Scratch { window: bytes.to_vec(), ..Scratch::default() };
@@ -48,7 +56,7 @@ impl<R: Read> Buffer<R> {
 
     /// The memory, for the next object.
     pub(super) fn into_scratch(self) -> Scratch {
-        Scratch { input: self.input.into_input(), window: self.bytes, inflater: self.inflater }
+        Scratch { input: self.input.into_buffer(), window: self.bytes, inflater: self.inflater }
     }
 
     /// Everything decoded and not yet passed.
@@ -67,7 +75,7 @@ impl<R: Read> Buffer<R> {
     }
 
     pub(super) fn object_bytes(&self) -> ObjectBytes {
-        ObjectBytes { read: self.input.bytes_read(), decoded: self.input.bytes_decoded() }
+        self.input.object_bytes()
     }
 
     /// Passes over the next `count` bytes.

@@ -20,14 +20,14 @@ pub(super) fn event<'e, 'a: 'e>(
     event_type: EventType,
     tags: &'e mut TagLists,
     limits: &Limits,
-) -> Result<Event<'e>, Reject> {
+) -> Result<Box<Event<'e>>, Reject> {
     let fields = &mut document.fields;
     let mail = std::mem::take(&mut fields.mail).required("mail")?;
     refuse_duplicate("mail", mail.duplicate)?;
     let sent_time = time::optional(mail.timestamp, "mail.timestamp", limits)?;
     let leftovers = fields.wrapper_fields().chain(std::mem::take(&mut fields.unknown)).collect::<Vec<_>>();
     let mut own = Own { event_type, sent_time, destination: mail.destination, limits, leftovers: Vec::new() };
-    let mut event: Event<'e> = own.event(fields)?;
+    let mut event: Box<Event<'e>> = own.event(fields)?;
     let own_leftovers = own.leftovers;
     event.sent_time = sent_time;
     let mail_leftovers = fill_mail(&mut event, *mail, tags);
@@ -46,7 +46,7 @@ struct Own<'a, 'l> {
 }
 
 impl<'a> Own<'a, '_> {
-    fn event(&mut self, fields: &mut Fields<'a>) -> Result<Event<'a>, Reject> {
+    fn event(&mut self, fields: &mut Fields<'a>) -> Result<Box<Event<'a>>, Reject> {
         match self.event_type {
             EventType::Send => {
                 let send = std::mem::take(&mut fields.send).optional("send")?.unwrap_or_default();
@@ -83,21 +83,22 @@ impl<'a> Own<'a, '_> {
     }
 
     /// An event without a time and recipients of its own.
-    fn at_sending(&self) -> Result<Event<'a>, Reject> {
+    fn at_sending(&self) -> Result<Box<Event<'a>>, Reject> {
         let sent_time = self.sent_time.ok_or_else(|| Reject::missing("mail.timestamp"))?;
-        let mut event = Event::new(self.event_type, sent_time);
+        let mut event = Box::new(Event::new(self.event_type, sent_time));
         event.recipients = recipients::each(self.destination, "mail.destination")?;
         Ok(event)
     }
 
-    fn begin(&self, timestamp: Raw<'a>, recipients: Vec<Recipient<'a>>) -> Result<Event<'a>, Reject> {
+    fn begin(&self, timestamp: Raw<'a>, recipients: Vec<Recipient<'a>>) -> Result<Box<Event<'a>>, Reject> {
         let field = own_time(self.event_type);
-        let mut event = Event::new(self.event_type, time::required(timestamp, field, self.limits)?);
+        let time = time::required(timestamp, field, self.limits)?;
+        let mut event = Box::new(Event::new(self.event_type, time));
         event.recipients = recipients;
         Ok(event)
     }
 
-    fn delivery(&mut self, delivery: Delivery<'a>) -> Result<Event<'a>, Reject> {
+    fn delivery(&mut self, delivery: Delivery<'a>) -> Result<Box<Event<'a>>, Reject> {
         self.keep("delivery", delivery.duplicate, delivery.unknown)?;
         let mut event = self.begin(delivery.timestamp, Vec::new())?;
         event.recipients = recipients::each(delivery.recipients, "delivery.recipients")?;
@@ -108,7 +109,7 @@ impl<'a> Own<'a, '_> {
         Ok(event)
     }
 
-    fn bounce(&mut self, bounce: Bounce<'a>) -> Result<Event<'a>, Reject> {
+    fn bounce(&mut self, bounce: Bounce<'a>) -> Result<Box<Event<'a>>, Reject> {
         self.keep("bounce", bounce.duplicate, bounce.unknown)?;
         let mut event = self.begin(bounce.timestamp, Vec::new())?;
         event.recipients = recipients::each(bounce.bounced_recipients, "bounce.bouncedRecipients")?;
@@ -120,7 +121,7 @@ impl<'a> Own<'a, '_> {
         Ok(event)
     }
 
-    fn complaint(&mut self, complaint: Complaint<'a>) -> Result<Event<'a>, Reject> {
+    fn complaint(&mut self, complaint: Complaint<'a>) -> Result<Box<Event<'a>>, Reject> {
         self.keep("complaint", complaint.duplicate, complaint.unknown)?;
         let mut event = self.begin(complaint.timestamp, Vec::new())?;
         event.recipients = recipients::each(complaint.complained_recipients, "complaint.complainedRecipients")?;
@@ -132,7 +133,7 @@ impl<'a> Own<'a, '_> {
         Ok(event)
     }
 
-    fn delivery_delay(&mut self, delay: DeliveryDelay<'a>) -> Result<Event<'a>, Reject> {
+    fn delivery_delay(&mut self, delay: DeliveryDelay<'a>) -> Result<Box<Event<'a>>, Reject> {
         self.keep("deliveryDelay", delay.duplicate, delay.unknown)?;
         let mut event = self.begin(delay.timestamp, Vec::new())?;
         event.recipients = recipients::each(delay.delayed_recipients, "deliveryDelay.delayedRecipients")?;
@@ -142,7 +143,7 @@ impl<'a> Own<'a, '_> {
         Ok(event)
     }
 
-    fn open(&mut self, open: Open<'a>) -> Result<Event<'a>, Reject> {
+    fn open(&mut self, open: Open<'a>) -> Result<Box<Event<'a>>, Reject> {
         self.keep("open", open.duplicate, open.unknown)?;
         let mut event = self.begin(open.timestamp, recipients::only(self.destination))?;
         event.ip_address = self.text("ipAddress", open.ip_address);
@@ -151,7 +152,7 @@ impl<'a> Own<'a, '_> {
         Ok(event)
     }
 
-    fn click(&mut self, click: Click<'a>) -> Result<Event<'a>, Reject> {
+    fn click(&mut self, click: Click<'a>) -> Result<Box<Event<'a>>, Reject> {
         self.keep("click", click.duplicate, click.unknown)?;
         let mut event = self.begin(click.timestamp, recipients::only(self.destination))?;
         event.ip_address = self.text("ipAddress", click.ip_address);
@@ -162,7 +163,7 @@ impl<'a> Own<'a, '_> {
         Ok(event)
     }
 
-    fn subscription(&mut self, subscription: Subscription<'a>) -> Result<Event<'a>, Reject> {
+    fn subscription(&mut self, subscription: Subscription<'a>) -> Result<Box<Event<'a>>, Reject> {
         self.keep("subscription", subscription.duplicate, subscription.unknown)?;
         let mut event = self.begin(subscription.timestamp, recipients::only(self.destination))?;
         event.contact_list = self.text("contactList", subscription.contact_list);
