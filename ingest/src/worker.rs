@@ -2,8 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -13,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::frame::Frontier;
 use crate::import::{ImportOptions, Meter};
-use crate::source::SourceObject;
+use crate::source::{Input, SourceObject};
 use crate::split::{self, Handover, Task, Tasks};
 use crate::verdict::{Place, Verdict};
 use crate::{ObjectBytes, ObjectReader};
@@ -423,7 +422,7 @@ impl<'d> Recording<'d> {
 
 /// A file whose bytes are counted, and which is not read on once that is pointless.
 struct Watched<'a> {
-    file: File,
+    file: Box<dyn Input>,
     meter: Option<&'a Meter>,
     stop: &'a Cell<bool>,
 }

@@ -15,7 +15,6 @@ use crate::datafile;
 use crate::encode::{Place, Rows};
 use crate::error::LakeError;
 use crate::known::known_keys;
-use crate::retry::pause_among_writers;
 use crate::rows::{EventChunk, RowKey};
 use crate::schema::event_file_schema;
 use crate::table::{Committed, Table};
@@ -62,7 +61,7 @@ pub(crate) async fn append(
     let by_date = first_of_each_key(&chunks);
     for attempt in 0..MAX_ATTEMPTS {
         if attempt > 0 {
-            pause_among_writers(attempt).await;
+            table.pauses.among_writers(attempt).await;
             table.refresh().await?;
         }
         let store = table.log_store().object_store(None);

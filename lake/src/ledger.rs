@@ -20,7 +20,6 @@ use crate::datafile;
 use crate::encode::Rows;
 use crate::error::LakeError;
 use crate::reader::read_columns;
-use crate::retry::pause_among_writers;
 use crate::schema::{objects, objects_schema, quarantine, quarantine_schema};
 use crate::table::{Committed, DataFile, Table};
 
@@ -187,7 +186,7 @@ async fn look_again(table: &mut Table, attempt: u32) -> Result<(), LakeError> {
     if attempt == 0 {
         return Ok(());
     }
-    pause_among_writers(attempt).await;
+    table.pauses.among_writers(attempt).await;
     table.refresh().await
 }
 

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use deltalake::logstore::{LogStoreRef, StorageConfig, logstore_for, logstore_with};
@@ -22,6 +23,7 @@ use object_store::{
 use url::Url;
 
 use crate::error::LakeError;
+use crate::retry::Pauses;
 
 /// The root of a lake: a local directory, an `s3://` URL, or a place in an open store.
 #[derive(Debug, Clone)]
@@ -30,6 +32,7 @@ pub struct Location {
     root: Url,
     /// The store that holds it; `None` where the URL says which.
     store: Option<Arc<dyn ObjectStore>>,
+    pub(crate) pauses: Pauses,
 }
 
 impl Location {
@@ -53,13 +56,15 @@ impl Location {
             let path = format!("{}/", url.path());
             url.set_path(&path);
         }
-        Ok(Self { root: url, store: None })
+        Ok(Self { root: url, store: None, pauses: Pauses::default() })
     }
 
-    /// The lake below `name` in a store that is open already, such as one in memory.
-    pub fn on_store(name: &str, store: Arc<dyn ObjectStore>) -> Result<Self, LakeError> {
+    /// The lake below `name` in a store that is open already, such as one in memory. `first_pause` is how long to wait
+    /// before the store is asked a second time; later pauses grow from there.
+    pub fn on_store(name: &str, store: Arc<dyn ObjectStore>, first_pause: Duration) -> Result<Self, LakeError> {
         let refuse = |e: url::ParseError| LakeError::Location { location: name.to_owned(), reason: e.to_string() };
-        Ok(Self { root: Url::parse(&format!("memory:///{name}/")).map_err(refuse)?, store: Some(store) })
+        let root = Url::parse(&format!("memory:///{name}/")).map_err(refuse)?;
+        Ok(Self { root, store: Some(store), pauses: Pauses { first: first_pause } })
     }
 
     /// The local directory, or `None` for a remote lake.

@@ -19,7 +19,7 @@ use object_store::path::Path;
 use tokio::time::Instant;
 
 use crate::error::LakeError;
-use crate::retry::pause_for_store;
+use crate::retry::Pauses;
 use crate::schema::column;
 use crate::statistics::FileStatistics;
 use crate::store::Location;
@@ -57,6 +57,7 @@ pub(crate) struct Table {
     inner: DeltaTable,
     /// Whether a write that failed is over: nothing of it can arrive later.
     is_local: bool,
+    pub(crate) pauses: Pauses,
 }
 
 /// An active file of a table.
@@ -90,7 +91,10 @@ impl Table {
         }
         let mut inner = DeltaTable::new(log_store);
         match inner.load().await {
-            Ok(()) => Self { name, inner, is_local: location.directory().is_some() }.refuse_unknown_features().map(Some),
+            Ok(()) => {
+                let (is_local, pauses) = (location.directory().is_some(), location.pauses);
+                Self { name, inner, is_local, pauses }.refuse_unknown_features().map(Some)
+            }
             Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => Ok(None),
             Err(source) => Err(LakeError::Table { table: name, source: Box::new(source) }),
         }
@@ -131,7 +135,7 @@ impl Table {
                 (Err(source), None) if attempt == CREATE_ATTEMPTS || location.directory().is_some() => {
                     return Err(failed(source));
                 }
-                (Err(_), None) => pause_for_store(attempt).await,
+                (Err(_), None) => location.pauses.for_store(attempt).await,
                 (Ok(_), None) => return Err(LakeError::Missing(format!("{location}{}", spec.name))),
             }
         }
@@ -201,7 +205,7 @@ impl Table {
         let mut unclear = None;
         for attempt in 0..COMMIT_ATTEMPTS {
             if attempt > 0 {
-                pause_for_store(attempt).await;
+                self.pauses.for_store(attempt).await;
             }
             let source = match self.commit(&snapshot, adds.clone(), &exclusive).await {
                 Ok(state) => {
@@ -269,7 +273,7 @@ impl Table {
         loop {
             attempt += 1;
             match self.look_for(path, since).await {
-                Err(_) if attempt < LOOK_ATTEMPTS && !trouble.is_long() => pause_for_store(attempt).await,
+                Err(_) if attempt < LOOK_ATTEMPTS && !trouble.is_long() => self.pauses.for_store(attempt).await,
                 looked => return looked,
             }
         }
