@@ -210,7 +210,7 @@ async fn commit(
             summary.rows += counts.rows;
         }
     }
-    lake.quarantine(batch.bad).await?;
+    lake.quarantine(&batch.bad).await?;
     let mut done = Vec::new();
     for Finished { object: number, mut tally } in batch.finished {
         let counts = written.remove(&number).unwrap_or_default();

@@ -1,21 +1,40 @@
 //! Where objects come from: files and directories laid out as Firehose lays out a bucket.
 
+use std::fmt::Debug;
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use repute_lake::ObjectKey;
 use url::Url;
 
+/// What an object's bytes are read from.
+pub trait Input: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Input for T {}
+
+/// Where an object's bytes lie: a file, or whatever else can be opened again and again.
+pub trait Content: Debug + Send + Sync {
+    /// Opens the bytes at their start.
+    fn open(&self) -> io::Result<Box<dyn Input>>;
+}
+
+impl Content for PathBuf {
+    fn open(&self) -> io::Result<Box<dyn Input>> {
+        Ok(Box::new(File::open(self)?))
+    }
+}
+
 /// One object that may be imported.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SourceObject {
     /// Name (a `file://` URL) and entity tag (inode, modification time and size).
     pub key: ObjectKey,
     /// Bytes as stored.
     pub size: u64,
-    path: PathBuf,
+    content: Arc<dyn Content>,
 }
 
 /// What a source holds.
@@ -38,21 +57,21 @@ pub struct ListError {
 }
 
 impl SourceObject {
+    /// An object of some other kind of source.
+    pub fn new(key: ObjectKey, size: u64, content: Arc<dyn Content>) -> Self {
+        Self { key, size, content }
+    }
+
     /// Opens the object for reading.
-    pub fn open(&self) -> io::Result<File> {
-        File::open(&self.path)
+    pub fn open(&self) -> io::Result<Box<dyn Input>> {
+        self.content.open()
     }
 
-    /// The path for a message to a person.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn new(path: PathBuf, metadata: &Metadata) -> io::Result<Self> {
+    fn file(path: PathBuf, metadata: &Metadata) -> io::Result<Self> {
         let name = Url::from_file_path(&path).map_err(|()| io::Error::other("not an absolute path"))?;
         let modified = metadata.mtime() as i128 * 1_000_000_000 + metadata.mtime_nsec() as i128;
         let etag = format!("{:x}-{modified:x}-{:x}", metadata.ino(), metadata.len());
-        Ok(Self { key: ObjectKey { name: name.into(), etag }, size: metadata.len(), path })
+        Ok(Self::new(ObjectKey { name: name.into(), etag }, metadata.len(), Arc::new(path)))
     }
 }
 
@@ -76,7 +95,7 @@ pub fn list(source: &Path) -> Result<Listing, ListError> {
                 }
             }
         } else if metadata.is_file() {
-            listing.objects.push(SourceObject::new(path.clone(), &metadata).map_err(|e| failed(&path, e))?);
+            listing.objects.push(SourceObject::file(path.clone(), &metadata).map_err(|e| failed(&path, e))?);
         } else if metadata.is_symlink() {
             listing.refused.push((path, "a symbolic link"));
         } else {
@@ -106,7 +125,7 @@ mod tests {
         }
         std::os::unix::fs::symlink("/etc/passwd", at("link")).unwrap();
         let listing = list(directory.path()).unwrap();
-        let names: Vec<_> = listing.objects.iter().filter_map(|o| o.path().file_name()?.to_str()).collect();
+        let names: Vec<_> = listing.objects.iter().filter_map(|o| o.key.name.rsplit('/').next()).collect();
         assert_eq!(names, ["a", "b"]);
         assert_eq!(listing.refused.len(), 1);
         assert_eq!(listing.refused[0].1, "a symbolic link");

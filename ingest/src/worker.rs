@@ -1,8 +1,7 @@
 //! One reading thread: takes objects and ranges in turn and turns them into parcels.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::frame::Frontier;
 use crate::import::{ImportOptions, Meter};
-use crate::source::SourceObject;
+use crate::source::{Input, SourceObject};
 use crate::split::{self, Handover, Task, Tasks};
 use crate::verdict::{Place, Verdict};
 use crate::{ObjectBytes, ObjectReader};
@@ -425,7 +424,7 @@ impl<'d> Recording<'d> {
 
 /// A file whose bytes are counted, and which is not read on once that is pointless.
 struct Watched {
-    file: File,
+    file: Box<dyn Input>,
     meter: Option<Arc<Meter>>,
     stop: Arc<AtomicBool>,
 }

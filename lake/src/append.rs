@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -22,7 +21,7 @@ use crate::schema::event_file_schema;
 use crate::table::{Committed, Table};
 
 /// How often a commit is tried against other writers before giving up.
-const MAX_ATTEMPTS: u32 = 30;
+pub(crate) const MAX_ATTEMPTS: u32 = 30;
 
 /// A day's rows are written as several files above this many rows.
 const ROWS_PER_FILE: usize = 256 * 1024;
@@ -66,7 +65,7 @@ pub(crate) async fn append(
     let by_date = first_of_each_key(&chunks);
     for attempt in 0..MAX_ATTEMPTS {
         if attempt > 0 {
-            tokio::time::sleep(Duration::from_millis(u64::from(20 * attempt))).await;
+            table.pauses.among_writers(attempt).await;
             table.refresh().await?;
         }
         let store = table.log_store().object_store(None);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use object_store::ObjectStore;
+use object_store::path::Path;
 
 use crate::append::{self, Appended};
 use crate::error::LakeError;
@@ -31,6 +32,8 @@ pub struct Lake {
     promoted_tags: Vec<String>,
     events: Table,
     objects: Table,
+    /// Files of `objects` whose rows the caller was told of, or which this has written.
+    objects_told: HashSet<Path>,
     quarantine: Table,
 }
 
@@ -44,7 +47,7 @@ impl Lake {
         let events = Table::open(location, EVENTS).await?.ok_or_else(missing)?;
         let objects = Table::open(location, OBJECTS).await?.ok_or_else(missing)?;
         let quarantine = Table::open(location, QUARANTINE).await?.ok_or_else(missing)?;
-        Ok(Self { location: location.clone(), promoted_tags: promoted(&events), events, objects, quarantine })
+        Ok(Self::of(location, events, objects, quarantine))
     }
 
     /// Opens a lake, creating it first where there is none. `promoted_tags` (custom tags that get a column of their own)
@@ -58,7 +61,12 @@ impl Lake {
         let objects = Table::open_or_create(location, &objects).await?;
         let quarantine = spec(QUARANTINE, quarantine_schema(), false, Vec::new());
         let quarantine = Table::open_or_create(location, &quarantine).await?;
-        Ok(Self { location: location.clone(), promoted_tags: promoted(&events), events, objects, quarantine })
+        Ok(Self::of(location, events, objects, quarantine))
+    }
+
+    fn of(location: &Location, events: Table, objects: Table, quarantine: Table) -> Self {
+        let promoted_tags = promoted(&events);
+        Self { location: location.clone(), promoted_tags, events, objects, objects_told: HashSet::new(), quarantine }
     }
 
     /// Where it lies.
@@ -97,21 +105,20 @@ impl Lake {
     }
 
     /// Keeps bad records; those already kept are left out.
-    pub async fn quarantine(&mut self, records: Vec<BadRecord>) -> Result<(), LakeError> {
-        if records.is_empty() {
-            return Ok(());
-        }
+    pub async fn quarantine(&mut self, records: &[BadRecord]) -> Result<(), LakeError> {
         ledger::record_bad(&mut self.quarantine, records).await
     }
 
-    /// Notes objects as read to their end, after their rows and bad records are in.
+    /// Notes objects as read to their end, after their rows and bad records are in. They must not be among those that
+    /// [`Lake::imported_objects`] has told of; those that another writer has noted since are left out.
     pub async fn record_objects(&mut self, objects: &[ImportedObject]) -> Result<(), LakeError> {
-        ledger::record_objects(&mut self.objects, objects).await
+        ledger::record_objects(&mut self.objects, &mut self.objects_told, objects).await
     }
 
     /// The objects that need not be read again.
-    pub async fn imported_objects(&self) -> Result<HashSet<ObjectKey>, LakeError> {
-        ledger::imported_objects(&self.objects).await
+    pub async fn imported_objects(&mut self) -> Result<HashSet<ObjectKey>, LakeError> {
+        self.objects_told.clear();
+        ledger::objects_in(&self.objects, &mut self.objects_told).await
     }
 
     /// Active files of the events table.

@@ -1,7 +1,8 @@
 //! The two small tables beside `events`: which objects were read, and which records were bad.
 //!
 //! Neither carries correctness: `objects` saves the work of reading an object again, `quarantine` keeps what could not be
-//! counted. Both drop rows that are there already, so that a re-run after a crash doubles nothing.
+//! counted. Both drop rows that are there already, so that neither a re-run after a crash nor an importer of the same
+//! objects doubles anything.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,13 +12,16 @@ use arrow::array::{
 };
 use arrow::datatypes::Int64Type;
 use chrono::{DateTime, Utc};
+use deltalake::kernel::Add;
+use object_store::path::Path;
 
+use crate::append::MAX_ATTEMPTS;
 use crate::datafile;
 use crate::encode::Rows;
 use crate::error::LakeError;
 use crate::reader::read_columns;
 use crate::schema::{objects, objects_schema, quarantine, quarantine_schema};
-use crate::table::{Committed, Table};
+use crate::table::{Committed, DataFile, Table};
 
 /// An object is known by its name and entity tag: a changed object is another object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -109,7 +113,7 @@ fn objects_batch(rows: &[ImportedObject]) -> Result<RecordBatch, LakeError> {
     Ok(RecordBatch::try_new(objects_schema(), columns)?)
 }
 
-fn quarantine_batch(rows: &[BadRecord]) -> Result<RecordBatch, LakeError> {
+fn quarantine_batch(rows: &[&BadRecord]) -> Result<RecordBatch, LakeError> {
     let mut raw = BinaryBuilder::new();
     rows.iter().for_each(|row| raw.append_value(&row.raw));
     let columns: Vec<ArrayRef> = vec![
@@ -126,42 +130,80 @@ fn quarantine_batch(rows: &[BadRecord]) -> Result<RecordBatch, LakeError> {
     Ok(RecordBatch::try_new(quarantine_schema(), columns)?)
 }
 
-/// Appends rows of objects that were read to their end.
-pub(crate) async fn record_objects(table: &mut Table, rows: &[ImportedObject]) -> Result<(), LakeError> {
+/// Appends rows of objects that were read to their end, except those that the table already has.
+///
+/// `looked_at` are files whose objects are not among the rows: the caller has seen them, or this wrote them. Only files
+/// of other writers are read.
+pub(crate) async fn record_objects(
+    table: &mut Table,
+    looked_at: &mut HashSet<Path>,
+    rows: &[ImportedObject],
+) -> Result<(), LakeError> {
     let Some(now) = rows.first().map(|row| row.imported_at) else { return Ok(()) };
-    append(table, objects_batch(rows)?, now).await
+    let mut known = HashSet::new();
+    for attempt in 0..MAX_ATTEMPTS {
+        look_again(table, attempt).await?;
+        known.extend(objects_in(table, looked_at).await?);
+        let fresh: Vec<_> = rows.iter().filter(|row| !known.contains(&row.key)).cloned().collect();
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let add = write(table, objects_batch(&fresh)?, now).await?;
+        looked_at.insert(Path::from(add.path.as_str()));
+        if append(table, add).await? == Committed::Landed {
+            return Ok(());
+        }
+    }
+    Err(LakeError::Contended { table: table.name, attempts: MAX_ATTEMPTS })
 }
 
 /// Appends bad records, except those that the table already has.
-pub(crate) async fn record_bad(table: &mut Table, rows: Vec<BadRecord>) -> Result<(), LakeError> {
+pub(crate) async fn record_bad(table: &mut Table, rows: &[BadRecord]) -> Result<(), LakeError> {
+    let Some(now) = rows.first().map(|row| row.quarantined_at) else { return Ok(()) };
     let touched: HashSet<&str> = rows.iter().map(|row| row.object.name.as_str()).collect();
-    let known = known_bad(table, &touched).await?;
     let place = |r: &BadRecord| (r.object.clone(), signed(r.byte_offset), signed(r.part));
-    let fresh: Vec<BadRecord> = rows.into_iter().filter(|row| !known.contains(&place(row))).collect();
-    let Some(now) = fresh.first().map(|row| row.quarantined_at) else { return Ok(()) };
-    append(table, quarantine_batch(&fresh)?, now).await
+    for attempt in 0..MAX_ATTEMPTS {
+        look_again(table, attempt).await?;
+        let known = known_bad(table, &touched).await?;
+        let fresh: Vec<&BadRecord> = rows.iter().filter(|row| !known.contains(&place(row))).collect();
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let add = write(table, quarantine_batch(&fresh)?, now).await?;
+        if append(table, add).await? == Committed::Landed {
+            return Ok(());
+        }
+    }
+    Err(LakeError::Contended { table: table.name, attempts: MAX_ATTEMPTS })
 }
 
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// Appends one file; other writers of this table do not exclude each other.
-async fn append(table: &mut Table, batch: RecordBatch, now: DateTime<Utc>) -> Result<(), LakeError> {
-    let store = table.log_store().object_store(None);
-    let add = datafile::write(&store, Rows::all(batch), None, now, 1).await?;
-    for _ in 0..5 {
-        if table.append(vec![add.clone()], Vec::new()).await? == Committed::Landed {
-            return Ok(());
-        }
+/// Before a further attempt: another writer was quicker, so what it wrote has to be seen.
+async fn look_again(table: &mut Table, attempt: u32) -> Result<(), LakeError> {
+    if attempt == 0 {
+        return Ok(());
     }
-    Err(LakeError::Contended { table: table.name, attempts: 5 })
+    table.pauses.among_writers(attempt).await;
+    table.refresh().await
 }
 
-/// Every object the ledger holds.
-pub(crate) async fn imported_objects(table: &Table) -> Result<HashSet<ObjectKey>, LakeError> {
+async fn write(table: &Table, batch: RecordBatch, now: DateTime<Utc>) -> Result<Add, LakeError> {
+    datafile::write(&table.log_store().object_store(None), Rows::all(batch), None, now, 1).await
+}
+
+/// Appends one file; a commit by another writer since this view was taken is a conflict.
+async fn append(table: &mut Table, add: Add) -> Result<Committed, LakeError> {
+    table.append(vec![add], vec![format!("repute/{}", table.name)]).await
+}
+
+/// The objects in those files of the ledger that are not among `looked_at` yet; they are afterwards.
+pub(crate) async fn objects_in(table: &Table, looked_at: &mut HashSet<Path>) -> Result<HashSet<ObjectKey>, LakeError> {
+    let files: Vec<_> = table.files()?.into_iter().filter(|file| !looked_at.contains(&file.path)).collect();
     let mut keys = HashSet::new();
-    for batch in read(table, &[objects::NAME, objects::ETAG]).await? {
+    for batch in read(table, &files, &[objects::NAME, objects::ETAG]).await? {
         let (names, etags) = (strings(&batch, 0)?, strings(&batch, 1)?);
         keys.extend(
             names
@@ -170,13 +212,14 @@ pub(crate) async fn imported_objects(table: &Table) -> Result<HashSet<ObjectKey>
                 .filter_map(|(name, etag)| Some(ObjectKey { name: name?.to_owned(), etag: etag?.to_owned() })),
         );
     }
+    looked_at.extend(files.into_iter().map(|file| file.path));
     Ok(keys)
 }
 
 async fn known_bad(table: &Table, touched: &HashSet<&str>) -> Result<HashSet<(ObjectKey, i64, i64)>, LakeError> {
     let mut known = HashSet::new();
     let columns = [quarantine::OBJECT, quarantine::ETAG, quarantine::BYTE_OFFSET, quarantine::PART];
-    for batch in read(table, &columns).await? {
+    for batch in read(table, &table.files()?, &columns).await? {
         let (names, etags) = (strings(&batch, 0)?, strings(&batch, 1)?);
         let offsets = batch.column(2).as_primitive::<Int64Type>().clone();
         let parts = batch.column(3).as_primitive::<Int64Type>().clone();
@@ -195,12 +238,12 @@ fn strings(batch: &RecordBatch, index: usize) -> Result<StringViewArray, LakeErr
     Ok(array.as_string_view().clone())
 }
 
-/// Reads some columns of a small table, in the given order (which is the order of the schema).
-async fn read(table: &Table, columns: &[&str]) -> Result<Vec<RecordBatch>, LakeError> {
+/// Reads some columns of some files, in the given order (which is the order of the schema).
+async fn read(table: &Table, files: &[DataFile], columns: &[&str]) -> Result<Vec<RecordBatch>, LakeError> {
     let store = table.log_store().object_store(None);
     let mut batches = Vec::new();
-    for file in table.files()? {
-        batches.extend(read_columns(&store, &file, columns, |_| true).await?);
+    for file in files {
+        batches.extend(read_columns(&store, file, columns, |_| true).await?);
     }
     Ok(batches)
 }

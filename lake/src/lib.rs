@@ -11,6 +11,7 @@ mod event;
 pub mod schema;
 
 mod error;
+mod retry;
 mod store;
 
 mod datafile;

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use deltalake::logstore::{LogStoreRef, StorageConfig, logstore_for, logstore_with};
@@ -22,10 +23,17 @@ use object_store::{
 use url::Url;
 
 use crate::error::LakeError;
+use crate::retry::Pauses;
 
-/// The root of a lake: a local directory or an `s3://` URL, always ending in `/`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location(Url);
+/// The root of a lake: a local directory, an `s3://` URL, or a place in an open store.
+#[derive(Debug, Clone)]
+pub struct Location {
+    /// Always ends in `/`.
+    root: Url,
+    /// The store that holds it; `None` where the URL says which.
+    store: Option<Arc<dyn ObjectStore>>,
+    pub(crate) pauses: Pauses,
+}
 
 impl Location {
     /// Takes a path (made absolute) or an `s3://bucket/prefix` or `file:///path` URL.
@@ -48,22 +56,32 @@ impl Location {
             let path = format!("{}/", url.path());
             url.set_path(&path);
         }
-        Ok(Self(url))
+        Ok(Self { root: url, store: None, pauses: Pauses::default() })
+    }
+
+    /// The lake below `name` in a store that is open already, such as one in memory. `first_pause` is how long to wait
+    /// before the store is asked a second time; later pauses grow from there.
+    pub fn on_store(name: &str, store: Arc<dyn ObjectStore>, first_pause: Duration) -> Result<Self, LakeError> {
+        let refuse = |e: url::ParseError| LakeError::Location { location: name.to_owned(), reason: e.to_string() };
+        let root = Url::parse(&format!("memory:///{name}/")).map_err(refuse)?;
+        Ok(Self { root, store: Some(store), pauses: Pauses { first: first_pause } })
     }
 
     /// The local directory, or `None` for a remote lake.
     pub fn directory(&self) -> Option<PathBuf> {
-        (self.0.scheme() == "file").then(|| self.0.to_file_path().ok()).flatten()
+        (self.root.scheme() == "file").then(|| self.root.to_file_path().ok()).flatten()
     }
 
     /// The log store of the table with this name below the root.
     pub(crate) fn log_store(&self, table: &'static str) -> Result<LogStoreRef, LakeError> {
         let failed = |source| LakeError::Table { table, source: Box::new(source) };
         let url = self
-            .0
+            .root
             .join(&format!("{table}/"))
             .map_err(|e| LakeError::Location { location: self.to_string(), reason: e.to_string() })?;
-        if url.scheme() == "file" {
+        if let Some(store) = &self.store {
+            logstore_with(Arc::clone(store), &url, StorageConfig::default()).map_err(failed)
+        } else if url.scheme() == "file" {
             let root: Arc<dyn ObjectStore> = Arc::new(DurableFileSystem::default());
             logstore_with(root, &url, StorageConfig::default()).map_err(failed)
         } else {
@@ -77,7 +95,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.directory() {
             Some(path) => write!(f, "{}", path.display()),
-            None => write!(f, "{}", self.0),
+            None => write!(f, "{}", self.root),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! deltalake's automatic checkpoint and log clean-up after a commit are off, because their failure would be reported as a
 //! failed commit; the checkpoint is written here as a separate step whose failure is only a warning.
 
+use std::time::Duration;
+
 use arrow::datatypes::SchemaRef;
 use chrono::NaiveDate;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
@@ -11,16 +13,31 @@ use deltalake::kernel::{Action, Add, DataType, StructField, StructType, Transact
 use deltalake::logstore::LogStoreRef;
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::table::state::DeltaTableState;
 use deltalake::{DeltaTable, DeltaTableError};
 use object_store::path::Path;
+use tokio::time::Instant;
 
 use crate::error::LakeError;
+use crate::retry::Pauses;
 use crate::schema::column;
 use crate::statistics::FileStatistics;
 use crate::store::Location;
 
 /// A checkpoint is due every so many versions: the log then stays quick to open.
 const CHECKPOINT_INTERVAL: u64 = 50;
+
+/// How often a commit is sent whose fate is unclear.
+const COMMIT_ATTEMPTS: u32 = 5;
+
+/// How often the log is read after a failed commit until it can be read.
+const LOOK_ATTEMPTS: u32 = 5;
+
+/// No further attempt is made on a store that has been in trouble for so long; it retries by itself as well.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often the creation of a table is tried.
+const CREATE_ATTEMPTS: u32 = 4;
 
 /// What a table is.
 pub(crate) struct TableSpec {
@@ -38,6 +55,9 @@ pub(crate) struct TableSpec {
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     inner: DeltaTable,
+    /// Whether a write that failed is over: nothing of it can arrive later.
+    is_local: bool,
+    pub(crate) pauses: Pauses,
 }
 
 /// An active file of a table.
@@ -71,7 +91,10 @@ impl Table {
         }
         let mut inner = DeltaTable::new(log_store);
         match inner.load().await {
-            Ok(()) => Self { name, inner }.refuse_unknown_features().map(Some),
+            Ok(()) => {
+                let (is_local, pauses) = (location.directory().is_some(), location.pauses);
+                Self { name, inner, is_local, pauses }.refuse_unknown_features().map(Some)
+            }
             Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => Ok(None),
             Err(source) => Err(LakeError::Table { table: name, source: Box::new(source) }),
         }
@@ -88,10 +111,13 @@ impl Table {
             .as_ref()
             .try_into_kernel()
             .map_err(|e| failed(DeltaTableError::Generic(format!("schema of `{}`: {e}", spec.name))))?;
+        // Without a retry: deltalake would put a second schema behind that of a creator who was quicker.
+        let once = CommitProperties::default().with_max_retries(0);
         let mut create = CreateBuilder::new()
             .with_log_store(location.log_store(spec.name)?)
             .with_table_name(spec.name)
             .with_save_mode(SaveMode::ErrorIfExists)
+            .with_commit_properties(once)
             .with_raise_if_key_not_exists(false)
             .with_configuration(spec.properties.iter().map(|(key, value)| (key.clone(), Some(value.clone()))));
         if spec.by_date {
@@ -99,11 +125,19 @@ impl Table {
                 .with_columns([StructField::new(column::EVENT_DATE, DataType::DATE, false)])
                 .with_partition_columns([column::EVENT_DATE]);
         }
-        let created = create.with_columns(kernel.fields().cloned()).await;
-        match (created, Self::open(location, spec.name).await?) {
-            (_, Some(table)) => Ok(table),
-            (Err(source), None) => Err(failed(source)),
-            (Ok(_), None) => Err(LakeError::Missing(format!("{location}{}", spec.name))),
+        create = create.with_columns(kernel.fields().cloned());
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let created = create.clone().await;
+            match (created, Self::open(location, spec.name).await?) {
+                (_, Some(table)) => return Ok(table),
+                (Err(source), None) if attempt == CREATE_ATTEMPTS || location.directory().is_some() => {
+                    return Err(failed(source));
+                }
+                (Err(_), None) => location.pauses.for_store(attempt).await,
+                (Ok(_), None) => return Err(LakeError::Missing(format!("{location}{}", spec.name))),
+            }
         }
     }
 
@@ -161,58 +195,102 @@ impl Table {
 
     /// Adds files in one commit. `exclusive` names what no other writer may have committed since this view was taken.
     ///
-    /// An error from the log is not believed: the log is read again to see whether the files are there.
+    /// An error from the log is not believed: the log is read again to see whether the files are there. A request that was
+    /// given up may still arrive, so the same commit is sent again until a version of the log stands where it would go;
+    /// the second to arrive is refused by the store.
     pub(crate) async fn append(&mut self, adds: Vec<Add>, exclusive: Vec<String>) -> Result<Committed, LakeError> {
-        let Some(first) = adds.first().map(|add| add.path.clone()) else { return Ok(Committed::Landed) };
-        let version = i64::try_from(self.version()).unwrap_or(i64::MAX);
-        let transactions = exclusive.into_iter().map(|id| Transaction::new(id, version)).collect();
+        let Some(path) = adds.first().map(|add| add.path.clone()) else { return Ok(Committed::Landed) };
+        let snapshot = self.inner.snapshot().map_err(|e| self.failed(e))?.clone();
+        let trouble = Trouble::default();
+        let mut unclear = None;
+        for attempt in 0..COMMIT_ATTEMPTS {
+            if attempt > 0 {
+                self.pauses.for_store(attempt).await;
+            }
+            let source = match self.commit(&snapshot, adds.clone(), &exclusive).await {
+                Ok(state) => {
+                    self.inner.state = Some(state);
+                    self.checkpoint_when_due().await;
+                    return Ok(Committed::Landed);
+                }
+                Err(source) => source,
+            };
+            match self.has_landed(&path, snapshot.version(), &trouble).await {
+                Ok(true) => {
+                    let version = self.version();
+                    tracing::warn!(table = self.name, version, "a commit that answered with an error has landed");
+                    self.checkpoint_when_due().await;
+                    return Ok(Committed::Landed);
+                }
+                Ok(false) if is_conflict(&source) => return Ok(Committed::Conflict),
+                Ok(false) if unclear.is_none() && (self.is_local || is_refusal(&source)) => {
+                    return Err(self.failed(source));
+                }
+                Ok(false) => unclear = Some(source),
+                Err(unreadable) => {
+                    tracing::warn!(table = self.name, error = %unreadable, "cannot read the log after a failed commit");
+                    return Err(LakeError::CommitUnknown { table: self.name, source: Box::new(source) });
+                }
+            }
+            if trouble.is_long() {
+                break;
+            }
+        }
+        let source = unclear.unwrap_or_else(|| DeltaTableError::generic("no answer from the store"));
+        Err(LakeError::CommitUnknown { table: self.name, source: Box::new(source) })
+    }
+
+    /// One try to commit. Conflicts are looked for in all that was committed since the snapshot.
+    async fn commit(
+        &self,
+        snapshot: &DeltaTableState,
+        adds: Vec<Add>,
+        exclusive: &[String],
+    ) -> Result<DeltaTableState, DeltaTableError> {
+        let version = i64::try_from(snapshot.version()).unwrap_or(i64::MAX);
         let properties = CommitProperties::default()
             .with_create_checkpoint(false)
             .with_cleanup_expired_logs(Some(false))
-            .with_application_transactions(transactions);
-        let snapshot = self.inner.snapshot().map_err(|e| self.failed(e))?.clone();
+            .with_application_transactions(exclusive.iter().map(|id| Transaction::new(id, version)).collect());
         let by_date = adds.first().is_some_and(|add| !add.partition_values.is_empty());
         let operation = DeltaOperation::Write {
             mode: SaveMode::Append,
             partition_by: by_date.then(|| vec![column::EVENT_DATE.to_owned()]),
             predicate: None,
         };
-        let outcome = CommitBuilder::from(properties)
+        CommitBuilder::from(properties)
             .with_actions(adds.into_iter().map(Action::Add).collect())
             .build(Some(snapshot.snapshot()), self.log_store(), operation)
-            .await;
-        let landed = match outcome {
-            Ok(_) => Ok(Committed::Landed),
-            Err(source) => self.find_out(&first, source).await,
-        }?;
-        if landed == Committed::Landed {
-            self.refresh().await?;
-            self.checkpoint_when_due().await;
-        }
-        Ok(landed)
+            .await
+            .map(|done| done.snapshot())
     }
 
-    /// After a failed commit: reads the log to see whether the file is there after all.
-    async fn find_out(&mut self, path: &str, source: DeltaTableError) -> Result<Committed, LakeError> {
-        if let Err(unreadable) = self.refresh().await {
-            tracing::warn!(table = self.name, error = %unreadable, "cannot read the log after a failed commit");
-            return Err(LakeError::CommitUnknown { table: self.name, source: Box::new(source) });
-        }
-        if self.files()?.iter().any(|file| file.path.as_ref() == path) {
-            tracing::warn!(
-                table = self.name,
-                version = self.version(),
-                "a commit that answered with an error has landed"
-            );
-            return Ok(Committed::Landed);
-        }
-        match source {
-            DeltaTableError::Transaction {
-                source: TransactionError::CommitConflict(_) | TransactionError::MaxCommitAttempts(_),
+    /// Whether a commit after version `since` added this file. Moves this view to the newest version.
+    ///
+    /// The log's entries are asked too: a file that another writer has replaced since is no longer active.
+    async fn has_landed(&mut self, path: &str, since: u64, trouble: &Trouble) -> Result<bool, LakeError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.look_for(path, since).await {
+                Err(_) if attempt < LOOK_ATTEMPTS && !trouble.is_long() => self.pauses.for_store(attempt).await,
+                looked => return looked,
             }
-            | DeltaTableError::VersionAlreadyExists(_) => Ok(Committed::Conflict),
-            other => Err(self.failed(other)),
         }
+    }
+
+    async fn look_for(&mut self, path: &str, since: u64) -> Result<bool, LakeError> {
+        self.refresh().await?;
+        if self.files()?.iter().any(|file| file.path.as_ref() == path) {
+            return Ok(true);
+        }
+        for version in since + 1..=self.version() {
+            let entry = self.log_store().read_commit_entry(version).await.map_err(|e| self.failed(e))?;
+            if entry.is_some_and(|entry| memchr::memmem::find(&entry, path.as_bytes()).is_some()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn checkpoint_when_due(&self) {
@@ -228,4 +306,42 @@ impl Table {
     pub(crate) fn failed(&self, source: DeltaTableError) -> LakeError {
         LakeError::Table { table: self.name, source: Box::new(source) }
     }
+}
+
+/// Since when the store has been in trouble.
+struct Trouble(Instant);
+
+impl Default for Trouble {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Trouble {
+    fn is_long(&self) -> bool {
+        self.0.elapsed() > PATIENCE
+    }
+}
+
+/// Whether another writer's commit was in the way.
+fn is_conflict(error: &DeltaTableError) -> bool {
+    matches!(
+        error,
+        DeltaTableError::Transaction {
+            source: TransactionError::CommitConflict(_) | TransactionError::MaxCommitAttempts(_),
+        } | DeltaTableError::VersionAlreadyExists(_)
+    )
+}
+
+/// Whether the store has said no, so that nothing of the request can arrive later.
+fn is_refusal(error: &DeltaTableError) -> bool {
+    matches!(
+        error,
+        DeltaTableError::ObjectStore {
+            source: object_store::Error::PermissionDenied { .. }
+                | object_store::Error::Unauthenticated { .. }
+                | object_store::Error::NotImplemented { .. }
+                | object_store::Error::NotSupported { .. }
+        }
+    )
 }

@@ -1,0 +1,38 @@
+//! One import, as the command line does it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use object_store::ObjectStore;
+use repute_ingest::{ImportError, ImportOptions, ImportSummary, Meter, SourceObject, import};
+use repute_lake::{Lake, LakeError, Location};
+
+use crate::readback::LAKE;
+
+pub(crate) fn now() -> DateTime<Utc> {
+    "2026-11-01T00:00:00Z".parse().unwrap()
+}
+
+/// Opens the lake (creating it if need be) and imports the objects with one thread.
+pub(crate) async fn import_once(
+    store: Arc<dyn ObjectStore>,
+    objects: Vec<SourceObject>,
+) -> Result<ImportSummary, ImportError> {
+    let location = Location::on_store(LAKE, store, Duration::ZERO)?;
+    let mut lake = Lake::open_or_create(&location, &[]).await?;
+    let summary = import(&mut lake, objects, &ImportOptions::new(1, now()), &Arc::<Meter>::default()).await?;
+    let records = summary.events + summary.duplicates + summary.quarantined + summary.ignored;
+    assert_eq!(summary.records, records, "records read = events + duplicates + quarantined + ignored");
+    assert_eq!(summary.listed, summary.imported + summary.skipped + summary.failed.len() as u64);
+    Ok(summary)
+}
+
+/// The exit code that the command line gives it.
+pub(crate) fn exit(outcome: &Result<ImportSummary, ImportError>) -> u8 {
+    match outcome {
+        Ok(summary) if summary.failed.is_empty() => 0,
+        Err(ImportError::Lake(LakeError::CommitUnknown { .. })) => 5,
+        _ => 4,
+    }
+}
