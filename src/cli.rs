@@ -141,7 +141,10 @@ pub(crate) struct VolumeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// Files and directories; what was imported before is skipped, so running again is safe
+    /// Files, directories and `s3://bucket/prefix`; what was imported before is skipped, so running again is safe
+    ///
+    /// Buckets are reached with the credentials, region and endpoint of the usual AWS settings (`AWS_PROFILE`,
+    /// `AWS_REGION`, `AWS_ENDPOINT_URL`, and `AWS_ALLOW_HTTP=true` for an endpoint without TLS).
     #[arg(required = true, value_name = "SOURCE")]
     pub(crate) sources: Vec<PathBuf>,
     /// Threads that read and parse [default: one per processor]
@@ -279,7 +282,7 @@ pub(crate) struct GenerateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// Files and directories with event records
+    /// Files, directories and `s3://bucket/prefix` with event records
     #[arg(required = true, value_name = "SOURCE")]
     pub(crate) sources: Vec<PathBuf>,
     /// The stream, as in firehose://my-stream

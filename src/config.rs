@@ -70,6 +70,9 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TimeDel
     parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
+/// Has the Delta library write its log without asking whether an entry is there already.
+const UNSAFE_RENAME: &str = "AWS_S3_ALLOW_UNSAFE_RENAME";
+
 impl Config {
     /// Reads the file that was named, or `repute.toml` here if there is one.
     pub(crate) fn load(global: &Global) -> Result<Self, Failure> {
@@ -98,7 +101,13 @@ impl Config {
                 "which lake? Give --lake DIR, set REPUTE_LAKE, or write `lake = \"DIR\"` into repute.toml".to_owned(),
             )
         })?;
-        Location::parse(text).map_err(Failure::from)
+        let location = Location::parse(text)?;
+        if location.directory().is_none() && std::env::var_os(UNSAFE_RENAME).is_some() {
+            return Err(Failure::Usage(format!(
+                "{UNSAFE_RENAME} is set: with it, of two importers that commit at once one erases the other's commit; unset it"
+            )));
+        }
+        Ok(location)
     }
 
     /// Whose mail counts.

@@ -56,6 +56,34 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
 }
 
+/// An error and its causes, each said once: many name their cause themselves.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let words = without_markup(&cause.to_string());
+        if !text.contains(&words) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &words;
+        }
+    }
+    text
+}
+
+/// S3's XML document about an error as its code and message.
+pub(crate) fn without_markup(text: &str) -> String {
+    let element = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        rest.split_once(&format!("</{name}>")).map(|(value, _)| value)
+    };
+    let (start, end) = (text.find("<?xml"), text.rfind('>'));
+    match (start, end, element("Code"), element("Message")) {
+        (Some(start), Some(end), Some(code), Some(message)) => {
+            format!("{}{code}: {message}{}", &text[..start], &text[end + 1..])
+        }
+        _ => text.to_owned(),
+    }
+}
+
 /// Says what failed and turns the ending into the process's exit code.
 pub(crate) fn finish(ending: Result<Exit, Failure>) -> ExitCode {
     let mut stderr = io::stderr().lock();
@@ -73,13 +101,26 @@ pub(crate) fn finish(ending: Result<Exit, Failure>) -> ExitCode {
             3
         }
         Err(Failure::Failed(error)) => {
-            let _ = writeln!(stderr, "error: {error:#}");
+            let _ = writeln!(stderr, "error: {}", told(&error));
             4
         }
         Err(Failure::Unknown(error)) => {
-            let _ = writeln!(stderr, "error: {error:#}");
+            let _ = writeln!(stderr, "error: {}", told(&error));
             5
         }
     };
     ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once_and_without_markup() {
+        let xml = "404 Not Found: <?xml version=\"1.0\"?>\n<Error><Code>NoSuchBucket</Code><Message>no such bucket</Message></Error>";
+        let error = anyhow::anyhow!("{xml}").context(format!("list request: {xml}")).context("cannot list `s3://raw`");
+        assert_eq!(told(&error), "cannot list `s3://raw`: list request: 404 Not Found: NoSuchBucket: no such bucket");
+        assert_eq!(told(&anyhow::anyhow!("plain").context("outer")), "outer: plain");
+    }
 }

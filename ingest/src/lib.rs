@@ -33,7 +33,7 @@ use std::io::{self, Read};
 pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import};
 pub use limits::Limits;
 pub use replay::{Replay, ReplayError};
-pub use source::{Content, Input, ListError, Listing, SourceObject, list};
+pub use source::{Content, Input, ListError, Listing, SourceObject, list, list_bucket};
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 
 use decode::Scratch;

@@ -1,4 +1,6 @@
-//! Where objects come from: files and directories laid out as Firehose lays out a bucket.
+//! Where objects come from: files and directories laid out as Firehose lays out a bucket, and buckets themselves.
+
+mod bucket;
 
 use std::fmt::Debug;
 use std::fs::{self, File, Metadata};
@@ -9,6 +11,8 @@ use std::sync::Arc;
 
 use repute_lake::ObjectKey;
 use url::Url;
+
+pub use bucket::list_bucket;
 
 /// What an object's bytes are read from.
 pub trait Input: Read + Seek + Send {}
@@ -30,7 +34,7 @@ impl Content for PathBuf {
 /// One object that may be imported.
 #[derive(Debug, Clone)]
 pub struct SourceObject {
-    /// Name (a `file://` URL) and entity tag (inode, modification time and size).
+    /// Name (a `file://` or `s3://` URL) and entity tag (a file's inode, modification time and size).
     pub key: ObjectKey,
     /// Bytes as stored.
     pub size: u64,
@@ -48,10 +52,10 @@ pub struct Listing {
 
 /// A source that cannot be listed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot list `{path}`: {source}")]
+#[error("cannot list `{source_name}`: {source}")]
 pub struct ListError {
-    /// Which path.
-    pub path: PathBuf,
+    /// Which path or URL.
+    pub source_name: String,
     /// Why.
     source: io::Error,
 }
@@ -81,7 +85,7 @@ impl SourceObject {
 /// dump carries. Left out with a reason: symbolic links (which may lead out of the source) and what is no regular file.
 /// The path given itself may be a link.
 pub fn list(source: &Path) -> Result<Listing, ListError> {
-    let failed = |path: &Path, source| ListError { path: path.to_owned(), source };
+    let failed = |path: &Path, source| ListError { source_name: path.display().to_string(), source };
     let root = fs::canonicalize(source).map_err(|e| failed(source, e))?;
     let mut listing = Listing::default();
     let mut pending = vec![root];

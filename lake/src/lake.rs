@@ -14,7 +14,7 @@ use crate::ledger::{self, BadRecord, ImportedObject, ObjectKey};
 use crate::provider::EventsTable;
 use crate::rows::EventChunk;
 use crate::schema::{event_file_schema, objects_schema, quarantine_schema};
-use crate::store::Location;
+use crate::store::{Location, refuse_without_conditional_put};
 use crate::table::{DataFile, Table, TableSpec};
 
 /// Name of the table of events.
@@ -53,6 +53,9 @@ impl Lake {
     /// Opens a lake, creating it first where there is none. `promoted_tags` (custom tags that get a column of their own)
     /// matter only at creation; an existing lake keeps its columns.
     pub async fn open_or_create(location: &Location, promoted_tags: &[String]) -> Result<Self, LakeError> {
+        if location.directory().is_none() {
+            refuse_without_conditional_put(location, &*location.log_store(EVENTS)?.object_store(None)).await?;
+        }
         let spec = |name, file_schema, by_date, properties| TableSpec { name, file_schema, by_date, properties };
         let tags = vec![(PROMOTED_TAGS.to_owned(), promoted_tags.join(","))];
         let events = spec(EVENTS, event_file_schema(promoted_tags), true, tags);

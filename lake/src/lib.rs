@@ -36,5 +36,5 @@ pub use ledger::{BadRecord, ImportedObject, ObjectKey};
 pub use provider::EventsTable;
 pub use rows::{EventChunk, EventRows, RowKey};
 pub use statistics::FileStatistics;
-pub use store::Location;
+pub use store::{Location, open_bucket};
 pub use table::DataFile;

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deltalake::logstore::{LogStoreRef, StorageConfig, logstore_for, logstore_with};
+use deltalake::logstore::{LogStoreRef, StorageConfig, logstore_for, logstore_with, store_for};
 use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 use url::Url;
 
@@ -86,9 +86,50 @@ impl Location {
             logstore_with(root, &url, StorageConfig::default()).map_err(failed)
         } else {
             deltalake::aws::register_handlers(None);
-            logstore_for(&url, StorageConfig::default()).map_err(failed)
+            logstore_for(&url, StorageConfig::parse_options(REMOTE_OPTIONS).map_err(failed)?).map_err(failed)
         }
     }
+}
+
+/// The store of the bucket that an `s3://` URL names, whatever its path, with credentials, region and endpoint as the AWS tools
+/// find them.
+///
+/// # Errors
+/// [`LakeError::Bucket`] if these settings do not add up.
+pub fn open_bucket(url: &Url) -> Result<Arc<dyn ObjectStore>, LakeError> {
+    deltalake::aws::register_handlers(None);
+    let mut bucket = url.clone();
+    bucket.set_path("/");
+    store_for(&bucket, REMOTE_OPTIONS)
+        .map_err(|source| LakeError::Bucket { location: bucket.to_string(), source: Box::new(source) })
+}
+
+/// How remote stores are used: requests that fail are tried again for a minute (a later run makes good what is left). The
+/// library would also give up a download that takes half a minute, however steadily it goes on.
+const REMOTE_OPTIONS: [(&str, &str); 2] = [("retry_timeout", "60s"), ("timeout", "300s")];
+
+/// Refuses a store that overwrites an object although the request says that it must not exist: there, of two importers that
+/// commit at once, one would erase the other's commit.
+///
+/// A store in trouble is not refused; what follows will say so.
+pub(crate) async fn refuse_without_conditional_put(
+    location: &Location,
+    store: &dyn ObjectStore,
+) -> Result<(), LakeError> {
+    let probe = Path::from(format!("_probe/{}", uuid::Uuid::new_v4()));
+    let create = |text: &'static str| {
+        store.put_opts(&probe, text.into(), PutOptions { mode: PutMode::Create, ..PutOptions::default() })
+    };
+    let overwritten = create("first").await.is_ok() && create("second").await.is_ok();
+    if let Err(error) = store.delete(&probe).await {
+        tracing::debug!(%probe, %error, "cannot remove a probe, which does no harm");
+    }
+    if overwritten {
+        let reason = "the store ignores `If-None-Match`, so that two importers could erase each other's commits; use one with \
+                      conditional writes, as AWS S3, Ceph, MinIO and SeaweedFS have them";
+        return Err(LakeError::Location { location: location.to_string(), reason: reason.to_owned() });
+    }
+    Ok(())
 }
 
 impl fmt::Display for Location {
@@ -220,6 +261,8 @@ fn sync_directory(directory: &FilePath) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt;
+
     use super::*;
 
     #[test]
@@ -229,6 +272,64 @@ mod tests {
         assert_eq!(Location::parse("/tmp/lake").unwrap().directory(), Some(PathBuf::from("/tmp/lake/")));
         let refused = Location::parse("gopher://x").unwrap_err().to_string();
         assert!(refused.contains("scheme `gopher` is not supported"), "{refused}");
+    }
+
+    /// A store as some are: it knows no conditions.
+    #[derive(Debug, Default)]
+    struct Careless(object_store::memory::InMemory);
+
+    impl fmt::Display for Careless {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "careless {}", self.0)
+        }
+    }
+
+    #[async_trait]
+    impl ObjectStore for Careless {
+        async fn put_opts(&self, location: &Path, payload: PutPayload, _: PutOptions) -> Result<PutResult> {
+            self.0.put_opts(location, payload, PutOptions::default()).await
+        }
+
+        async fn put_multipart_opts(
+            &self,
+            at: &Path,
+            options: PutMultipartOptions,
+        ) -> Result<Box<dyn MultipartUpload>> {
+            self.0.put_multipart_opts(at, options).await
+        }
+
+        async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+            self.0.get_opts(location, options).await
+        }
+
+        fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+            self.0.delete_stream(locations)
+        }
+
+        fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+            self.0.list(prefix)
+        }
+
+        async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+            self.0.list_with_delimiter(prefix).await
+        }
+
+        async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+            self.0.copy_opts(from, to, options).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_without_conditional_put_is_refused() {
+        let open = async |store: Arc<dyn ObjectStore>| {
+            let location = Location::on_store("lake", store, Duration::ZERO).unwrap();
+            crate::Lake::open_or_create(&location, &[]).await.map(|_| ())
+        };
+        let careless: Arc<dyn ObjectStore> = Arc::new(Careless::default());
+        let refused = open(Arc::clone(&careless)).await.unwrap_err().to_string();
+        assert!(refused.contains("ignores `If-None-Match`"), "{refused}");
+        assert_eq!(careless.list(None).count().await, 0, "nothing is left behind");
+        open(Arc::new(object_store::memory::InMemory::new())).await.unwrap();
     }
 
     #[tokio::test]

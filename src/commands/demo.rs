@@ -39,7 +39,7 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
     let location = Location::parse(&scratch.path.join("lake").to_string_lossy())?;
     say("\nImporting it, as you would: repute import DUMP --lake LAKE");
     let start = Instant::now();
-    let objects = super::import::list_all(std::slice::from_ref(&dump))?;
+    let objects = runtime.block_on(super::import::list_all(std::slice::from_ref(&dump)))?;
     let summary = runtime.block_on(super::import::run_import(&location, &[], objects, None, true))?;
     say(&indent(&super::import::summary_text(&summary, start.elapsed().as_secs_f64(), &location)));
 

@@ -9,14 +9,15 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use chrono::Utc;
-use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import, list};
-use repute_lake::{Lake, Location};
+use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import, list, list_bucket};
+use repute_lake::{Lake, Location, open_bucket};
 use repute_query::thousands;
 use serde_json::json;
+use url::Url;
 
 use crate::cli::{Format, Global, ImportArgs};
 use crate::config::Config;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, without_markup};
 use crate::output::{self, bytes, plain};
 use crate::progress::{Moment, Progress, Work};
 
@@ -29,8 +30,10 @@ pub(super) fn run(global: &Global, config: &Config, args: &ImportArgs) -> Result
     let jobs = args.jobs.or(config.import.jobs).map(usize::from);
     let max_bad = args.max_bad.or(config.import.max_bad).unwrap_or(0);
     let start = Instant::now();
-    let listed = list_all(&args.sources)?;
-    let summary = super::runtime()?.block_on(run_import(&location, tags, listed, jobs, args.quiet))?;
+    let summary = super::runtime()?.block_on(async {
+        let listed = list_all(&args.sources).await?;
+        run_import(&location, tags, listed, jobs, args.quiet).await
+    })?;
     let seconds = start.elapsed().as_secs_f64();
     match args.format {
         Format::Json => output::print_json(&summary_json(&summary, seconds))?,
@@ -52,16 +55,28 @@ pub(super) fn run(global: &Global, config: &Config, args: &ImportArgs) -> Result
 }
 
 /// Lists every source, saying what is left out.
-pub(super) fn list_all(sources: &[PathBuf]) -> Result<Vec<SourceObject>, Failure> {
+pub(super) async fn list_all(sources: &[PathBuf]) -> Result<Vec<SourceObject>, Failure> {
     let mut objects = Vec::new();
     for source in sources {
         let text = source.to_string_lossy();
-        if let Some((scheme, _)) = text.split_once("://") {
-            return Err(Failure::Usage(format!(
-                "`{text}`: importing from {scheme}:// is not built yet; copy the objects to a directory"
-            )));
+        let listing = match Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "s3" | "s3a") => {
+                if url.host_str().is_none_or(str::is_empty) {
+                    return Err(Failure::Usage(format!("`{text}`: name a bucket, as in s3://bucket/prefix")));
+                }
+                list_bucket(open_bucket(&url)?, &url).await?
+            }
+            Ok(url) if text.contains("://") => {
+                return Err(Failure::Usage(format!(
+                    "`{text}`: importing from {}:// is not built yet; copy the objects to a directory or a bucket",
+                    url.scheme()
+                )));
+            }
+            _ => list(source)?,
+        };
+        if listing.objects.is_empty() {
+            let _ = writeln!(io::stderr(), "nothing to import in `{}`", plain(&text));
         }
-        let listing = list(source)?;
         for (path, reason) in listing.refused {
             let _ = writeln!(io::stderr(), "left out `{}`: {reason}", plain(&path.to_string_lossy()));
         }
@@ -96,7 +111,7 @@ pub(super) async fn run_import(
 fn report_failures(summary: &ImportSummary) {
     let mut stderr = io::stderr().lock();
     for (name, reason) in summary.failed.iter().take(NAMED_FAILURES) {
-        let _ = writeln!(stderr, "failed `{}`: {reason}", plain(name));
+        let _ = writeln!(stderr, "failed `{}`: {}", plain(name), plain(&without_markup(&reason.to_string())));
     }
     if summary.failed.len() > NAMED_FAILURES {
         let _ = writeln!(stderr, "and {} more; running again is safe", summary.failed.len() - NAMED_FAILURES);

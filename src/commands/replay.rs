@@ -24,7 +24,8 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         .strip_prefix("firehose://")
         .filter(|name| !name.is_empty())
         .ok_or_else(|| Failure::Usage(format!("--to `{}`: name a stream as in firehose://my-stream", args.to)))?;
-    let objects = super::import::list_all(&args.sources)?;
+    let runtime = super::runtime()?;
+    let objects = runtime.block_on(super::import::list_all(&args.sources))?;
     let total = objects.iter().map(|object| object.size).sum();
     let (bytes, done, sent) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let seen = (Arc::clone(&bytes), Arc::clone(&done), Arc::clone(&sent));
@@ -33,7 +34,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         objects: seen.1.load(Ordering::Relaxed),
         events: seen.2.load(Ordering::Relaxed),
     });
-    let replayed = super::runtime()?.block_on(async {
+    let replayed = runtime.block_on(async {
         let (sender, mut records) = mpsc::channel::<Vec<u8>>(READ_AHEAD);
         let reading = tokio::task::spawn_blocking(move || {
             objects.iter().try_for_each(|object| {

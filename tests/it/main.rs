@@ -9,12 +9,14 @@
 mod dump;
 mod mail;
 mod program;
+mod servers;
 mod tools;
 
 mod damage;
 mod import;
 mod interrupted;
 mod readers;
+mod s3;
 mod samples;
 mod truth;
 

@@ -1,53 +1,25 @@
 //! `replay` against a Firehose that others wrote (moto): every record arrives as it was, and what Firehose then writes to
 //! its bucket imports to the same counts.
 
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use crate::dump;
-use crate::program::{Run, command, import, poll, scratch};
+use crate::program::{Run, command, import, scratch};
+use crate::servers::Moto;
 use crate::tools::{python, run_python};
 
-/// A moto server with the stream `ses-events`, ended when it is dropped.
-struct Moto {
-    child: Child,
-    endpoint: String,
-}
-
-impl Moto {
-    fn start(python: &Path) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut command = Command::new(python);
-        command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &free.port().to_string()]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let moto = Self { child, endpoint: format!("http://{free}") };
-        poll("moto's port", Duration::from_secs(30), || std::net::TcpStream::connect(free).ok());
-        run_python(python, "stream.py", ["make", &moto.endpoint]);
-        moto
-    }
-
-    fn replay(&self, dump: &Path, stream: &str) -> Run {
-        let mut command = command();
-        command.arg("replay").arg(dump).args(["--to", &format!("firehose://{stream}"), "--endpoint", &self.endpoint]);
-        let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")];
-        Run::of(command.envs(keys))
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn replay(moto: &Moto, dump: &Path, stream: &str) -> Run {
+    let mut command = command();
+    command.arg("replay").arg(dump).args(["--to", &format!("firehose://{stream}"), "--endpoint", &moto.endpoint]);
+    let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")];
+    Run::of(command.envs(keys))
 }
 
 #[test]
 fn what_is_replayed_arrives_and_imports_alike() {
     let Some(python) = python() else { return };
     let (dump, folder, moto) = (dump::small(), scratch(), Moto::start(&python));
-    let run = moto.replay(&dump.path, "ses-events").expect(0);
+    let run = replay(&moto, &dump.path, "ses-events").expect(0);
     assert_eq!(run.stdout, "5,018 records put onto ses-events\n".replace("5,018", &thousands(dump.truth.records)));
     let bucket = folder.path().join("bucket").to_string_lossy().into_owned();
     let arrived = run_python(&python, "stream.py", ["collect", &moto.endpoint, &bucket]);
@@ -69,9 +41,9 @@ fn thousands(number: u64) -> String {
 fn a_stream_that_does_not_exist_is_named() {
     let Some(python) = python() else { return };
     let moto = Moto::start(&python);
-    let run = moto.replay(&dump::small().path, "no-such-stream").expect(4);
+    let run = replay(&moto, &dump::small().path, "no-such-stream").expect(4);
     assert!(run.stderr.contains("no-such-stream"), "{}", run.stderr);
     assert_eq!(run.stdout, "");
-    let wrong = moto.replay(&dump::small().path, "").expect(2);
+    let wrong = replay(&moto, &dump::small().path, "").expect(2);
     assert!(wrong.stderr.contains("firehose://"), "{}", wrong.stderr);
 }

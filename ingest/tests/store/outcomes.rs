@@ -27,5 +27,4 @@ async fn time() {
         readback::contents(&store.inner).await.check_whole(&dump).unwrap();
         println!("check {:?} ops {}", t.elapsed(), store.trace().len());
     }
-    
 }

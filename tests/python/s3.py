@@ -1,0 +1,73 @@
+"""The buckets of an S3 server, seen by other programs than ours.
+
+s3.py ENDPOINT wait                   returns when the bucket `raw` can be listed
+s3.py ENDPOINT upload FOLDER PREFIX   copies a dump into the bucket `raw`
+s3.py ENDPOINT remove KEY             removes an object of `raw`
+s3.py ENDPOINT rows URL               rows by event type of the Delta table at URL, and its number of files
+s3.py ENDPOINT keys PREFIX            the keys of the bucket `lake` below a prefix
+"""
+
+import json
+import os
+import sys
+import time
+
+import boto3
+from botocore.config import Config
+
+ENDPOINT = sys.argv[1]
+KEYS = {"aws_access_key_id": "owner", "aws_secret_access_key": "owner-secret"}
+
+
+def bucket():
+    settings = Config(retries={"max_attempts": 1}, connect_timeout=2, read_timeout=20)
+    return boto3.client("s3", endpoint_url=ENDPOINT, region_name="us-east-1", config=settings, **KEYS)
+
+
+def wait():
+    client, last = bucket(), time.monotonic() + 30
+    while True:
+        try:
+            for name in ["raw", "lake"]:
+                client.list_objects_v2(Bucket=name)
+                # It listens before it can take anything.
+                client.put_object(Bucket=name, Key="ready", Body=b"")
+                client.delete_object(Bucket=name, Key="ready")
+            return {}
+        except Exception:
+            if time.monotonic() > last:
+                raise
+            time.sleep(0.1)
+
+
+def upload(folder, prefix):
+    client, count = bucket(), 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)
+            client.upload_file(path, "raw", f"{prefix}/{os.path.relpath(path, folder)}")
+            count += 1
+    return {"objects": count}
+
+
+def remove(key):
+    bucket().delete_object(Bucket="raw", Key=key)
+    return {}
+
+
+def rows(url):
+    import deltalake
+
+    options = {"AWS_ENDPOINT_URL": ENDPOINT, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
+    options |= {"AWS_ACCESS_KEY_ID": "owner", "AWS_SECRET_ACCESS_KEY": "owner-secret"}
+    table = deltalake.DeltaTable(url, storage_options=options)
+    types = table.to_pyarrow_table(columns=["event_type"])["event_type"].value_counts().to_pylist()
+    return {"rows": {item["values"]: item["counts"] for item in types}, "files": len(table.file_uris())}
+
+
+def keys(prefix):
+    pages = bucket().get_paginator("list_objects_v2").paginate(Bucket="lake", Prefix=prefix)
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+
+print(json.dumps(globals()[sys.argv[2]](*sys.argv[3:])))
