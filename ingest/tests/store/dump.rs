@@ -86,8 +86,7 @@ struct Builder(Object, Vec<u8>);
 
 impl Builder {
     fn new(name: String) -> Self {
-        let object =
-            Object { name, bytes: Bytes::new(), rows: BTreeSet::new(), bad: BTreeSet::new(), records: 0 };
+        let object = Object { name, bytes: Bytes::new(), rows: BTreeSet::new(), bad: BTreeSet::new(), records: 0 };
         Self(object, Vec::new())
     }
 

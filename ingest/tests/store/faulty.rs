@@ -349,9 +349,7 @@ impl FaultyStore {
         let this = Self { actor: self.actor, store: Arc::clone(&self.store) };
         let listing = async move {
             match this.begin(Verb::List, &at).await {
-                Some(Fault::Refused(answer) | Fault::Lost(answer)) => {
-                    stream::iter([Err(answer.error(&at))]).boxed()
-                }
+                Some(Fault::Refused(answer) | Fault::Lost(answer)) => stream::iter([Err(answer.error(&at))]).boxed(),
                 _ => match offset {
                     Some(offset) => this.store.inner.list_with_offset(Some(&at), &offset),
                     None => this.store.inner.list(Some(&at)),
