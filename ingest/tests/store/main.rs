@@ -11,3 +11,4 @@ mod schedule;
 mod seeds;
 
 mod outcomes;
+mod simulation;

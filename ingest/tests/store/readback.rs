@@ -75,17 +75,34 @@ async fn rows(store: &InMemory, files: &BTreeMap<String, u64>) -> Vec<RecordBatc
     let mut batches = Vec::new();
     for (path, counted) in files {
         let bytes: Bytes = store.get(&Path::from(path.as_str())).await.unwrap().bytes().await.unwrap();
-        let read = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
-        let read: Vec<RecordBatch> = read.collect::<Result<_, _>>().unwrap();
+        let read = parquet(bytes);
         assert_eq!(read.iter().map(|batch| batch.num_rows() as u64).sum::<u64>(), *counted, "{path}");
         batches.extend(read);
     }
     batches
 }
 
+fn parquet(bytes: Bytes) -> Vec<RecordBatch> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
+    reader.collect::<Result<_, _>>().unwrap()
+}
+
 fn texts(batch: &RecordBatch, column: &str) -> Vec<String> {
     let column = arrow::compute::cast(batch.column_by_name(column).unwrap(), &DataType::Utf8).unwrap();
     column.as_string::<i32>().iter().map(|text| text.unwrap_or_default().to_owned()).collect()
+}
+
+/// The rows in the files of a snapshot: nothing twice, nothing that is not in the dump.
+pub(crate) async fn check_snapshot(store: &InMemory, files: &BTreeSet<String>, dump: &Dump) -> Result<(), Wrong> {
+    let mut found = Vec::new();
+    for file in files {
+        let path = Path::from(format!("{LAKE}/events/{file}"));
+        let bytes = store.get(&path).await.map_err(|e| format!("`{file}` of a snapshot: {e}"))?.bytes().await.unwrap();
+        for batch in parquet(bytes) {
+            found.extend(texts(&batch, "message_id").into_iter().zip(texts(&batch, "recipient")));
+        }
+    }
+    within("row", &unique("row", &found)?, &dump.rows())
 }
 
 /// What is wrong with a lake, in words.
