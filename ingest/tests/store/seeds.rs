@@ -24,9 +24,21 @@ pub(crate) fn range(usual: u64) -> Range<u64> {
     }
 }
 
-/// Tries every seed and returns what came of each. One that fails is named, with how to see it fail again.
-pub(crate) fn each<T: Send>(suite: &str, usual: u64, test: impl Fn(u64) -> T + Sync) -> Vec<T> {
-    let range = range(usual);
+/// As many seeds however many the other suites try, or only `REPUTE_TEST_SEED`.
+pub(crate) fn few(count: u64) -> Range<u64> {
+    number("REPUTE_TEST_SEED").map_or(0..count, |seed| seed..seed + 1)
+}
+
+/// Runs one seed. If it fails, it is named, with how to see it fail again.
+pub(crate) fn named<T>(suite: &str, seed: u64, test: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(test)).unwrap_or_else(|panic| {
+        eprintln!("{suite}: seed {seed} failed; replay it with REPUTE_TEST_SEED={seed}");
+        resume_unwind(panic)
+    })
+}
+
+/// Tries every seed and returns what came of each.
+pub(crate) fn each<T: Send>(suite: &str, range: Range<u64>, test: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let next = AtomicU64::new(range.start);
     let results = Mutex::new(Vec::new());
     let work = || {
@@ -35,12 +47,7 @@ pub(crate) fn each<T: Send>(suite: &str, usual: u64, test: impl Fn(u64) -> T + S
             if seed >= range.end {
                 return;
             }
-            let result = catch_unwind(AssertUnwindSafe(|| test(seed))).unwrap_or_else(|panic| {
-                next.store(range.end, Ordering::Relaxed);
-                eprintln!("{suite}: seed {seed} failed; replay it with REPUTE_TEST_SEED={seed}");
-                resume_unwind(panic)
-            });
-            results.lock().unwrap().push(result);
+            results.lock().unwrap().push(named(suite, seed, || test(seed)));
         }
     };
     thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
