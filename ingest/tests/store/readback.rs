@@ -20,17 +20,16 @@ pub(crate) struct Contents {
     pub(crate) events: Vec<Row>,
     pub(crate) objects: Vec<String>,
     pub(crate) bad: Vec<Bad>,
-    pub(crate) events_version: u64,
 }
 
 pub(crate) const LAKE: &str = "lake";
 
 /// Reads all tables. The ledger first: while importers run, it must not be ahead of the events.
 pub(crate) async fn contents(store: &InMemory) -> Contents {
-    let (objects, _) = active(store, "objects").await;
-    let (quarantine, _) = active(store, "quarantine").await;
-    let (events, events_version) = active(store, "events").await;
-    let mut contents = Contents { events_version, ..Contents::default() };
+    let objects = active(store, "objects").await;
+    let quarantine = active(store, "quarantine").await;
+    let events = active(store, "events").await;
+    let mut contents = Contents::default();
     for batch in rows(store, &objects).await {
         contents.objects.extend(texts(&batch, "name"));
     }
@@ -44,8 +43,8 @@ pub(crate) async fn contents(store: &InMemory) -> Contents {
     contents
 }
 
-/// Active files of a table with their row counts by the log, and the newest version.
-async fn active(store: &InMemory, table: &str) -> (BTreeMap<String, u64>, u64) {
+/// Active files of a table with their row counts by the log.
+async fn active(store: &InMemory, table: &str) -> BTreeMap<String, u64> {
     let log = Path::from(format!("{LAKE}/{table}/_delta_log"));
     let mut entries: Vec<Path> =
         store.list(Some(&log)).map_ok(|meta| meta.location).try_collect().await.expect("the store in memory lists");
@@ -68,7 +67,7 @@ async fn active(store: &InMemory, table: &str) -> (BTreeMap<String, u64>, u64) {
             assert!(action.get("remove").is_none(), "nothing removes files yet");
         }
     }
-    (files, entries.len().saturating_sub(1) as u64)
+    files
 }
 
 async fn rows(store: &InMemory, files: &BTreeMap<String, u64>) -> Vec<RecordBatch> {

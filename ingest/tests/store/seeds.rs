@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use rand::SeedableRng;
@@ -47,7 +47,7 @@ pub(crate) fn each<T: Send>(suite: &str, range: Range<u64>, test: impl Fn(u64) -
             if seed >= range.end {
                 return;
             }
-            results.lock().unwrap().push(named(suite, seed, || test(seed)));
+            results.lock().unwrap_or_else(PoisonError::into_inner).push(named(suite, seed, || test(seed)));
         }
     };
     thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));

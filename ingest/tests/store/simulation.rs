@@ -94,7 +94,7 @@ async fn play(seed: u64, defect: Defect) -> Result<Story, Wrong> {
 
     let mut story = Story::default();
     let mut acknowledged = BTreeSet::new();
-    let mut left: Vec<u32> = vec![3; actors];
+    let mut left: Vec<u32> = vec![2; actors];
     let mut working: Vec<Option<Work<Ended>>> = (0..actors).map(|_| None).collect();
     loop {
         let alive: Vec<usize> = (0..actors).filter(|&a| working[a].is_some() || left[a] > 0).collect();
