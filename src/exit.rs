@@ -3,6 +3,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use repute_ingest::ImportError;
+use repute_lake::LakeError;
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -42,12 +45,19 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         if is_broken_pipe(&error) {
             return Self::Usage(String::new());
         }
-        let lake = error.chain().find_map(|cause| cause.downcast_ref::<repute_lake::LakeError>());
-        match lake {
-            Some(repute_lake::LakeError::CommitUnknown { .. }) => Self::Unknown(error),
-            Some(repute_lake::LakeError::Location { .. }) => Self::Usage(error.to_string()),
+        match error.chain().find_map(lake_error) {
+            Some(LakeError::CommitUnknown { .. }) => Self::Unknown(error),
+            Some(LakeError::Location { .. }) => Self::Usage(error.to_string()),
             _ => Self::Failed(error),
         }
+    }
+}
+
+/// The lake's error in a cause. An import hands it on in its own, which stands in the chain in its place.
+fn lake_error<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e LakeError> {
+    match cause.downcast_ref::<ImportError>() {
+        Some(ImportError::Lake(error)) => Some(error),
+        _ => cause.downcast_ref::<LakeError>(),
     }
 }
 
@@ -122,5 +132,18 @@ mod tests {
         let error = anyhow::anyhow!("{xml}").context(format!("list request: {xml}")).context("cannot list `s3://raw`");
         assert_eq!(told(&error), "cannot list `s3://raw`: list request: 404 Not Found: NoSuchBucket: no such bucket");
         assert_eq!(told(&anyhow::anyhow!("plain").context("outer")), "outer: plain");
+    }
+
+    /// An import's error is looked into, however it comes.
+    #[test]
+    fn an_unknown_commit_is_told_from_a_failed_one() {
+        let missing = || LakeError::Missing("x".to_owned());
+        let unknown = || LakeError::CommitUnknown { table: "events", source: "no answer".into() };
+        assert!(matches!(Failure::from(unknown()), Failure::Unknown(_)));
+        assert!(matches!(Failure::from(ImportError::from(unknown())), Failure::Unknown(_)));
+        let told = anyhow::Error::from(ImportError::from(unknown())).context("while importing");
+        assert!(matches!(Failure::from(told), Failure::Unknown(_)));
+        assert!(matches!(Failure::from(ImportError::from(missing())), Failure::Failed(_)));
+        assert!(matches!(Failure::from(ImportError::Unfinished(1)), Failure::Failed(_)));
     }
 }

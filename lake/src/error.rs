@@ -46,7 +46,7 @@ pub enum LakeError {
         /// Name of the table.
         table: &'static str,
         /// What the store said.
-        source: Box<DeltaTableError>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The store or the transaction log failed.
     #[error("table `{table}`: {source}")]

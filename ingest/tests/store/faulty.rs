@@ -74,6 +74,10 @@ pub(crate) enum Fault {
     Cut,
     /// 404, although it was listed. Only for reads.
     Missing,
+    /// Planted: the write replaces what is there, although that was forbidden.
+    Overwrites,
+    /// Planted: success is answered and nothing done.
+    Forgotten,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -279,6 +283,10 @@ impl ObjectStore for FaultyStore {
                 return Err(answer.error(path));
             }
             Some(Fault::Lost(answer)) => Some(answer),
+            Some(Fault::Forgotten) => return Ok(PutResult { e_tag: None, version: None }),
+            Some(Fault::Overwrites) => {
+                return self.store.inner.put_opts(path, payload, PutOptions::default()).await;
+            }
             _ => None,
         };
         let done = self.store.inner.put_opts(path, payload, options).await;

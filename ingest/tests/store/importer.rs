@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use object_store::ObjectStore;
+use object_store::memory::InMemory;
 use repute_ingest::{ImportError, ImportOptions, ImportSummary, Meter, SourceObject, import};
 use repute_lake::{Lake, LakeError, Location};
+use tokio::sync::OnceCell;
 
 use crate::readback::LAKE;
 
@@ -35,4 +37,16 @@ pub(crate) fn exit(outcome: &Result<ImportSummary, ImportError>) -> u8 {
         Err(ImportError::Lake(LakeError::CommitUnknown { .. })) => 5,
         _ => 4,
     }
+}
+
+/// A lake without rows.
+pub(crate) async fn empty_lake() -> InMemory {
+    static EMPTY: OnceCell<InMemory> = OnceCell::const_new();
+    let create = || async {
+        let store = Arc::new(InMemory::new());
+        let location = Location::on_store(LAKE, Arc::clone(&store) as Arc<dyn ObjectStore>, Duration::ZERO).unwrap();
+        Lake::open_or_create(&location, &[]).await.unwrap();
+        store.fork()
+    };
+    EMPTY.get_or_init(create).await.fork()
 }

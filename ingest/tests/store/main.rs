@@ -10,4 +10,7 @@ mod readback;
 mod schedule;
 mod seeds;
 
+mod creation;
 mod outcomes;
+mod simulation;
+mod together;

@@ -20,17 +20,16 @@ pub(crate) struct Contents {
     pub(crate) events: Vec<Row>,
     pub(crate) objects: Vec<String>,
     pub(crate) bad: Vec<Bad>,
-    pub(crate) events_version: u64,
 }
 
 pub(crate) const LAKE: &str = "lake";
 
 /// Reads all tables. The ledger first: while importers run, it must not be ahead of the events.
 pub(crate) async fn contents(store: &InMemory) -> Contents {
-    let (objects, _) = active(store, "objects").await;
-    let (quarantine, _) = active(store, "quarantine").await;
-    let (events, events_version) = active(store, "events").await;
-    let mut contents = Contents { events_version, ..Contents::default() };
+    let objects = active(store, "objects").await;
+    let quarantine = active(store, "quarantine").await;
+    let events = active(store, "events").await;
+    let mut contents = Contents::default();
     for batch in rows(store, &objects).await {
         contents.objects.extend(texts(&batch, "name"));
     }
@@ -44,8 +43,8 @@ pub(crate) async fn contents(store: &InMemory) -> Contents {
     contents
 }
 
-/// Active files of a table with their row counts by the log, and the newest version.
-async fn active(store: &InMemory, table: &str) -> (BTreeMap<String, u64>, u64) {
+/// Active files of a table with their row counts by the log.
+async fn active(store: &InMemory, table: &str) -> BTreeMap<String, u64> {
     let log = Path::from(format!("{LAKE}/{table}/_delta_log"));
     let mut entries: Vec<Path> =
         store.list(Some(&log)).map_ok(|meta| meta.location).try_collect().await.expect("the store in memory lists");
@@ -68,24 +67,41 @@ async fn active(store: &InMemory, table: &str) -> (BTreeMap<String, u64>, u64) {
             assert!(action.get("remove").is_none(), "nothing removes files yet");
         }
     }
-    (files, entries.len().saturating_sub(1) as u64)
+    files
 }
 
 async fn rows(store: &InMemory, files: &BTreeMap<String, u64>) -> Vec<RecordBatch> {
     let mut batches = Vec::new();
     for (path, counted) in files {
         let bytes: Bytes = store.get(&Path::from(path.as_str())).await.unwrap().bytes().await.unwrap();
-        let read = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
-        let read: Vec<RecordBatch> = read.collect::<Result<_, _>>().unwrap();
+        let read = parquet(bytes);
         assert_eq!(read.iter().map(|batch| batch.num_rows() as u64).sum::<u64>(), *counted, "{path}");
         batches.extend(read);
     }
     batches
 }
 
+fn parquet(bytes: Bytes) -> Vec<RecordBatch> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
+    reader.collect::<Result<_, _>>().unwrap()
+}
+
 fn texts(batch: &RecordBatch, column: &str) -> Vec<String> {
     let column = arrow::compute::cast(batch.column_by_name(column).unwrap(), &DataType::Utf8).unwrap();
     column.as_string::<i32>().iter().map(|text| text.unwrap_or_default().to_owned()).collect()
+}
+
+/// The rows in the files of a snapshot: nothing twice, nothing that is not in the dump.
+pub(crate) async fn check_snapshot(store: &InMemory, files: &BTreeSet<String>, dump: &Dump) -> Result<(), Wrong> {
+    let mut found = Vec::new();
+    for file in files {
+        let path = Path::from(format!("{LAKE}/events/{file}"));
+        let bytes = store.get(&path).await.map_err(|e| format!("`{file}` of a snapshot: {e}"))?.bytes().await.unwrap();
+        for batch in parquet(bytes) {
+            found.extend(texts(&batch, "message_id").into_iter().zip(texts(&batch, "recipient")));
+        }
+    }
+    within("row", &unique("row", &found)?, &dump.rows())
 }
 
 /// What is wrong with a lake, in words.

@@ -9,6 +9,9 @@ use std::sync::Mutex;
 use std::task::{Poll, Waker};
 use std::thread::{self, ThreadId};
 
+/// What an actor does.
+pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T>>>;
+
 /// Who waits for a turn.
 pub(crate) struct Turns {
     /// Only operations on the thread of the test take turns; others belong to the turn of who waits for them.
@@ -58,7 +61,7 @@ impl Turns {
     }
 
     /// Gives an actor a turn. `Some` is how it ended, `None` that it waits for the next.
-    pub(crate) async fn run<T>(&self, actor: usize, work: &mut Pin<Box<dyn Future<Output = T> + '_>>) -> Option<T> {
+    pub(crate) async fn run<T>(&self, actor: usize, work: &mut Work<T>) -> Option<T> {
         self.give(actor);
         poll_fn(|context| match work.as_mut().poll(context) {
             Poll::Ready(ended) => Poll::Ready(Some(ended)),
