@@ -9,6 +9,7 @@ use object_store::ObjectStore;
 
 use crate::append::{self, Appended};
 use crate::error::LakeError;
+use crate::lease::Lease;
 use crate::ledger::{self, BadRecord, ImportedObject, ObjectKey};
 use crate::provider::EventsTable;
 use crate::rows::EventChunk;
@@ -18,8 +19,8 @@ use crate::table::{DataFile, Table, TableSpec};
 
 /// Name of the table of events.
 pub const EVENTS: &str = "events";
-const OBJECTS: &str = "objects";
-const QUARANTINE: &str = "quarantine";
+pub(crate) const OBJECTS: &str = "objects";
+pub(crate) const QUARANTINE: &str = "quarantine";
 
 /// Table property that lists the promoted tags, joined by commas (SES allows no comma in a tag's name).
 const PROMOTED_TAGS: &str = "repute.promotedTags";
@@ -32,6 +33,8 @@ pub struct Lake {
     events: Table,
     objects: Table,
     quarantine: Table,
+    /// Held by whoever may write, so that nobody sweeps files that are being written.
+    lease: Option<Arc<Lease>>,
 }
 
 impl Lake {
@@ -44,7 +47,7 @@ impl Lake {
         let events = Table::open(location, EVENTS).await?.ok_or_else(missing)?;
         let objects = Table::open(location, OBJECTS).await?.ok_or_else(missing)?;
         let quarantine = Table::open(location, QUARANTINE).await?.ok_or_else(missing)?;
-        Ok(Self { location: location.clone(), promoted_tags: promoted(&events), events, objects, quarantine })
+        Ok(Self { location: location.clone(), promoted_tags: promoted(&events), events, objects, quarantine, lease: None })
     }
 
     /// Opens a lake, creating it first where there is none. `promoted_tags` (custom tags that get a column of their own)
@@ -58,7 +61,8 @@ impl Lake {
         let objects = Table::open_or_create(location, &objects).await?;
         let quarantine = spec(QUARANTINE, quarantine_schema(), false, Vec::new());
         let quarantine = Table::open_or_create(location, &quarantine).await?;
-        Ok(Self { location: location.clone(), promoted_tags: promoted(&events), events, objects, quarantine })
+        let lease = Lease::shared(location).map(Arc::new);
+        Ok(Self { location: location.clone(), promoted_tags: promoted(&events), events, objects, quarantine, lease })
     }
 
     /// Where it lies.

@@ -11,10 +11,13 @@ mod event;
 pub mod schema;
 
 mod error;
+mod lease;
 mod store;
 
+mod checkpoint;
 mod datafile;
 mod encode;
+mod log;
 mod reader;
 mod rows;
 mod statistics;
@@ -25,11 +28,15 @@ mod known;
 mod ledger;
 mod provider;
 
+mod fsck;
 mod lake;
 
 pub use append::{Appended, EventCounts};
 pub use error::LakeError;
 pub use event::{Event, EventType, Recipient, Tag, Tags, UnknownEventType};
+pub use fsck::{
+    Damage, DamageKind, Inspection, ORPHAN_AGE, STAGED_AGE, Stray, TableFindings, drop_file, inspect, repair, sweep_staged,
+};
 pub use lake::{EVENTS, Lake};
 pub use ledger::{BadRecord, ImportedObject, ObjectKey};
 pub use provider::EventsTable;

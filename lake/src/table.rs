@@ -15,6 +15,8 @@ use deltalake::{DeltaTable, DeltaTableError};
 use object_store::path::Path;
 
 use crate::error::LakeError;
+use crate::fsck::{damaged_log, in_log};
+use crate::log::{self, ADDED_FILES};
 use crate::schema::column;
 use crate::statistics::FileStatistics;
 use crate::store::Location;
@@ -37,6 +39,7 @@ pub(crate) struct TableSpec {
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
+    location: Location,
     inner: DeltaTable,
 }
 
@@ -70,11 +73,16 @@ impl Table {
             return Ok(None);
         }
         let mut inner = DeltaTable::new(log_store);
-        match inner.load().await {
-            Ok(()) => Self { name, inner }.refuse_unknown_features().map(Some),
-            Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => Ok(None),
-            Err(source) => Err(LakeError::Table { table: name, source: Box::new(source) }),
+        if let Err(source) = inner.load().await {
+            return match (damaged_log(location, name).await, source) {
+                (Ok(Some(damage)), _) => Err(LakeError::Damaged { damage: Box::new(damage) }),
+                (_, DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => Ok(None),
+                (_, source) => Err(LakeError::Table { table: name, source: Box::new(source) }),
+            };
         }
+        let table = Self { name, location: location.clone(), inner }.refuse_unknown_features()?;
+        table.check_tip(None).await?;
+        Ok(Some(table))
     }
 
     /// Opens the table, creating it first where there is none. Two creators at once end with one table.
@@ -139,7 +147,20 @@ impl Table {
 
     /// Moves this view to the newest version.
     pub(crate) async fn refresh(&mut self) -> Result<(), LakeError> {
-        self.inner.update_state().await.map_err(|e| self.failed(e))
+        let seen = self.version();
+        self.inner.update_state().await.map_err(|e| self.failed(e))?;
+        if self.version() == seen { Ok(()) } else { self.check_tip(Some(seen)).await }
+    }
+
+    /// deltalake takes an entry that was emptied, or cut at the end of a line, for one that adds nothing: what has been read since
+    /// version `seen` is looked at again.
+    async fn check_tip(&self, seen: Option<u64>) -> Result<(), LakeError> {
+        let store = self.log_store().object_store(None);
+        let tip = log::check_tip(&store, seen, self.version()).await.map_err(|e| self.failed(e.into()))?;
+        match tip {
+            None => Ok(()),
+            Some(damage) => Err(LakeError::Damaged { damage: Box::new(in_log(&self.location, self.name, damage)) }),
+        }
     }
 
     /// The files that make up this version.
@@ -169,6 +190,7 @@ impl Table {
         let properties = CommitProperties::default()
             .with_create_checkpoint(false)
             .with_cleanup_expired_logs(Some(false))
+            .with_metadata([(ADDED_FILES.to_owned(), adds.len().into())])
             .with_application_transactions(transactions);
         let snapshot = self.inner.snapshot().map_err(|e| self.failed(e))?.clone();
         let by_date = adds.first().is_some_and(|add| !add.partition_values.is_empty());
@@ -213,6 +235,21 @@ impl Table {
             | DeltaTableError::VersionAlreadyExists(_) => Ok(Committed::Conflict),
             other => Err(self.failed(other)),
         }
+    }
+
+    /// Takes a file out of the table in one commit.
+    pub(crate) async fn remove(&mut self, path: &str) -> Result<(), LakeError> {
+        let snapshot = self.inner.snapshot().map_err(|e| self.failed(e))?.clone();
+        let file = snapshot.log_data().iter().find(|file| file.object_store_path().as_ref() == path);
+        let remove = file.ok_or_else(|| LakeError::NotDamaged(format!("{}/{path}", self.name)))?.remove_action(true);
+        let properties =
+            CommitProperties::default().with_create_checkpoint(false).with_cleanup_expired_logs(Some(false));
+        CommitBuilder::from(properties)
+            .with_actions(vec![Action::Remove(remove)])
+            .build(Some(snapshot.snapshot()), self.log_store(), DeltaOperation::Delete { predicate: None })
+            .await
+            .map_err(|e| self.failed(e))?;
+        self.refresh().await
     }
 
     async fn checkpoint_when_due(&self) {
