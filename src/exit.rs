@@ -21,6 +21,9 @@ pub(crate) enum Exit {
 impl Exit {
     /// `check`'s third state has the same number.
     pub(crate) const UNKNOWN: Self = Self::BadRecords;
+
+    /// `lake fsck`'s damage has it too.
+    pub(crate) const DAMAGED: Self = Self::BadRecords;
 }
 
 /// Why a command could not be carried out.

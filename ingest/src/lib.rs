@@ -23,6 +23,7 @@ mod verdict;
 mod source;
 
 mod import;
+mod retry;
 mod split;
 mod worker;
 
@@ -33,7 +34,8 @@ use std::io::{self, Read};
 pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import};
 pub use limits::Limits;
 pub use replay::{Replay, ReplayError};
-pub use source::{ListError, Listing, SourceObject, list};
+pub use retry::{SecondReading, fragment, read_again, read_mended, resolution};
+pub use source::{ListError, Listing, Opened, SourceObject, list};
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 
 use decode::Scratch;

@@ -1,12 +1,15 @@
 //! Where objects come from: files and directories laid out as Firehose lays out a bucket.
 
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use repute_lake::ObjectKey;
 use url::Url;
+
+use crate::verdict::Place;
 
 /// One object that may be imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +18,41 @@ pub struct SourceObject {
     pub key: ObjectKey,
     /// Bytes as stored.
     pub size: u64,
-    path: PathBuf,
+    content: Content,
+}
+
+/// Where the bytes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Content {
+    File(PathBuf),
+    /// Part of an object, which began there.
+    Fragment(Arc<[u8]>, Place),
+}
+
+/// An object's bytes, opened.
+pub enum Opened {
+    /// On the disk.
+    File(File),
+    /// In memory.
+    Memory(Cursor<Arc<[u8]>>),
+}
+
+impl Read for Opened {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Memory(bytes) => bytes.read(buffer),
+        }
+    }
+}
+
+impl Seek for Opened {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(position),
+            Self::Memory(bytes) => bytes.seek(position),
+        }
+    }
 }
 
 /// What a source holds.
@@ -39,20 +76,32 @@ pub struct ListError {
 
 impl SourceObject {
     /// Opens the object for reading.
-    pub fn open(&self) -> io::Result<File> {
-        File::open(&self.path)
+    pub fn open(&self) -> io::Result<Opened> {
+        match &self.content {
+            Content::File(path) => File::open(path).map(Opened::File),
+            Content::Fragment(bytes, _) => Ok(Opened::Memory(Cursor::new(Arc::clone(bytes)))),
+        }
     }
 
-    /// The path for a message to a person.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Part of an object that was read before, from this place on. It is read whatever the lake knows of its object, and does not
+    /// count as the object's import.
+    pub fn fragment(key: ObjectKey, bytes: &[u8], start: Place) -> Self {
+        Self { key, size: bytes.len() as u64, content: Content::Fragment(bytes.into(), start) }
+    }
+
+    /// Where in its object a fragment begins; nothing for a whole object.
+    pub(crate) fn fragment_start(&self) -> Option<Place> {
+        match self.content {
+            Content::File(_) => None,
+            Content::Fragment(_, start) => Some(start),
+        }
     }
 
     fn new(path: PathBuf, metadata: &Metadata) -> io::Result<Self> {
         let name = Url::from_file_path(&path).map_err(|()| io::Error::other("not an absolute path"))?;
         let modified = metadata.mtime() as i128 * 1_000_000_000 + metadata.mtime_nsec() as i128;
         let etag = format!("{:x}-{modified:x}-{:x}", metadata.ino(), metadata.len());
-        Ok(Self { key: ObjectKey { name: name.into(), etag }, size: metadata.len(), path })
+        Ok(Self { key: ObjectKey { name: name.into(), etag }, size: metadata.len(), content: Content::File(path) })
     }
 }
 
@@ -106,7 +155,7 @@ mod tests {
         }
         std::os::unix::fs::symlink("/etc/passwd", at("link")).unwrap();
         let listing = list(directory.path()).unwrap();
-        let names: Vec<_> = listing.objects.iter().filter_map(|o| o.path().file_name()?.to_str()).collect();
+        let names: Vec<_> = listing.objects.iter().filter_map(|o| o.key.name.rsplit('/').next()).collect();
         assert_eq!(names, ["a", "b"]);
         assert_eq!(listing.refused.len(), 1);
         assert_eq!(listing.refused[0].1, "a symbolic link");

@@ -9,7 +9,6 @@
 //! array; otherwise it is read again from where that one ended. So a split object gives what it gives when read as a whole,
 //! however damaged it is.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -112,7 +111,7 @@ impl Tasks {
 }
 
 /// Whether the object can be read in ranges: what is compressed cannot.
-pub(crate) fn is_plain(file: &mut File) -> io::Result<bool> {
+pub(crate) fn is_plain(file: &mut (impl Read + Seek)) -> io::Result<bool> {
     let mut head = Vec::new();
     file.rewind()?;
     file.take(decode::MAGIC_BYTES as u64).read_to_end(&mut head)?;
@@ -125,7 +124,7 @@ impl Splitting {
     }
 
     /// Where a range starts: at a record near its nominal start; `None` if none was found there.
-    pub(crate) fn start(self, file: &mut File, range: u64) -> io::Result<Option<u64>> {
+    pub(crate) fn start(self, file: &mut (impl Read + Seek), range: u64) -> io::Result<Option<u64>> {
         if range == 0 {
             return Ok(Some(0));
         }
@@ -138,7 +137,7 @@ impl Splitting {
     }
 
     /// Where a range ends: where the next one starts that starts at all; `None` at the object's end.
-    pub(crate) fn end(self, file: &mut File, range: u64, size: u64) -> io::Result<Option<u64>> {
+    pub(crate) fn end(self, file: &mut (impl Read + Seek), range: u64, size: u64) -> io::Result<Option<u64>> {
         for next in range + 1..self.ranges(size) {
             if let Some(start) = self.start(file, next)? {
                 return Ok(Some(start));

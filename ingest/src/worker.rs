@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::frame::Frontier;
 use crate::import::{ImportOptions, Meter};
-use crate::source::SourceObject;
+use crate::source::{Opened, SourceObject};
 use crate::split::{self, Handover, Task, Tasks};
 use crate::verdict::{Place, Verdict};
 use crate::{ObjectBytes, ObjectReader};
@@ -392,12 +391,13 @@ impl<'d> Recording<'d> {
             Verdict::Ignored(class) => *self.tally.ignored_classes.entry(class.as_str()).or_default() += 1,
             Verdict::Rejected(reject) => {
                 let class = reject.class.as_str();
+                let before = self.object.fragment_start().unwrap_or(Place::START);
                 *self.tally.bad_classes.entry(class).or_default() += 1;
                 self.desk.bad_bytes += raw.len();
                 self.desk.bad.push(BadRecord {
                     object: self.object.key.clone(),
-                    byte_offset: place.offset,
-                    line: place.line,
+                    byte_offset: before.offset + place.offset,
+                    line: before.line + place.line - 1,
                     part,
                     class: class.to_owned(),
                     message: reject.reason,
@@ -423,7 +423,7 @@ impl<'d> Recording<'d> {
 
 /// A file whose bytes are counted, and which is not read on once that is pointless.
 struct Watched<'a> {
-    file: File,
+    file: Opened,
     meter: Option<&'a Meter>,
     stop: &'a Cell<bool>,
 }

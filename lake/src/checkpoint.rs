@@ -18,10 +18,7 @@ use crate::statistics::FileStatistics;
 ///
 /// # Errors
 /// What the store reports.
-pub(crate) async fn read(
-    store: &Arc<dyn ObjectStore>,
-    path: &Path,
-) -> object_store::Result<Result<Entry, String>> {
+pub(crate) async fn read(store: &Arc<dyn ObjectStore>, path: &Path) -> object_store::Result<Result<Entry, String>> {
     let mut bytes = Vec::new();
     let mut stream = store.get(path).await?.into_stream();
     while let Some(chunk) = stream.try_next().await? {

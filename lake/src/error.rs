@@ -35,7 +35,10 @@ pub enum LakeError {
         attempts: u32,
     },
     /// The store did not answer whether a commit landed. Nothing may be acknowledged; running again resolves it.
-    #[error("the outcome of a commit to table `{table}` is unknown, nothing is acknowledged; run it again: {}", first_line(source))]
+    #[error(
+        "the outcome of a commit to table `{table}` is unknown, nothing is acknowledged; run it again: {}",
+        first_line(source)
+    )]
     CommitUnknown {
         /// Name of the table.
         table: &'static str,

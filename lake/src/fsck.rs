@@ -145,10 +145,8 @@ pub async fn inspect(location: &Location) -> Result<Inspection, LakeError> {
         return Err(LakeError::Missing(location.to_string()));
     }
     let root = location.directory().unwrap_or_default();
-    let staged = stray::staged(location).map_err(|source| LakeError::Unreadable {
-        location: location.to_string(),
-        source: Box::new(source),
-    })?;
+    let staged = stray::staged(location)
+        .map_err(|source| LakeError::Unreadable { location: location.to_string(), source: Box::new(source) })?;
     found.strays.extend(staged.into_iter().map(|(path, written)| Stray {
         file: path.strip_prefix(&root).unwrap_or(&path).display().to_string(),
         is_staged: true,
@@ -183,11 +181,7 @@ fn unreadable(location: &Location, source: object_store::Error) -> LakeError {
     LakeError::Unreadable { location: location.to_string(), source: Box::new(source) }
 }
 
-async fn inspect_table(
-    location: &Location,
-    table: &'static str,
-    found: &mut Inspection,
-) -> Result<(), LakeError> {
+async fn inspect_table(location: &Location, table: &'static str, found: &mut Inspection) -> Result<(), LakeError> {
     let store = location.log_store(table)?.object_store(None);
     let failed = |source| unreadable(location, source);
     let scan = log::scan(&store).await.map_err(failed)?;

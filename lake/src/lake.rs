@@ -12,8 +12,10 @@ use crate::error::LakeError;
 use crate::lease::Lease;
 use crate::ledger::{self, BadRecord, ImportedObject, ObjectKey};
 use crate::provider::EventsTable;
+use crate::quarantine::{self, KeptRecord, Resolution};
 use crate::rows::EventChunk;
 use crate::schema::{event_file_schema, objects_schema, quarantine_schema};
+use crate::statistics::TableStatistics;
 use crate::store::Location;
 use crate::table::{DataFile, Table, TableSpec};
 
@@ -34,6 +36,7 @@ pub struct Lake {
     objects: Table,
     quarantine: Table,
     /// Held by whoever may write, so that nobody sweeps files that are being written.
+    #[expect(dead_code, reason = "held, not used")]
     lease: Option<Arc<Lease>>,
 }
 
@@ -47,7 +50,14 @@ impl Lake {
         let events = Table::open(location, EVENTS).await?.ok_or_else(missing)?;
         let objects = Table::open(location, OBJECTS).await?.ok_or_else(missing)?;
         let quarantine = Table::open(location, QUARANTINE).await?.ok_or_else(missing)?;
-        Ok(Self { location: location.clone(), promoted_tags: promoted(&events), events, objects, quarantine, lease: None })
+        Ok(Self {
+            location: location.clone(),
+            promoted_tags: promoted(&events),
+            events,
+            objects,
+            quarantine,
+            lease: None,
+        })
     }
 
     /// Opens a lake, creating it first where there is none. `promoted_tags` (custom tags that get a column of their own)
@@ -116,6 +126,21 @@ impl Lake {
     /// The objects that need not be read again.
     pub async fn imported_objects(&self) -> Result<HashSet<ObjectKey>, LakeError> {
         ledger::imported_objects(&self.objects).await
+    }
+
+    /// What each table holds.
+    pub fn statistics(&self) -> Result<Vec<TableStatistics>, LakeError> {
+        [&self.events, &self.quarantine, &self.objects].into_iter().map(TableStatistics::of).collect()
+    }
+
+    /// Bad records that are kept, in the order in which they were found, with their bytes if asked for.
+    pub async fn bad_records(&self, with_raw: bool) -> Result<Vec<KeptRecord>, LakeError> {
+        quarantine::kept(&self.quarantine, with_raw).await
+    }
+
+    /// Marks bad records as resolved; those that are already are left alone.
+    pub async fn resolve(&mut self, resolved: Vec<Resolution>, now: DateTime<Utc>) -> Result<(), LakeError> {
+        quarantine::resolve(&mut self.quarantine, resolved, now).await
     }
 
     /// Active files of the events table.

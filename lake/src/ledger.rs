@@ -138,8 +138,13 @@ pub(crate) async fn record_bad(table: &mut Table, rows: Vec<BadRecord>) -> Resul
     let known = known_bad(table, &touched).await?;
     let place = |r: &BadRecord| (r.object.clone(), signed(r.byte_offset), signed(r.part));
     let fresh: Vec<BadRecord> = rows.into_iter().filter(|row| !known.contains(&place(row))).collect();
-    let Some(now) = fresh.first().map(|row| row.quarantined_at) else { return Ok(()) };
-    append(table, quarantine_batch(&fresh)?, now).await
+    append_bad(table, &fresh).await
+}
+
+/// Appends rows to the quarantine.
+pub(crate) async fn append_bad(table: &mut Table, rows: &[BadRecord]) -> Result<(), LakeError> {
+    let Some(now) = rows.first().map(|row| row.quarantined_at) else { return Ok(()) };
+    append(table, quarantine_batch(rows)?, now).await
 }
 
 fn signed(value: u64) -> i64 {

@@ -27,6 +27,7 @@ mod append;
 mod known;
 mod ledger;
 mod provider;
+mod quarantine;
 
 mod fsck;
 mod lake;
@@ -35,12 +36,14 @@ pub use append::{Appended, EventCounts};
 pub use error::LakeError;
 pub use event::{Event, EventType, Recipient, Tag, Tags, UnknownEventType};
 pub use fsck::{
-    Damage, DamageKind, Inspection, ORPHAN_AGE, STAGED_AGE, Stray, TableFindings, drop_file, inspect, repair, sweep_staged,
+    Damage, DamageKind, Inspection, ORPHAN_AGE, STAGED_AGE, Stray, TableFindings, drop_file, inspect, repair,
+    sweep_staged,
 };
 pub use lake::{EVENTS, Lake};
 pub use ledger::{BadRecord, ImportedObject, ObjectKey};
 pub use provider::EventsTable;
+pub use quarantine::{KeptRecord, Resolution};
 pub use rows::{EventChunk, EventRows, RowKey};
-pub use statistics::FileStatistics;
+pub use statistics::{FileStatistics, TableStatistics};
 pub use store::Location;
 pub use table::DataFile;

@@ -217,11 +217,7 @@ async fn read_entries(
     Ok(entries)
 }
 
-async fn check_hint(
-    store: &Arc<dyn ObjectStore>,
-    inventory: &Inventory,
-    damage: &mut Vec<LogDamage>,
-) -> Result<()> {
+async fn check_hint(store: &Arc<dyn ObjectStore>, inventory: &Inventory, damage: &mut Vec<LogDamage>) -> Result<()> {
     let Some(path) = &inventory.hint else { return Ok(()) };
     let bytes = store.get(path).await?.bytes().await?;
     let hint = serde_json::from_slice::<Value>(&bytes).ok();
@@ -280,7 +276,9 @@ fn parse_entry(bytes: &[u8]) -> std::result::Result<Entry, String> {
                         && value.get("engineInfo").and_then(Value::as_str).is_some_and(|e| e.starts_with("delta-rs"));
                 }
                 "add" => entry.adds.push(parse_add(&value).ok_or_else(|| format!("adds no file in line {number}"))?),
-                "remove" => entry.removes.push(parse_path(&value).ok_or_else(|| format!("removes no file in line {number}"))?),
+                "remove" => {
+                    entry.removes.push(parse_path(&value).ok_or_else(|| format!("removes no file in line {number}"))?)
+                }
                 _ => others += 1,
             }
         }

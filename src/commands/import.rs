@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use chrono::Utc;
 use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import, list};
-use repute_lake::{Lake, Location};
+use repute_lake::{Lake, Location, sweep_staged};
 use repute_query::thousands;
 use serde_json::json;
 
@@ -28,9 +28,10 @@ pub(super) fn run(global: &Global, config: &Config, args: &ImportArgs) -> Result
     let tags = if args.promoted_tags.is_empty() { &config.import.promoted_tags } else { &args.promoted_tags };
     let jobs = args.jobs.or(config.import.jobs).map(usize::from);
     let max_bad = args.max_bad.or(config.import.max_bad).unwrap_or(0);
+    let reading = Reading { jobs, again: args.again, quiet: args.quiet };
     let start = Instant::now();
     let listed = list_all(&args.sources)?;
-    let summary = super::runtime()?.block_on(run_import(&location, tags, listed, jobs, args.quiet))?;
+    let summary = super::runtime()?.block_on(run_import(&location, tags, listed, reading))?;
     let seconds = start.elapsed().as_secs_f64();
     match args.format {
         Format::Json => output::print_json(&summary_json(&summary, seconds))?,
@@ -70,15 +71,29 @@ pub(super) fn list_all(sources: &[PathBuf]) -> Result<Vec<SourceObject>, Failure
     Ok(objects)
 }
 
+/// How objects are read.
+pub(super) struct Reading {
+    /// Threads; one per processor unless said.
+    pub(super) jobs: Option<usize>,
+    /// Whether objects that the lake holds are read again.
+    pub(super) again: bool,
+    /// Without progress on standard error.
+    pub(super) quiet: bool,
+}
+
 /// Imports what was listed, with progress on standard error.
 pub(super) async fn run_import(
     location: &Location,
     promoted_tags: &[String],
     objects: Vec<SourceObject>,
-    jobs: Option<usize>,
-    quiet: bool,
+    reading: Reading,
 ) -> Result<ImportSummary, Failure> {
+    let now = Utc::now();
+    if let Err(error) = sweep_staged(location, now) {
+        tracing::warn!(%error, "cannot sweep what killed imports left");
+    }
     let mut lake = Lake::open_or_create(location, promoted_tags).await?;
+    let Reading { jobs, again, quiet } = reading;
     let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let meter = Arc::new(Meter::default());
     let work = Work { bytes: objects.iter().map(|object| object.size).sum(), objects: objects.len() as u64 };
@@ -88,7 +103,7 @@ pub(super) async fn run_import(
         objects: seen.objects.load(Ordering::Relaxed),
         events: seen.records.load(Ordering::Relaxed),
     });
-    let summary = import(&mut lake, objects, &ImportOptions::new(jobs, Utc::now()), &meter).await;
+    let summary = import(&mut lake, objects, &ImportOptions { again, ..ImportOptions::new(jobs, now) }, &meter).await;
     drop(progress);
     Ok(summary?)
 }
@@ -103,7 +118,7 @@ fn report_failures(summary: &ImportSummary) {
     }
 }
 
-fn summary_json(summary: &ImportSummary, seconds: f64) -> serde_json::Value {
+pub(super) fn summary_json(summary: &ImportSummary, seconds: f64) -> serde_json::Value {
     json!({
         "objects": {
             "listed": summary.listed,

@@ -66,7 +66,10 @@ fn judge(bytes: &Bytes, file: &LoggedFile) -> Option<Fault> {
     let content = |what: String| Some((DamageKind::FileContent, what));
     let is_proven = match &file.checksum {
         Some(expected) if *expected != checksum(bytes) => {
-            return content(format!("does not hold the bytes that were written (XXH3 {}, not {expected})", checksum(bytes)));
+            return content(format!(
+                "does not hold the bytes that were written (XXH3 {}, not {expected})",
+                checksum(bytes)
+            ));
         }
         known => known.is_some(),
     };

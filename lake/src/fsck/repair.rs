@@ -53,11 +53,7 @@ pub(super) fn remedy(kind: DamageKind, location: &Location, file: &str) -> Strin
 ///
 /// # Errors
 /// What the store reports.
-pub async fn repair(
-    location: &Location,
-    found: &Inspection,
-    now: DateTime<Utc>,
-) -> Result<Vec<String>, LakeError> {
+pub async fn repair(location: &Location, found: &Inspection, now: DateTime<Utc>) -> Result<Vec<String>, LakeError> {
     let superfluous = |kind| matches!(kind, DamageKind::SpareCheckpoint | DamageKind::CheckpointHint);
     let mut removed = Vec::new();
     for damage in found.damage.iter().filter(|damage| superfluous(damage.kind)) {
@@ -111,7 +107,8 @@ pub async fn drop_file(location: &Location, found: &Inspection, file: &str) -> R
     let table = TABLES.into_iter().find(|table| *table == name).ok_or_else(refused)?;
     match damage.kind {
         DamageKind::FileMissing | DamageKind::FileSize | DamageKind::FileContent | DamageKind::Statistics => {
-            let mut table = Table::open(location, table).await?.ok_or_else(|| LakeError::Missing(location.to_string()))?;
+            let mut table =
+                Table::open(location, table).await?.ok_or_else(|| LakeError::Missing(location.to_string()))?;
             table.remove(path).await?;
             Ok(format!("`{file}` is no part of the table any more; its bytes, if any, are left where they are"))
         }
