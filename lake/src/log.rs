@@ -122,14 +122,14 @@ pub(crate) async fn scan(store: &Arc<dyn ObjectStore>) -> Result<LogScan> {
     let from_the_start = is_whole_from(0);
     for (version, name, what) in unreadable {
         let part = LogPart::Checkpoint { spare: from_the_start || base.is_some() };
-        let readable = format!("checkpoint of version {version} cannot be read: {what}");
-        scan.damage.push(LogDamage { name, part, what: readable });
+        let what = format!("cannot be read, though it stands for version {version}: {what}");
+        scan.damage.push(LogDamage { name, part, what });
     }
     // A gap below a checkpoint that readers start from is what a clean-up of the log leaves.
     let covered = base.or_else(|| inventory.foreign_checkpoints.last().copied());
     for version in (0..newest).filter(|version| !inventory.entries.contains_key(version)) {
         if covered.is_none_or(|checkpoint| version > checkpoint) {
-            let what = format!("version {version} of the log is missing, and no checkpoint stands for it");
+            let what = format!("is missing: version {version} of the log, for which no checkpoint stands");
             scan.damage.push(LogDamage { name: entry_name(version), part: LogPart::Gap, what });
         }
     }

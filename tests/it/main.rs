@@ -12,8 +12,10 @@ mod program;
 mod tools;
 
 mod damage;
+mod fsck;
 mod import;
 mod interrupted;
+mod quarantine;
 mod readers;
 mod samples;
 mod truth;
