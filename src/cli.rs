@@ -59,6 +59,12 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Serve the dashboard and the JSON API
     Serve(ServeArgs),
+    /// Look after a lake: what it holds, and whether it is sound
+    #[command(subcommand)]
+    Lake(LakeCommand),
+    /// Look at the bad records that imports kept, and import what can be read now
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// Generate a synthetic event dump together with its exact counts
     Generate(GenerateArgs),
     /// Put the records of a dump onto a Firehose stream
@@ -156,6 +162,9 @@ pub(crate) struct ImportArgs {
     /// Custom tags that get a column of their own when the lake is created (`campaign` and `template` have one)
     #[arg(long = "promote-tag", env = "REPUTE_PROMOTE_TAGS", value_name = "TAG", value_delimiter = ',')]
     pub(crate) promoted_tags: Vec<String>,
+    /// Read objects that were imported before, too: rows that are there already are left out
+    #[arg(long)]
+    pub(crate) again: bool,
     /// No progress on standard error
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -221,6 +230,96 @@ pub(crate) struct CheckArgs {
     #[arg(long, short)]
     pub(crate) quiet: bool,
     /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LakeCommand {
+    /// Show versions, files, rows, bytes and dates of every table
+    Stats(StatsArgs),
+    /// Check every log entry and every byte: exit 0 sound, 3 damage found, 4 the store cannot be read
+    Fsck(FsckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// How the figures are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FsckArgs {
+    /// Remove what other files say too (broken checkpoints) and left-overs old enough to be nobody's
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Give up a damaged data file, or a damaged newest log entry; then read the dumps again with `import --again`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) drop: Vec<String>,
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuarantineCommand {
+    /// List bad records with their place, class and reason
+    List(QuarantineListArgs),
+    /// Show one bad record with its bytes
+    Show(QuarantineShowArgs),
+    /// Read bad records again and import those that are good now: exit 3 if some are still bad
+    Retry(QuarantineRetryArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineListArgs {
+    /// Only records of this class, as in truncated_json
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) class: Option<String>,
+    /// Only records of objects whose name holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) object: Option<String>,
+    /// Only records found from here on: a time, a date, or a duration back from now
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub(crate) since: Option<When>,
+    /// Records that a retry has imported, too
+    #[arg(long)]
+    pub(crate) resolved: bool,
+    /// How records are printed
+    #[arg(long, value_enum, default_value_t = RowFormat::Text)]
+    pub(crate) format: RowFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineShowArgs {
+    /// Which record, as `quarantine list` shows it
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Only the record's bytes, exactly as they were kept
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) raw: bool,
+    /// How the record is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["ids", "class", "all"]))]
+pub(crate) struct QuarantineRetryArgs {
+    /// Which records, as `quarantine list` shows them
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Every record of this class
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) class: Option<String>,
+    /// Every record
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// A file with the mended record, in place of the bytes that were kept for the one ID
+    #[arg(long, value_name = "FILE", requires = "ids", conflicts_with_all = ["class", "all"])]
+    pub(crate) from: Option<PathBuf>,
+    /// How the summary is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 }

@@ -1,9 +1,12 @@
 //! One module per command: each turns options into calls of the stages and prints what they answer.
 
 mod check;
+mod damage;
 mod demo;
 mod generate;
 mod import;
+mod lake;
+mod quarantine;
 mod rates;
 mod replay;
 mod reputation;
@@ -28,13 +31,19 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     }
     start_log(&global.log)?;
     let config = Config::load(&global)?;
+    carry_out(&global, &config, command).map_err(|failure| damage::explain(failure, &config.location(&global)))
+}
+
+fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Demo(args) => demo::run(&global, &config, args),
-        Command::Import(args) => import::run(&global, &config, &args),
-        Command::Rates(args) => rates::run(&global, &config, &args),
-        Command::Reputation(args) => reputation::run(&global, &config, &args),
-        Command::Check(args) => check::run(&global, &args),
-        Command::Serve(args) => serve::run(&global, &config, &args),
+        Command::Demo(args) => demo::run(global, config, args),
+        Command::Import(args) => import::run(global, config, &args),
+        Command::Rates(args) => rates::run(global, config, &args),
+        Command::Reputation(args) => reputation::run(global, config, &args),
+        Command::Check(args) => check::run(global, &args),
+        Command::Serve(args) => serve::run(global, config, &args),
+        Command::Lake(command) => lake::run(global, config, &command),
+        Command::Quarantine(command) => quarantine::run(global, config, &command),
         Command::Generate(args) => generate::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Completions { shell } => {

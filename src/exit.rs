@@ -24,6 +24,9 @@ pub(crate) enum Exit {
 impl Exit {
     /// `check`'s third state has the same number.
     pub(crate) const UNKNOWN: Self = Self::BadRecords;
+
+    /// `lake fsck`'s damage has it too.
+    pub(crate) const DAMAGED: Self = Self::BadRecords;
 }
 
 /// Why a command could not be carried out.
@@ -71,9 +74,11 @@ fn told(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         let words = without_markup(&cause.to_string());
-        if !text.contains(&words) {
+        // The Delta kernel prints the calls that led to an error below its first line.
+        let words = words.lines().next().unwrap_or_default();
+        if !text.contains(words) {
             text += if text.is_empty() { "" } else { ": " };
-            text += &words;
+            text += words;
         }
     }
     text

@@ -40,13 +40,15 @@ pub struct ImportOptions {
     pub now: DateTime<Utc>,
     /// Bounds on records.
     pub limits: Limits,
+    /// Whether objects that the lake holds are read again.
+    pub again: bool,
 }
 
 impl ImportOptions {
     /// The usual: events may lie up to a day ahead of `now`.
     pub fn new(jobs: usize, now: DateTime<Utc>) -> Self {
         let limits = Limits { latest: Some(now + TimeDelta::days(1)), ..Limits::default() };
-        Self { jobs: jobs.max(1), now, limits }
+        Self { jobs: jobs.max(1), now, limits, again: false }
     }
 }
 
@@ -119,8 +121,13 @@ pub async fn import(
     meter: &Arc<Meter>,
 ) -> Result<ImportSummary, ImportError> {
     let mut summary = ImportSummary { listed: objects.len() as u64, ..Default::default() };
-    let mut known: HashSet<_> = lake.imported_objects().await?;
-    let fresh: Vec<SourceObject> = objects.into_iter().filter(|object| known.insert(object.key.clone())).collect();
+    let noted = lake.imported_objects().await?;
+    let mut listed = HashSet::new();
+    let is_wanted = |object: &SourceObject| {
+        let is_new = options.again || !noted.contains(&object.key);
+        object.fragment_start().is_some() || (is_new && listed.insert(object.key.clone()))
+    };
+    let fresh: Vec<SourceObject> = objects.into_iter().filter(is_wanted).collect();
     summary.skipped = summary.listed - fresh.len() as u64;
     meter.objects.fetch_add(summary.skipped, Ordering::Relaxed);
 
@@ -138,7 +145,9 @@ pub async fn import(
     let collecting = tokio::spawn(collect(parcels, full));
     let mut written = HashMap::new();
     while let Some(batch) = batches.recv().await {
-        commit(lake, batch, &objects, &mut written, &mut summary, options).await?;
+        let notes = commit(lake, batch, &objects, &mut written, &mut summary, options).await?;
+        let fresh: Vec<_> = notes.into_iter().filter(|note| !noted.contains(&note.key)).collect();
+        lake.record_objects(&fresh).await?;
     }
     if collecting.await.is_err() {
         tracing::error!("collecting parcels ended early");
@@ -188,7 +197,7 @@ impl Batch {
     }
 }
 
-/// Makes a batch durable: rows, then bad records, then the note that their objects were read.
+/// Makes a batch durable: rows, then bad records. Returns what is to be noted of the objects that were read to their end.
 async fn commit(
     lake: &mut Lake,
     batch: Batch,
@@ -196,7 +205,7 @@ async fn commit(
     written: &mut HashMap<u32, EventCounts>,
     summary: &mut ImportSummary,
     options: &ImportOptions,
-) -> Result<(), LakeError> {
+) -> Result<Vec<ImportedObject>, LakeError> {
     if batch.rows > 0 {
         let appended = lake.append(batch.chunks, options.now, options.jobs).await?;
         summary.bytes_written += appended.bytes;
@@ -220,11 +229,13 @@ async fn commit(
             Some(failure) => summary.failed.push((object.key.name.clone(), failure)),
             None => {
                 summary.imported += 1;
-                done.push(note(object, &tally, counts, options.now));
+                if object.fragment_start().is_none() {
+                    done.push(note(object, &tally, counts, options.now));
+                }
             }
         }
     }
-    lake.record_objects(&done).await
+    Ok(done)
 }
 
 fn note(object: &SourceObject, tally: &Tally, counts: EventCounts, now: DateTime<Utc>) -> ImportedObject {

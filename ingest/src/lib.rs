@@ -23,6 +23,7 @@ mod verdict;
 mod source;
 
 mod import;
+mod retry;
 mod split;
 mod worker;
 
@@ -33,6 +34,7 @@ use std::io::{self, Read};
 pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import};
 pub use limits::Limits;
 pub use replay::{Replay, ReplayError};
+pub use retry::{SecondReading, fragment, read_again, read_mended, resolution};
 pub use source::{Content, Input, ListError, Listing, SourceObject, list, list_bucket};
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 

@@ -4,7 +4,7 @@ mod bucket;
 
 use std::fmt::Debug;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Seek};
+use std::io::{self, Cursor, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use repute_lake::ObjectKey;
 use url::Url;
 
 pub use bucket::list_bucket;
+
+use crate::verdict::Place;
 
 /// What an object's bytes are read from.
 pub trait Input: Read + Seek + Send {}
@@ -31,6 +33,16 @@ impl Content for PathBuf {
     }
 }
 
+/// Bytes at hand.
+#[derive(Debug)]
+struct Fragment(Arc<[u8]>);
+
+impl Content for Fragment {
+    fn open(&self) -> io::Result<Box<dyn Input>> {
+        Ok(Box::new(Cursor::new(Arc::clone(&self.0))))
+    }
+}
+
 /// One object that may be imported.
 #[derive(Debug, Clone)]
 pub struct SourceObject {
@@ -39,6 +51,8 @@ pub struct SourceObject {
     /// Bytes as stored.
     pub size: u64,
     content: Arc<dyn Content>,
+    /// Where in its object a fragment begins.
+    start: Option<Place>,
 }
 
 /// What a source holds.
@@ -63,12 +77,23 @@ pub struct ListError {
 impl SourceObject {
     /// An object of some other kind of source.
     pub fn new(key: ObjectKey, size: u64, content: Arc<dyn Content>) -> Self {
-        Self { key, size, content }
+        Self { key, size, content, start: None }
     }
 
     /// Opens the object for reading.
     pub fn open(&self) -> io::Result<Box<dyn Input>> {
         self.content.open()
+    }
+
+    /// Part of an object that was read before, from this place on. It is read whatever the lake knows of its object, and does not
+    /// count as the object's import.
+    pub fn fragment(key: ObjectKey, bytes: &[u8], start: Place) -> Self {
+        Self { start: Some(start), ..Self::new(key, bytes.len() as u64, Arc::new(Fragment(bytes.into()))) }
+    }
+
+    /// Where in its object a fragment begins; nothing for a whole object.
+    pub(crate) fn fragment_start(&self) -> Option<Place> {
+        self.start
     }
 
     fn file(path: PathBuf, metadata: &Metadata) -> io::Result<Self> {

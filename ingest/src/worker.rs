@@ -393,12 +393,13 @@ impl<'d> Recording<'d> {
             Verdict::Ignored(class) => *self.tally.ignored_classes.entry(class.as_str()).or_default() += 1,
             Verdict::Rejected(reject) => {
                 let class = reject.class.as_str();
+                let before = self.object.fragment_start().unwrap_or(Place::START);
                 *self.tally.bad_classes.entry(class).or_default() += 1;
                 self.desk.bad_bytes += raw.len();
                 self.desk.bad.push(BadRecord {
                     object: self.object.key.clone(),
-                    byte_offset: place.offset,
-                    line: place.line,
+                    byte_offset: before.offset + place.offset,
+                    line: before.line + place.line - 1,
                     part,
                     class: class.to_owned(),
                     message: reject.reason,

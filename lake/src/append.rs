@@ -65,7 +65,7 @@ pub(crate) async fn append(
     let by_date = first_of_each_key(&chunks);
     for attempt in 0..MAX_ATTEMPTS {
         if attempt > 0 {
-            table.pauses.among_writers(attempt).await;
+            table.location.pauses.among_writers(attempt).await;
             table.refresh().await?;
         }
         let store = table.log_store().object_store(None);

@@ -13,6 +13,15 @@ use crate::error::LakeError;
 use crate::schema::column;
 use crate::statistics::FileStatistics;
 
+/// Key among a file's tags in the log: XXH3 (64 bits) of its bytes, in hexadecimal. Nothing in a Parquet file, and nothing else in a
+/// log, tells a flipped bit: page checksums are optional, and the Parquet writer makes none.
+pub(crate) const CHECKSUM: &str = "repute.xxh3";
+
+/// The checksum of a file.
+pub(crate) fn checksum(bytes: &[u8]) -> String {
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(bytes))
+}
+
 /// Encodes rows as Parquet and puts them below the table, durably. Returns the log's action that would make them visible.
 ///
 /// `date` is the partition, whose rows are in the order of their time; a table without partitions has none. `now` is
@@ -31,6 +40,7 @@ pub(crate) async fn write(
     };
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| LakeError::File { path: path.clone(), source };
     let bytes = encode(&rows, date.is_some(), threads).await.map_err(|e| failed(Box::new(e)))?;
+    let checksum = checksum(&bytes);
     let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     store.put(&Path::from(path.as_str()), bytes.into()).await.map_err(|e| failed(Box::new(e)))?;
     let partition = date.map(|date| (column::EVENT_DATE.to_owned(), Some(date.to_string())));
@@ -41,7 +51,7 @@ pub(crate) async fn write(
         modification_time: now.timestamp_millis(),
         data_change: true,
         stats: Some(FileStatistics::of(&rows).to_json()),
-        tags: None,
+        tags: Some(HashMap::from([(CHECKSUM.to_owned(), Some(checksum))])),
         deletion_vector: None,
         base_row_id: None,
         default_row_commit_version: None,

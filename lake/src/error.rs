@@ -2,6 +2,8 @@
 
 use deltalake::DeltaTableError;
 
+use crate::fsck::Damage;
+
 /// Errors of the lake.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
@@ -41,15 +43,35 @@ pub enum LakeError {
         attempts: u32,
     },
     /// The store did not answer whether a commit landed. Nothing may be acknowledged; running again resolves it.
-    #[error("the outcome of a commit to table `{table}` is unknown, nothing is acknowledged; run it again: {source}")]
+    #[error(
+        "the outcome of a commit to table `{table}` is unknown, nothing is acknowledged; run it again: {}",
+        first_line(source)
+    )]
     CommitUnknown {
         /// Name of the table.
         table: &'static str,
         /// What the store said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Part of a table is not what was written.
+    #[error("`{}` {}; `repute lake fsck` says how to repair it", damage.file, damage.what)]
+    Damaged {
+        /// The file, and what is wrong with it.
+        damage: Box<Damage>,
+    },
+    /// The store could not be read.
+    #[error("cannot read the lake at `{location}`: {source}")]
+    Unreadable {
+        /// Where the lake is.
+        location: String,
+        /// What the store said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A file that is to be dropped is none that can be.
+    #[error("`{0}` is no damaged data file and no damaged newest log entry, so it is not dropped")]
+    NotDamaged(String),
     /// The store or the transaction log failed.
-    #[error("table `{table}`: {source}")]
+    #[error("table `{table}`: {}", first_line(source))]
     Table {
         /// Name of the table.
         table: &'static str,
@@ -67,4 +89,9 @@ pub enum LakeError {
     /// Rows could not be put together.
     #[error("rows: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
+}
+
+/// The Delta kernel prints the calls that led to an error below its first line.
+fn first_line(error: &impl ToString) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }

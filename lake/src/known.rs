@@ -72,7 +72,7 @@ fn collect_hits(batch: &RecordBatch, keys: &[RowKey], hits: &mut Vec<RowKey>) {
     hits.extend(found.filter(|key| keys.binary_search(key).is_ok()));
 }
 
-fn time_range(group: &RowGroupMetaData) -> Option<(i64, i64)> {
+pub(crate) fn time_range(group: &RowGroupMetaData) -> Option<(i64, i64)> {
     let time = group.columns().iter().find(|c| c.column_path().string() == column::EVENT_TIME)?;
     match time.statistics()? {
         Statistics::Int64(values) => Some((*values.min_opt()?, *values.max_opt()?)),

@@ -10,17 +10,20 @@ use object_store::path::Path;
 
 use crate::append::{self, Appended};
 use crate::error::LakeError;
+use crate::lease::Lease;
 use crate::ledger::{self, BadRecord, ImportedObject, ObjectKey};
 use crate::provider::EventsTable;
+use crate::quarantine::{self, KeptRecord, Resolution};
 use crate::rows::EventChunk;
 use crate::schema::{event_file_schema, objects_schema, quarantine_schema};
+use crate::statistics::TableStatistics;
 use crate::store::{Location, refuse_without_conditional_put};
 use crate::table::{DataFile, Table, TableSpec};
 
 /// Name of the table of events.
 pub const EVENTS: &str = "events";
-const OBJECTS: &str = "objects";
-const QUARANTINE: &str = "quarantine";
+pub(crate) const OBJECTS: &str = "objects";
+pub(crate) const QUARANTINE: &str = "quarantine";
 
 /// Table property that lists the promoted tags, joined by commas (SES allows no comma in a tag's name).
 const PROMOTED_TAGS: &str = "repute.promotedTags";
@@ -35,6 +38,8 @@ pub struct Lake {
     /// Files of `objects` whose rows the caller was told of, or which this has written.
     objects_told: HashSet<Path>,
     quarantine: Table,
+    /// Held by whoever may write, so that nobody sweeps files that are being written.
+    lease: Option<Arc<Lease>>,
 }
 
 impl Lake {
@@ -64,12 +69,14 @@ impl Lake {
         let objects = Table::open_or_create(location, &objects).await?;
         let quarantine = spec(QUARANTINE, quarantine_schema(), false, Vec::new());
         let quarantine = Table::open_or_create(location, &quarantine).await?;
-        Ok(Self::of(location, events, objects, quarantine))
+        let mut lake = Self::of(location, events, objects, quarantine);
+        lake.lease = Lease::shared(location).map(Arc::new);
+        Ok(lake)
     }
 
     fn of(location: &Location, events: Table, objects: Table, quarantine: Table) -> Self {
-        let promoted_tags = promoted(&events);
-        Self { location: location.clone(), promoted_tags, events, objects, objects_told: HashSet::new(), quarantine }
+        let (location, promoted_tags, objects_told) = (location.clone(), promoted(&events), HashSet::new());
+        Self { location, promoted_tags, events, objects, objects_told, quarantine, lease: None }
     }
 
     /// Where it lies.
@@ -122,6 +129,21 @@ impl Lake {
     pub async fn imported_objects(&mut self) -> Result<HashSet<ObjectKey>, LakeError> {
         self.objects_told.clear();
         ledger::objects_in(&self.objects, &mut self.objects_told).await
+    }
+
+    /// What each table holds.
+    pub fn statistics(&self) -> Result<Vec<TableStatistics>, LakeError> {
+        [&self.events, &self.quarantine, &self.objects].into_iter().map(TableStatistics::of).collect()
+    }
+
+    /// Bad records that are kept, in the order in which they were found, with their bytes if asked for.
+    pub async fn bad_records(&self, with_raw: bool) -> Result<Vec<KeptRecord>, LakeError> {
+        quarantine::kept(&self.quarantine, with_raw).await
+    }
+
+    /// Marks bad records as resolved; those that are already are left alone.
+    pub async fn resolve(&mut self, resolved: Vec<Resolution>, now: DateTime<Utc>) -> Result<(), LakeError> {
+        quarantine::resolve(&mut self.quarantine, resolved, now).await
     }
 
     /// Active files of the events table.

@@ -177,6 +177,19 @@ pub(crate) async fn record_bad(table: &mut Table, rows: &[BadRecord]) -> Result<
     Err(LakeError::Contended { table: table.name, attempts: MAX_ATTEMPTS })
 }
 
+/// Appends rows to the quarantine, whatever it holds.
+pub(crate) async fn append_bad(table: &mut Table, rows: &[BadRecord]) -> Result<(), LakeError> {
+    let Some(now) = rows.first().map(|row| row.quarantined_at) else { return Ok(()) };
+    let add = write(table, quarantine_batch(&rows.iter().collect::<Vec<_>>())?, now).await?;
+    for attempt in 0..MAX_ATTEMPTS {
+        look_again(table, attempt).await?;
+        if append(table, add.clone()).await? == Committed::Landed {
+            return Ok(());
+        }
+    }
+    Err(LakeError::Contended { table: table.name, attempts: MAX_ATTEMPTS })
+}
+
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -186,7 +199,7 @@ async fn look_again(table: &mut Table, attempt: u32) -> Result<(), LakeError> {
     if attempt == 0 {
         return Ok(());
     }
-    table.pauses.among_writers(attempt).await;
+    table.location.pauses.among_writers(attempt).await;
     table.refresh().await
 }
 

@@ -11,11 +11,14 @@ mod event;
 pub mod schema;
 
 mod error;
+mod lease;
 mod retry;
 mod store;
 
+mod checkpoint;
 mod datafile;
 mod encode;
+mod log;
 mod reader;
 mod rows;
 mod statistics;
@@ -25,16 +28,23 @@ mod append;
 mod known;
 mod ledger;
 mod provider;
+mod quarantine;
 
+mod fsck;
 mod lake;
 
 pub use append::{Appended, EventCounts};
 pub use error::LakeError;
 pub use event::{Event, EventType, Recipient, Tag, Tags, UnknownEventType};
+pub use fsck::{
+    Damage, DamageKind, Inspection, ORPHAN_AGE, STAGED_AGE, Stray, TableFindings, drop_file, inspect, repair,
+    sweep_staged,
+};
 pub use lake::{EVENTS, Lake};
 pub use ledger::{BadRecord, ImportedObject, ObjectKey};
 pub use provider::EventsTable;
+pub use quarantine::{KeptRecord, Resolution};
 pub use rows::{EventChunk, EventRows, RowKey};
-pub use statistics::FileStatistics;
+pub use statistics::{FileStatistics, TableStatistics};
 pub use store::{Location, open_bucket};
 pub use table::DataFile;

@@ -159,6 +159,9 @@ pub mod quarantine {
     pub const RAW: &str = "raw";
     /// When.
     pub const QUARANTINED_AT: &str = "quarantined_at";
+
+    /// Class of a row that says that the bad record with the same object, offset and part has been made good.
+    pub const RESOLVED: &str = "resolved";
 }
 
 /// Type of every time column: microseconds, UTC (Delta's `timestamp`).

@@ -1,10 +1,14 @@
 //! What the log knows about a file without opening it.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use crate::encode::Rows;
+use crate::error::LakeError;
 use crate::schema::column;
+use crate::table::Table;
 
 /// Row count and closed time ranges (microseconds) of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +66,46 @@ impl FileStatistics {
         }
         json!({"numRecords": self.rows.unwrap_or(0), "minValues": low, "maxValues": high, "nullCount": nulls})
             .to_string()
+    }
+}
+
+/// What a table holds, as its log says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableStatistics {
+    /// Name.
+    pub table: &'static str,
+    /// Version.
+    pub version: u64,
+    /// Files in force.
+    pub files: u64,
+    /// Those of less than 1 MiB, which cost more to open than to read.
+    pub small_files: u64,
+    /// Rows; `None` if the log does not say it of every file.
+    pub rows: Option<u64>,
+    /// Bytes.
+    pub bytes: u64,
+    /// Earliest and latest event date; `None` where there is none.
+    pub dates: Option<(NaiveDate, NaiveDate)>,
+    /// How many event dates there are.
+    pub partitions: u64,
+}
+
+const SMALL_FILE: u64 = 1 << 20;
+
+impl TableStatistics {
+    pub(crate) fn of(table: &Table) -> Result<Self, LakeError> {
+        let files = table.files()?;
+        let dates: BTreeSet<NaiveDate> = files.iter().filter_map(|file| file.event_date).collect();
+        Ok(Self {
+            table: table.name,
+            version: table.version(),
+            files: files.len() as u64,
+            small_files: files.iter().filter(|file| file.size < SMALL_FILE).count() as u64,
+            rows: files.iter().map(|file| file.statistics.rows).sum(),
+            bytes: files.iter().map(|file| file.size).sum(),
+            dates: dates.first().copied().zip(dates.last().copied()),
+            partitions: dates.len() as u64,
+        })
     }
 }
 

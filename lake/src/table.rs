@@ -19,7 +19,8 @@ use object_store::path::Path;
 use tokio::time::Instant;
 
 use crate::error::LakeError;
-use crate::retry::Pauses;
+use crate::fsck::{damaged_log, in_log};
+use crate::log::{self, ADDED_FILES};
 use crate::schema::column;
 use crate::statistics::FileStatistics;
 use crate::store::Location;
@@ -54,10 +55,8 @@ pub(crate) struct TableSpec {
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
+    pub(crate) location: Location,
     inner: DeltaTable,
-    /// Whether a write that failed is over: nothing of it can arrive later.
-    is_local: bool,
-    pub(crate) pauses: Pauses,
 }
 
 /// An active file of a table.
@@ -90,14 +89,16 @@ impl Table {
             return Ok(None);
         }
         let mut inner = DeltaTable::new(log_store);
-        match inner.load().await {
-            Ok(()) => {
-                let (is_local, pauses) = (location.directory().is_some(), location.pauses);
-                Self { name, inner, is_local, pauses }.refuse_unknown_features().map(Some)
-            }
-            Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => Ok(None),
-            Err(source) => Err(LakeError::Table { table: name, source: Box::new(source) }),
+        if let Err(source) = inner.load().await {
+            return match (damaged_log(location, name).await, source) {
+                (Ok(Some(damage)), _) => Err(LakeError::Damaged { damage: Box::new(damage) }),
+                (_, DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => Ok(None),
+                (_, source) => Err(LakeError::Table { table: name, source: Box::new(source) }),
+            };
         }
+        let table = Self { name, location: location.clone(), inner }.refuse_unknown_features()?;
+        table.check_tip(None).await?;
+        Ok(Some(table))
     }
 
     /// Opens the table, creating it first where there is none. Two creators at once end with one table.
@@ -158,6 +159,11 @@ impl Table {
         LakeError::Unsupported { table: self.name, feature }
     }
 
+    /// Whether a write that failed is over: nothing of it can arrive later.
+    fn is_local(&self) -> bool {
+        self.location.directory().is_some()
+    }
+
     pub(crate) fn log_store(&self) -> LogStoreRef {
         self.inner.log_store()
     }
@@ -173,7 +179,20 @@ impl Table {
 
     /// Moves this view to the newest version.
     pub(crate) async fn refresh(&mut self) -> Result<(), LakeError> {
-        self.inner.update_state().await.map_err(|e| self.failed(e))
+        let seen = self.version();
+        self.inner.update_state().await.map_err(|e| self.failed(e))?;
+        if self.version() == seen { Ok(()) } else { self.check_tip(Some(seen)).await }
+    }
+
+    /// deltalake takes an entry that was emptied, or cut at the end of a line, for one that adds nothing: what has been read since
+    /// version `seen` is looked at again.
+    async fn check_tip(&self, seen: Option<u64>) -> Result<(), LakeError> {
+        let store = self.log_store().object_store(None);
+        let tip = log::check_tip(&store, seen, self.version()).await.map_err(|e| self.failed(e.into()))?;
+        match tip {
+            None => Ok(()),
+            Some(damage) => Err(LakeError::Damaged { damage: Box::new(in_log(&self.location, self.name, damage)) }),
+        }
     }
 
     /// The files that make up this version.
@@ -205,7 +224,7 @@ impl Table {
         let mut unclear = None;
         for attempt in 0..COMMIT_ATTEMPTS {
             if attempt > 0 {
-                self.pauses.for_store(attempt).await;
+                self.location.pauses.for_store(attempt).await;
             }
             let source = match self.commit(&snapshot, adds.clone(), &exclusive).await {
                 Ok(state) => {
@@ -223,7 +242,7 @@ impl Table {
                     return Ok(Committed::Landed);
                 }
                 Ok(false) if is_conflict(&source) => return Ok(Committed::Conflict),
-                Ok(false) if unclear.is_none() && (self.is_local || is_refusal(&source)) => {
+                Ok(false) if unclear.is_none() && (self.is_local() || is_refusal(&source)) => {
                     return Err(self.failed(source));
                 }
                 Ok(false) => unclear = Some(source),
@@ -251,6 +270,7 @@ impl Table {
         let properties = CommitProperties::default()
             .with_create_checkpoint(false)
             .with_cleanup_expired_logs(Some(false))
+            .with_metadata([(ADDED_FILES.to_owned(), adds.len().into())])
             .with_application_transactions(exclusive.iter().map(|id| Transaction::new(id, version)).collect());
         let by_date = adds.first().is_some_and(|add| !add.partition_values.is_empty());
         let operation = DeltaOperation::Write {
@@ -273,7 +293,9 @@ impl Table {
         loop {
             attempt += 1;
             match self.look_for(path, since).await {
-                Err(_) if attempt < LOOK_ATTEMPTS && !trouble.is_long() => self.pauses.for_store(attempt).await,
+                Err(_) if attempt < LOOK_ATTEMPTS && !trouble.is_long() => {
+                    self.location.pauses.for_store(attempt).await
+                }
                 looked => return looked,
             }
         }
@@ -291,6 +313,21 @@ impl Table {
             }
         }
         Ok(false)
+    }
+
+    /// Takes a file out of the table in one commit.
+    pub(crate) async fn remove(&mut self, path: &str) -> Result<(), LakeError> {
+        let snapshot = self.inner.snapshot().map_err(|e| self.failed(e))?.clone();
+        let file = snapshot.log_data().iter().find(|file| file.object_store_path().as_ref() == path);
+        let remove = file.ok_or_else(|| LakeError::NotDamaged(format!("{}/{path}", self.name)))?.remove_action(true);
+        let properties =
+            CommitProperties::default().with_create_checkpoint(false).with_cleanup_expired_logs(Some(false));
+        CommitBuilder::from(properties)
+            .with_actions(vec![Action::Remove(remove)])
+            .build(Some(snapshot.snapshot()), self.log_store(), DeltaOperation::Delete { predicate: None })
+            .await
+            .map_err(|e| self.failed(e))?;
+        self.refresh().await
     }
 
     async fn checkpoint_when_due(&self) {

@@ -17,7 +17,10 @@ const PERFORMANCE_DATA_BYTES: usize = 4_000;
 
 /// Whatever fails is UNKNOWN: a monitoring system must never read a failure as OK.
 pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
-    let result = super::start_log(&global.log).and_then(|()| evaluate(global, args)).map_err(unknown)?;
+    let result = super::start_log(&global.log)
+        .and_then(|()| evaluate(global, args))
+        .map_err(|failure| explained(failure, global))
+        .map_err(unknown)?;
     let exit = match result.state {
         State::Ok => Exit::Done,
         State::Warning => Exit::Warning,
@@ -33,6 +36,12 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
         Format::Text => output::print(&text(&result, now))?,
     }
     Ok(exit)
+}
+
+/// The file behind a failure, where the lake is damaged.
+fn explained(failure: Failure, global: &Global) -> Failure {
+    let location = Config::load(global).and_then(|config| config.location(global));
+    super::damage::explain(failure, &location)
 }
 
 fn unknown(failure: Failure) -> Failure {

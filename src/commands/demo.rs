@@ -40,7 +40,12 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
     say("\nImporting it, as you would: repute import DUMP --lake LAKE");
     let start = Instant::now();
     let objects = runtime.block_on(super::import::list_all(std::slice::from_ref(&dump)))?;
-    let summary = runtime.block_on(super::import::run_import(&location, &[], objects, None, true))?;
+    let summary = runtime.block_on(super::import::run_import(
+        &location,
+        &[],
+        objects,
+        super::import::Reading { jobs: None, again: false, quiet: true },
+    ))?;
     say(&indent(&super::import::summary_text(&summary, start.elapsed().as_secs_f64(), &location)));
 
     let rules = CountingRules::new(

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use chrono::Utc;
 use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import, list, list_bucket};
-use repute_lake::{Lake, Location, open_bucket};
+use repute_lake::{Lake, Location, open_bucket, sweep_staged};
 use repute_query::thousands;
 use serde_json::json;
 use url::Url;
@@ -29,10 +29,11 @@ pub(super) fn run(global: &Global, config: &Config, args: &ImportArgs) -> Result
     let tags = if args.promoted_tags.is_empty() { &config.import.promoted_tags } else { &args.promoted_tags };
     let jobs = args.jobs.or(config.import.jobs).map(usize::from);
     let max_bad = args.max_bad.or(config.import.max_bad).unwrap_or(0);
+    let reading = Reading { jobs, again: args.again, quiet: args.quiet };
     let start = Instant::now();
     let summary = super::runtime()?.block_on(async {
         let listed = list_all(&args.sources).await?;
-        run_import(&location, tags, listed, jobs, args.quiet).await
+        run_import(&location, tags, listed, reading).await
     })?;
     let seconds = start.elapsed().as_secs_f64();
     match args.format {
@@ -85,15 +86,29 @@ pub(super) async fn list_all(sources: &[PathBuf]) -> Result<Vec<SourceObject>, F
     Ok(objects)
 }
 
+/// How objects are read.
+pub(super) struct Reading {
+    /// Threads; one per processor unless said.
+    pub(super) jobs: Option<usize>,
+    /// Whether objects that the lake holds are read again.
+    pub(super) again: bool,
+    /// Without progress on standard error.
+    pub(super) quiet: bool,
+}
+
 /// Imports what was listed, with progress on standard error.
 pub(super) async fn run_import(
     location: &Location,
     promoted_tags: &[String],
     objects: Vec<SourceObject>,
-    jobs: Option<usize>,
-    quiet: bool,
+    reading: Reading,
 ) -> Result<ImportSummary, Failure> {
+    let now = Utc::now();
+    if let Err(error) = sweep_staged(location, now) {
+        tracing::warn!(%error, "cannot sweep what killed imports left");
+    }
     let mut lake = Lake::open_or_create(location, promoted_tags).await?;
+    let Reading { jobs, again, quiet } = reading;
     let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let meter = Arc::new(Meter::default());
     let work = Work { bytes: objects.iter().map(|object| object.size).sum(), objects: objects.len() as u64 };
@@ -103,7 +118,7 @@ pub(super) async fn run_import(
         objects: seen.objects.load(Ordering::Relaxed),
         events: seen.records.load(Ordering::Relaxed),
     });
-    let summary = import(&mut lake, objects, &ImportOptions::new(jobs, Utc::now()), &meter).await;
+    let summary = import(&mut lake, objects, &ImportOptions { again, ..ImportOptions::new(jobs, now) }, &meter).await;
     drop(progress);
     Ok(summary?)
 }
@@ -118,7 +133,7 @@ fn report_failures(summary: &ImportSummary) {
     }
 }
 
-fn summary_json(summary: &ImportSummary, seconds: f64) -> serde_json::Value {
+pub(super) fn summary_json(summary: &ImportSummary, seconds: f64) -> serde_json::Value {
     json!({
         "objects": {
             "listed": summary.listed,

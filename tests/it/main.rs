@@ -13,8 +13,10 @@ mod servers;
 mod tools;
 
 mod damage;
+mod fsck;
 mod import;
 mod interrupted;
+mod quarantine;
 mod readers;
 mod s3;
 mod samples;

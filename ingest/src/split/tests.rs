@@ -35,7 +35,7 @@ struct Imported {
 }
 
 fn import(objects: &[SourceObject], splitting: Splitting, threads: usize, limits: &Limits) -> Imported {
-    let options = ImportOptions { jobs: threads, now: DateTime::UNIX_EPOCH, limits: limits.clone() };
+    let options = ImportOptions { jobs: threads, now: DateTime::UNIX_EPOCH, limits: limits.clone(), again: false };
     let meter = Arc::<Meter>::default();
     let tasks = Tasks::split(objects, splitting);
     let (sender, mut receiver) = mpsc::channel(1);

@@ -267,6 +267,8 @@ impl Levelled {
         let mut sink = TrackedWrite::new(Vec::new());
         let mut writer = SerializedPageWriter::new(&mut sink);
         let mut zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
+        // Whoever decodes a page then sees whether it is what was written; most figures come from these columns.
+        zstd.include_checksum(true)?;
         let listed = Page::DictionaryPage {
             buf: zstd.compress(&dictionary.page)?.into(),
             num_values: u32::try_from(dictionary.numbers.len()).unwrap_or(u32::MAX),

@@ -1,0 +1,40 @@
+//! Failures that come from a damaged lake, told by the file that is damaged.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use repute_lake::{LakeError, Location};
+use repute_query::QueryError;
+
+use crate::exit::Failure;
+
+/// A lake that takes longer to look through is left to `repute lake fsck`.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Adds what is damaged to a failure that damage may be behind.
+pub(super) fn explain(failure: Failure, location: &Result<Location, Failure>) -> Failure {
+    let (Failure::Failed(error), Ok(location)) = (&failure, location) else { return failure };
+    if !may_be_damage(error) {
+        return failure;
+    }
+    let Some(damage) = first_damage(location) else {
+        let advice = format!("{error:#}; `repute lake fsck --lake {location}` tells whether the lake is damaged");
+        return Failure::Failed(anyhow!(advice));
+    };
+    Failure::Failed(anyhow!("{damage}; `repute lake fsck --lake {location}` says how to repair it ({error:#})"))
+}
+
+fn may_be_damage(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(QueryError::Engine(_)))
+            || matches!(cause.downcast_ref(), Some(LakeError::File { .. } | LakeError::Table { .. }))
+    })
+}
+
+fn first_damage(location: &Location) -> Option<String> {
+    let runtime = super::runtime().ok()?;
+    let looked = runtime.block_on(async { tokio::time::timeout(PATIENCE, repute_lake::inspect(location)).await });
+    runtime.shutdown_background();
+    let damage = looked.ok()?.ok()?.damage.into_iter().next()?;
+    Some(format!("`{}` {}", damage.file, damage.what))
+}
