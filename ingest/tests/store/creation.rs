@@ -18,9 +18,12 @@ use crate::seeds::{self, block_on};
 
 const CREATORS: usize = 3;
 
+/// The promoted tags that a creator finds in the lake.
+type Created = Result<Vec<String>, LakeError>;
+
 #[test]
 fn creators_at_once_make_one_lake() {
-    let faults = seeds::each("creation", seeds::range(100), |seed| block_on(create(seed)));
+    let faults = seeds::each("creation", seeds::range(60), |seed| block_on(create(seed)));
     println!(
         "creation: {} seeds of {CREATORS} creators at once, {} faults, 0 lost, 0 doubled",
         faults.len(),
@@ -43,7 +46,7 @@ async fn create(seed: u64) -> u64 {
         };
         hit.then_some(fault)
     });
-    let mut creators: Vec<Option<Work<Result<Vec<String>, LakeError>>>> =
+    let mut creators: Vec<Option<Work<Created>>> =
         (0..CREATORS).map(|actor| Some(creator(store.handle(actor), actor, Arc::clone(&dump)))).collect();
     let mut random = seeds::random(seed, 1);
     let mut columns = Vec::new();
@@ -76,11 +79,7 @@ async fn create(seed: u64) -> u64 {
 }
 
 /// Creates the lake with a promoted tag of its own and imports; says which tags the lake has got.
-fn creator(
-    store: Arc<dyn object_store::ObjectStore>,
-    actor: usize,
-    dump: Arc<Dump>,
-) -> Work<Result<Vec<String>, LakeError>> {
+fn creator(store: Arc<dyn object_store::ObjectStore>, actor: usize, dump: Arc<Dump>) -> Work<Created> {
     Box::pin(async move {
         let location = Location::on_store(LAKE, store, Duration::ZERO)?;
         let mut lake = Lake::open_or_create(&location, &[format!("tag{actor}")]).await?;

@@ -109,7 +109,7 @@ async fn complete(store: &std::sync::Arc<Store>, dump: &Dump, settled: bool) {
 /// The store takes or drops a commit and then answers nothing for a while, or never again.
 #[test]
 fn a_store_that_goes_dark_at_a_commit() {
-    let outcomes = seeds::each("dark store", seeds::range(100), |seed| block_on(dark(seed)));
+    let outcomes = seeds::each("dark store", seeds::range(60), |seed| block_on(dark(seed)));
     report("stores that went dark at a commit", &outcomes);
 }
 

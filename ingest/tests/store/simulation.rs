@@ -50,7 +50,7 @@ struct Play {
 impl Play {
     fn choose(random: &mut ChaCha8Rng) -> Self {
         Self {
-            importers: *[1, 2, 2, 3].choose(random).unwrap(),
+            importers: *[1, 2, 2, 2, 3].choose(random).unwrap(),
             reader: random.random_bool(0.3),
             faults: *[0, 5, 15, 40].choose(random).unwrap(),
             storms: *[0, 0, 100, 300].choose(random).unwrap(),
@@ -79,7 +79,11 @@ enum Ended {
 
 async fn play(seed: u64, defect: Defect) -> Result<Story, Wrong> {
     let mut random = seeds::random(seed, 2);
-    let play = Play::choose(&mut random);
+    let mut play = Play::choose(&mut random);
+    if matches!(defect, Defect::LogOverwritten | Defect::WritesForgotten) {
+        // Nothing else may go wrong, so that it is this that is found.
+        play = Play { importers: 3, reader: false, faults: 0, storms: 0, kills: 0, lake_exists: true };
+    }
     let dump = Arc::new(Dump::generate(&mut seeds::random(seed, 0), 6, 2));
     let actors = play.importers + usize::from(play.reader);
     let turns = Arc::new(Turns::new(actors));
@@ -94,7 +98,7 @@ async fn play(seed: u64, defect: Defect) -> Result<Story, Wrong> {
 
     let mut story = Story::default();
     let mut acknowledged = BTreeSet::new();
-    let mut left: Vec<u32> = vec![2; actors];
+    let mut left: Vec<u32> = (0..actors).map(|_| random.random_range(1..=2)).collect();
     let mut working: Vec<Option<Work<Ended>>> = (0..actors).map(|_| None).collect();
     loop {
         let alive: Vec<usize> = (0..actors).filter(|&a| working[a].is_some() || left[a] > 0).collect();
