@@ -3,6 +3,10 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use repute_ingest::ImportError;
+use repute_lake::LakeError;
+use repute_query::QueryError;
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -45,13 +49,36 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         if is_broken_pipe(&error) {
             return Self::Usage(String::new());
         }
-        let lake = error.chain().find_map(|cause| cause.downcast_ref::<repute_lake::LakeError>());
-        match lake {
-            Some(repute_lake::LakeError::CommitUnknown { .. }) => Self::Unknown(error),
-            Some(repute_lake::LakeError::Location { .. }) => Self::Usage(error.to_string()),
+        match lake_error(&error) {
+            Some(LakeError::CommitUnknown { .. }) => Self::Unknown(error),
+            Some(LakeError::Location { .. }) => Self::Usage(error.to_string()),
             _ => Self::Failed(error),
         }
     }
+}
+
+/// The lake's error behind a failure, also where a stage hands it on as its own: such an error does not show in the chain.
+pub(crate) fn lake_error(error: &anyhow::Error) -> Option<&LakeError> {
+    error.chain().find_map(|cause| match (cause.downcast_ref(), cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(error), _, _) => Some(error),
+        (_, Some(ImportError::Lake(error)), _) => Some(error),
+        (_, _, Some(QueryError::Lake(error))) => Some(error),
+        _ => None,
+    })
+}
+
+/// The whole chain of causes on one line, each said once: many errors repeat their cause.
+pub(crate) fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        let cause = cause.trim();
+        if text.is_empty() {
+            text.push_str(cause);
+        } else if !text.contains(cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text.replace(['\n', '\r'], " ")
 }
 
 /// Whoever read our output has gone, as `repute rates | head` does; that is no failure worth a word.
@@ -76,13 +103,35 @@ pub(crate) fn finish(ending: Result<Exit, Failure>) -> ExitCode {
             3
         }
         Err(Failure::Failed(error)) => {
-            let _ = writeln!(stderr, "error: {error:#}");
+            let _ = writeln!(stderr, "error: {}", told(&error));
             4
         }
         Err(Failure::Unknown(error)) => {
-            let _ = writeln!(stderr, "error: {error:#}");
+            let _ = writeln!(stderr, "error: {}", told(&error));
             5
         }
     };
     ExitCode::from(code)
+}
+
+#[cfg(test)]
+#[allow(clippy::panic)]
+mod tests {
+    use super::*;
+
+    /// The importer hands the lake's error on as its own, which must not hide what kind it is (an unknown outcome is exit 5).
+    #[test]
+    fn the_lakes_error_is_found_through_every_stage() {
+        let wrong = || LakeError::Location { location: "a".to_owned(), reason: "b".to_owned() };
+        assert!(matches!(Failure::from(wrong()), Failure::Usage(_)));
+        assert!(matches!(Failure::from(ImportError::Lake(wrong())), Failure::Usage(_)));
+        assert!(matches!(Failure::from(QueryError::Lake(wrong())), Failure::Usage(_)));
+        assert!(matches!(Failure::from(ImportError::Unfinished(1)), Failure::Failed(_)));
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("no such file").context("cannot read `a`: no such file").context("failed");
+        assert_eq!(told(&error), "failed: cannot read `a`: no such file");
+    }
 }
