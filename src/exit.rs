@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use repute_ingest::ImportError;
 use repute_lake::LakeError;
+use repute_query::QueryError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         if is_broken_pipe(&error) {
             return Self::Usage(String::new());
         }
-        match error.chain().find_map(lake_error) {
+        match lake_error(&error) {
             Some(LakeError::CommitUnknown { .. }) => Self::Unknown(error),
             Some(LakeError::Location { .. }) => Self::Usage(error.to_string()),
             _ => Self::Failed(error),
@@ -56,12 +57,14 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-/// The lake's error in a cause. An import hands it on in its own, which stands in the chain in its place.
-fn lake_error<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e LakeError> {
-    match cause.downcast_ref::<ImportError>() {
-        Some(ImportError::Lake(error)) => Some(error),
-        _ => cause.downcast_ref::<LakeError>(),
-    }
+/// The lake's error behind a failure, also where a stage hands it on as its own: such an error does not show in the chain.
+pub(crate) fn lake_error(error: &anyhow::Error) -> Option<&LakeError> {
+    error.chain().find_map(|cause| match (cause.downcast_ref(), cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(error), _, _) => Some(error),
+        (_, Some(ImportError::Lake(error)), _) => Some(error),
+        (_, _, Some(QueryError::Lake(error))) => Some(error),
+        _ => None,
+    })
 }
 
 /// Whoever read our output has gone, as `repute rates | head` does; that is no failure worth a word.
@@ -70,7 +73,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// An error and its causes, each said once: many name their cause themselves.
-fn told(error: &anyhow::Error) -> String {
+pub(crate) fn told(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         let words = without_markup(&cause.to_string());
@@ -149,6 +152,16 @@ mod tests {
         let told = anyhow::Error::from(ImportError::from(unknown())).context("while importing");
         assert!(matches!(Failure::from(told), Failure::Unknown(_)));
         assert!(matches!(Failure::from(ImportError::from(missing())), Failure::Failed(_)));
+        assert!(matches!(Failure::from(ImportError::Unfinished(1)), Failure::Failed(_)));
+    }
+
+    /// The importer hands the lake's error on as its own, which must not hide what kind it is (an unknown outcome is exit 5).
+    #[test]
+    fn the_lakes_error_is_found_through_every_stage() {
+        let wrong = || LakeError::Location { location: "a".to_owned(), reason: "b".to_owned() };
+        assert!(matches!(Failure::from(wrong()), Failure::Usage(_)));
+        assert!(matches!(Failure::from(ImportError::Lake(wrong())), Failure::Usage(_)));
+        assert!(matches!(Failure::from(QueryError::Lake(wrong())), Failure::Usage(_)));
         assert!(matches!(Failure::from(ImportError::Unfinished(1)), Failure::Failed(_)));
     }
 }

@@ -150,6 +150,7 @@ impl Worker {
             bad_bytes: 0,
             finished: Vec::new(),
             now: options.now,
+            max_raw: options.limits.max_raw,
             meter,
             parcels,
         };
@@ -299,6 +300,7 @@ struct Desk {
     bad_bytes: usize,
     finished: Vec<Finished>,
     now: DateTime<Utc>,
+    max_raw: usize,
     meter: Arc<Meter>,
     parcels: mpsc::Sender<Parcel>,
 }
@@ -403,7 +405,8 @@ impl<'d> Recording<'d> {
                     part,
                     class: class.to_owned(),
                     message: reject.reason,
-                    raw: raw.trim_ascii_end().to_vec(),
+                    // Bytes that were cut keep their full length, which tells that they were.
+                    raw: if raw.len() < self.desk.max_raw { raw.trim_ascii_end() } else { raw }.to_vec(),
                     quarantined_at: self.desk.now,
                 });
             }

@@ -106,7 +106,9 @@ fn rows(batch: &RecordBatch) -> Result<Vec<BadRecord>, LakeError> {
         .column_by_name(QUARANTINED_AT)
         .and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>())
         .ok_or_else(|| absent(QUARANTINED_AT))?;
-    let raw = batch.column_by_name(RAW).and_then(|column| column.as_binary_opt::<i32>());
+    // Other writers may have kept bytes in another of Arrow's forms.
+    let raw = batch.column_by_name(RAW).map(|column| arrow::compute::cast(column, &DataType::Binary)).transpose()?;
+    let raw = raw.as_ref().and_then(|column| column.as_binary_opt::<i32>());
     let record = |row: usize| BadRecord {
         object: ObjectKey { name: objects[row].clone(), etag: etags[row].clone() },
         byte_offset: offsets[row],

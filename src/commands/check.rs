@@ -9,7 +9,7 @@ use repute_query::{CheckOptions, CheckResult, Finding, State, check, check_repor
 
 use crate::cli::{CheckArgs, Format, Global};
 use crate::config::Config;
-use crate::exit::{Exit, Failure};
+use crate::exit::{self, Exit, Failure};
 use crate::output::{self, plain};
 
 /// Nagios reads 8 KiB of output at most; the rest of the line needs room too.
@@ -47,7 +47,7 @@ fn explained(failure: Failure, global: &Global) -> Failure {
 fn unknown(failure: Failure) -> Failure {
     let text = match failure {
         Failure::Usage(text) | Failure::CheckUnknown(text) => text,
-        Failure::Failed(error) | Failure::Unknown(error) => format!("{error:#}"),
+        Failure::Failed(error) | Failure::Unknown(error) => exit::told(&error),
     };
     Failure::CheckUnknown(line(&text))
 }

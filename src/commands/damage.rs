@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use repute_lake::{LakeError, Location};
 use repute_query::QueryError;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, lake_error, told};
 
 /// A lake that takes longer to look through is left to `repute lake fsck`.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -17,18 +17,16 @@ pub(super) fn explain(failure: Failure, location: &Result<Location, Failure>) ->
     if !may_be_damage(error) {
         return failure;
     }
-    let Some(damage) = first_damage(location) else {
-        let advice = format!("{error:#}; `repute lake fsck --lake {location}` tells whether the lake is damaged");
-        return Failure::Failed(anyhow!(advice));
-    };
-    Failure::Failed(anyhow!("{damage}; `repute lake fsck --lake {location}` says how to repair it ({error:#})"))
+    let advice = format!("`repute lake fsck --lake {location}`");
+    match first_damage(location) {
+        Some(damage) => Failure::Failed(anyhow!("{damage}; {advice} says how to repair it ({})", told(error))),
+        None => Failure::Failed(anyhow!("{}; {advice} tells whether the lake is damaged", told(error))),
+    }
 }
 
 fn may_be_damage(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        matches!(cause.downcast_ref(), Some(QueryError::Engine(_)))
-            || matches!(cause.downcast_ref(), Some(LakeError::File { .. } | LakeError::Table { .. }))
-    })
+    matches!(lake_error(error), Some(LakeError::File { .. } | LakeError::Table { .. }))
+        || error.chain().any(|cause| matches!(cause.downcast_ref(), Some(QueryError::Engine(_))))
 }
 
 fn first_damage(location: &Location) -> Option<String> {

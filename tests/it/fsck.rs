@@ -634,7 +634,8 @@ fn new_file_times_are_no_damage() {
     assert_eq!((&found["left_over"], &found["done"]), (&json!([]), &json!([])));
     assert_eq!(counts(&on(&lake, "rates --format json").expect(0)), truth(made));
     let again = import(&made.dump(), &lake);
-    assert_eq!(again["objects"]["skipped"], 51, "{again}");
+    // Three of the objects were imported from another folder, and are read again for that.
+    assert_eq!((&again["objects"]["skipped"], &again["rows"]), (&json!(48), &json!(0)), "{again}");
     // The checkpoint keeps the checksums, so that a log that was cleaned up still proves its files.
     for entry in &log(&lake, "events")[..50] {
         fs::remove_file(entry).unwrap();
