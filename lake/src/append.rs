@@ -79,7 +79,7 @@ pub(crate) async fn append(
         });
         let adds: Vec<_> = stream::iter(files.collect::<Vec<_>>())
             .map(|(date, rows)| datafile::write(&store, rows, Some(date), now, threads))
-            .buffered(FILES_AT_ONCE)
+            .buffered(FILES_AT_ONCE.min(threads.max(1)))
             .try_collect()
             .await?;
         let bytes = adds.iter().map(|add| u64::try_from(add.size).unwrap_or(0)).sum();
