@@ -56,6 +56,36 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
 }
 
+/// The error with those causes that it does not name itself, and what to do about it.
+fn with_remedy(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    match error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).find_map(remedy) {
+        Some(remedy) => format!("{text}; {remedy}, then run it again"),
+        None => text,
+    }
+}
+
+/// What helps against an error of the system.
+pub(crate) fn remedy(error: &io::Error) -> Option<&'static str> {
+    /// Linux: too many open files, in this process and in the system; input or output error.
+    const OPEN_FILES: [i32; 2] = [24, 23];
+    const INPUT_OUTPUT: i32 = 5;
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::StorageFull, _) => Some("make room on the disk"),
+        (io::ErrorKind::QuotaExceeded, _) => Some("make room within the disk quota"),
+        (io::ErrorKind::ReadOnlyFilesystem, _) => Some("make the file system writable"),
+        (io::ErrorKind::PermissionDenied, _) => Some("give this user the right to it"),
+        (_, Some(code)) if OPEN_FILES.contains(&code) => Some("raise the limit on open files (`ulimit -n`)"),
+        (_, Some(INPUT_OUTPUT)) => Some("look after the disk (`dmesg` says what it reported)"),
+        _ => None,
+    }
+}
+
 /// Says what failed and turns the ending into the process's exit code.
 pub(crate) fn finish(ending: Result<Exit, Failure>) -> ExitCode {
     let mut stderr = io::stderr().lock();
@@ -73,11 +103,11 @@ pub(crate) fn finish(ending: Result<Exit, Failure>) -> ExitCode {
             3
         }
         Err(Failure::Failed(error)) => {
-            let _ = writeln!(stderr, "error: {error:#}");
+            let _ = writeln!(stderr, "error: {}", with_remedy(&error));
             4
         }
         Err(Failure::Unknown(error)) => {
-            let _ = writeln!(stderr, "error: {error:#}");
+            let _ = writeln!(stderr, "error: {}", with_remedy(&error));
             5
         }
     };

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDate, Utc};
+use deltalake::kernel::Add;
 
 use crate::datafile;
 use crate::encode::{Place, Rows};
@@ -69,14 +70,20 @@ pub(crate) async fn append(
         let wanted = by_date.iter().map(|(date, rows)| (*date, rows.iter().map(|(key, ..)| *key).collect())).collect();
         let known = known_keys(&store, &table.files()?, &wanted).await?;
         let fresh = without_known(&by_date, &known);
-        let mut adds = Vec::new();
+        let mut adds: Vec<Add> = Vec::new();
         for (date, places) in fresh.iter().flat_map(|(date, places)| files_of(*date, places)) {
             let rows = Rows { schema: Arc::clone(&schema), batches: Arc::clone(&batches), places: places.into() };
-            adds.push(datafile::write(&store, &rows, Some(date), now, threads).await?);
+            match datafile::write(&store, &rows, Some(date), now, threads).await {
+                Ok(add) => adds.push(add),
+                Err(failure) => {
+                    datafile::discard(&store, adds.iter().map(|add| add.path.as_str())).await;
+                    return Err(failure);
+                }
+            }
         }
         let bytes = adds.iter().map(|add| u64::try_from(add.size).unwrap_or(0)).sum();
         let exclusive = fresh.keys().map(|date| format!("repute/{date}")).collect();
-        match table.append(adds, exclusive).await? {
+        match table.append(&adds, exclusive).await? {
             Committed::Landed => return Ok(Appended { objects: count(&chunks, &fresh), bytes }),
             Committed::Conflict => tracing::info!(attempt, "another writer committed to the same dates, looking again"),
         }

@@ -138,7 +138,7 @@ pub(crate) async fn record_bad(table: &mut Table, rows: Vec<BadRecord>) -> Resul
     let known = known_bad(table, &touched).await?;
     let place = |r: &BadRecord| (r.object.clone(), signed(r.byte_offset), signed(r.part));
     let fresh: Vec<BadRecord> = rows.into_iter().filter(|row| !known.contains(&place(row))).collect();
-    let Some(now) = fresh.first().map(|row| row.quarantined_at) else { return Ok(()) };
+    let Some(now) = fresh.first().map(|row| row.quarantined_at) else { return table.confirm().await };
     append(table, quarantine_batch(&fresh)?, now).await
 }
 
@@ -149,9 +149,9 @@ fn signed(value: u64) -> i64 {
 /// Appends one file; other writers of this table do not exclude each other.
 async fn append(table: &mut Table, batch: RecordBatch, now: DateTime<Utc>) -> Result<(), LakeError> {
     let store = table.log_store().object_store(None);
-    let add = datafile::write(&store, &Rows::all(batch), None, now, 1).await?;
     for _ in 0..5 {
-        if table.append(vec![add.clone()], Vec::new()).await? == Committed::Landed {
+        let add = datafile::write(&store, &Rows::all(batch.clone()), None, now, 1).await?;
+        if table.append(&[add], Vec::new()).await? == Committed::Landed {
             return Ok(());
         }
     }

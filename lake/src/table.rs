@@ -3,6 +3,8 @@
 //! deltalake's automatic checkpoint and log clean-up after a commit are off, because their failure would be reported as a
 //! failed commit; the checkpoint is written here as a separate step whose failure is only a warning.
 
+use std::path::PathBuf;
+
 use arrow::datatypes::SchemaRef;
 use chrono::NaiveDate;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
@@ -14,6 +16,8 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use object_store::path::Path;
 
+use crate::datafile;
+use crate::disk::{self, DiskError};
 use crate::error::LakeError;
 use crate::schema::column;
 use crate::statistics::FileStatistics;
@@ -38,6 +42,8 @@ pub(crate) struct TableSpec {
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     inner: DeltaTable,
+    /// Where the log lies on this machine's disk; nothing for a remote lake.
+    log: Option<PathBuf>,
 }
 
 /// An active file of a table.
@@ -66,23 +72,37 @@ impl Table {
     /// Opens the table, or says that there is none.
     pub(crate) async fn open(location: &Location, name: &'static str) -> Result<Option<Self>, LakeError> {
         let log_store = location.log_store(name)?;
-        if location.directory().is_some_and(|dir| !dir.join(name).join("_delta_log").is_dir()) {
+        let log = location.directory().map(|lake| lake.join(name).join("_delta_log"));
+        if log.as_ref().is_some_and(|log| !log.is_dir()) {
             return Ok(None);
         }
         let mut inner = DeltaTable::new(log_store);
         match inner.load().await {
-            Ok(()) => Self { name, inner }.refuse_unknown_features().map(Some),
+            Ok(()) => Self { name, inner, log }.refuse_unknown_features().map(Some),
             Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => Ok(None),
-            Err(source) => Err(LakeError::Table { table: name, source: Box::new(source) }),
+            Err(source) => Err(LakeError::of_table(name, source)),
         }
     }
 
-    /// Opens the table, creating it first where there is none. Two creators at once end with one table.
+    /// Opens the table for writing, creating it first where there is none. Two creators at once end with one table.
     pub(crate) async fn open_or_create(location: &Location, spec: &TableSpec) -> Result<Self, LakeError> {
+        let table = Self::find_or_create(location, spec).await?;
+        table.confirm().await?;
+        Ok(table)
+    }
+
+    /// Makes durable what this view shows, so that what is left out because it is there already stays there.
+    pub(crate) async fn confirm(&self) -> Result<(), LakeError> {
+        let Some(log) = self.log.clone() else { return Ok(()) };
+        let confirmed = tokio::task::spawn_blocking(move || disk::confirm_log(&log)).await;
+        Ok(confirmed.map_err(|e| self.failed(DeltaTableError::Generic(e.to_string())))??)
+    }
+
+    async fn find_or_create(location: &Location, spec: &TableSpec) -> Result<Self, LakeError> {
         if let Some(table) = Self::open(location, spec.name).await? {
             return Ok(table);
         }
-        let failed = |source| LakeError::Table { table: spec.name, source: Box::new(source) };
+        let failed = |source| LakeError::of_table(spec.name, source);
         let kernel: StructType = spec
             .file_schema
             .as_ref()
@@ -161,9 +181,22 @@ impl Table {
 
     /// Adds files in one commit. `exclusive` names what no other writer may have committed since this view was taken.
     ///
-    /// An error from the log is not believed: the log is read again to see whether the files are there.
-    pub(crate) async fn append(&mut self, adds: Vec<Add>, exclusive: Vec<String>) -> Result<Committed, LakeError> {
-        let Some(first) = adds.first().map(|add| add.path.clone()) else { return Ok(Committed::Landed) };
+    /// An error from the log is not believed: the log is read again to see whether the files are there. Files that are
+    /// surely not are removed.
+    pub(crate) async fn append(&mut self, adds: &[Add], exclusive: Vec<String>) -> Result<Committed, LakeError> {
+        if adds.is_empty() {
+            self.confirm().await?;
+            return Ok(Committed::Landed);
+        }
+        let committed = self.commit(adds, exclusive).await;
+        if matches!(committed, Ok(Committed::Conflict) | Err(LakeError::Disk { .. })) {
+            let store = self.log_store().object_store(None);
+            datafile::discard(&store, adds.iter().map(|add| add.path.as_str())).await;
+        }
+        committed
+    }
+
+    async fn commit(&mut self, adds: &[Add], exclusive: Vec<String>) -> Result<Committed, LakeError> {
         let version = i64::try_from(self.version()).unwrap_or(i64::MAX);
         let transactions = exclusive.into_iter().map(|id| Transaction::new(id, version)).collect();
         let properties = CommitProperties::default()
@@ -178,12 +211,12 @@ impl Table {
             predicate: None,
         };
         let outcome = CommitBuilder::from(properties)
-            .with_actions(adds.into_iter().map(Action::Add).collect())
+            .with_actions(adds.iter().cloned().map(Action::Add).collect())
             .build(Some(snapshot.snapshot()), self.log_store(), operation)
             .await;
         let landed = match outcome {
             Ok(_) => Ok(Committed::Landed),
-            Err(source) => self.find_out(&first, source).await,
+            Err(source) => self.find_out(adds, source).await,
         }?;
         if landed == Committed::Landed {
             self.refresh().await?;
@@ -192,13 +225,24 @@ impl Table {
         Ok(landed)
     }
 
-    /// After a failed commit: reads the log to see whether the file is there after all.
-    async fn find_out(&mut self, path: &str, source: DeltaTableError) -> Result<Committed, LakeError> {
-        if let Err(unreadable) = self.refresh().await {
-            tracing::warn!(table = self.name, error = %unreadable, "cannot read the log after a failed commit");
-            return Err(LakeError::CommitUnknown { table: self.name, source: Box::new(source) });
-        }
-        if self.files()?.iter().any(|file| file.path.as_ref() == path) {
+    /// After a failed commit: reads the log to see whether the files are there after all.
+    async fn find_out(&mut self, adds: &[Add], source: DeltaTableError) -> Result<Committed, LakeError> {
+        let files = match self.refresh().await {
+            Ok(()) => self.files(),
+            Err(unreadable) => Err(unreadable),
+        };
+        let unknown = |source| Err(LakeError::CommitUnknown { table: self.name, source: Box::new(source) });
+        let files = match files {
+            Ok(files) => files,
+            Err(unreadable) => {
+                tracing::warn!(table = self.name, error = %unreadable, "cannot read the log after a failed commit");
+                return unknown(source);
+            }
+        };
+        if files.iter().any(|file| adds.iter().any(|add| file.path.as_ref() == add.path)) {
+            if matches!(DiskError::behind(&source), Some(DiskError::NotDurable { .. })) {
+                return unknown(source);
+            }
             tracing::warn!(
                 table = self.name,
                 version = self.version(),
@@ -226,6 +270,6 @@ impl Table {
     }
 
     pub(crate) fn failed(&self, source: DeltaTableError) -> LakeError {
-        LakeError::Table { table: self.name, source: Box::new(source) }
+        LakeError::of_table(self.name, source)
     }
 }
