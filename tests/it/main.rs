@@ -9,6 +9,7 @@
 mod dump;
 mod mail;
 mod program;
+mod syscalls;
 mod tools;
 
 mod damage;
@@ -17,6 +18,10 @@ mod interrupted;
 mod readers;
 mod samples;
 mod truth;
+
+mod crash;
+mod disk;
+mod durability;
 
 mod check;
 mod help;
