@@ -93,13 +93,13 @@ impl Left {
 
 #[test]
 fn a_killed_import_loses_and_doubles_nothing() {
-    let (Some(bench), Some(mut reader)) = (Bench::new(), Reader::start()) else { return };
-    let (seeds, random) = if long() { (20, 500) } else { (1, 8) };
+    let (Some(bench), Some(mut reader)) = (Bench::shared(), Reader::start()) else { return };
+    let (seeds, random) = if long() { (20, 500) } else { (1, 5) };
     let clock = Instant::now();
     let mut left = Left::default();
     let mut struck: BTreeMap<&str, usize> = BTreeMap::new();
     let whole = [false, true].map(|prepared| {
-        let lake = bench.lake("whole", prepared);
+        let lake = bench.lake("crash-whole", prepared);
         let (run, calls) = bench.import_with(&lake, &Fault::NONE);
         run.expect(0);
         let points = points(&calls);
@@ -116,7 +116,7 @@ fn a_killed_import_loses_and_doubles_nothing() {
             let mut hit = false;
             for _ in 0..20 {
                 let aim = aims[chance.below(aims.len())];
-                let lake = bench.lake("killed", prepared);
+                let lake = bench.lake("crash-killed", prepared);
                 let (run, calls) = bench.import_with(&lake, &Fault { from: aim, to: aim, ..Fault::NONE });
                 let at = calls.iter().zip(points(&calls)).find(|(call, _)| call.stopped).map(|(_, point)| point);
                 assert_eq!((run.code, run.stdout.as_str()), (128 + 9, ""), "{point}, seed {seed}: {}", run.stderr);
@@ -132,7 +132,7 @@ fn a_killed_import_loses_and_doubles_nothing() {
         }
     }
     assert_eq!(struck.len(), POINTS.len());
-    let killed = random_kills(&bench, &mut reader, random, &mut left);
+    let killed = random_kills(bench, &mut reader, random, &mut left);
     println!(
         "crash: {} points x {seeds} seeds + {killed} random kills, 0 lost, 0 doubled, table opened every time; {:.0} s",
         struck.len(),
@@ -147,7 +147,7 @@ fn a_killed_import_loses_and_doubles_nothing() {
 /// Kills at moments spread over the time an import takes, and gives how many struck.
 fn random_kills(bench: &Bench, reader: &mut Reader, wanted: usize, left: &mut Left) -> usize {
     let clock = Instant::now();
-    assert!(bench.import(&bench.lake("timed", true)).output().unwrap().status.success());
+    assert!(bench.import(&bench.lake("crash-timed", true)).output().unwrap().status.success());
     let whole = clock.elapsed().as_micros() as usize;
     let mut chance = Chance(7);
     let (mut killed, mut tried) = (0, 0);
@@ -155,7 +155,7 @@ fn random_kills(bench: &Bench, reader: &mut Reader, wanted: usize, left: &mut Le
         tried += 1;
         assert!(tried < wanted * 4, "only {killed} of {tried} imports were still running when they were to be killed");
         let wait = Duration::from_micros(chance.below(whole) as u64);
-        let lake = bench.lake("killed", tried % 2 == 0);
+        let lake = bench.lake("crash-killed", tried % 2 == 0);
         let mut child = bench.import(&lake).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         thread::sleep(wait);
         let was_running = child.try_wait().unwrap().is_none();

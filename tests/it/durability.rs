@@ -181,7 +181,7 @@ fn named(lake: &Path) -> HashSet<PathBuf> {
 
 /// Runs an import under `strace`, killed at a call if one is given, and gives its trace.
 fn traced(bench: &Bench, lake: &Path, kill_at: Option<usize>) -> Option<(Run, String)> {
-    let trace = bench.folder.join("trace");
+    let trace = lake.with_extension("trace");
     let _ = fs::remove_file(&trace);
     let mut strace = strace()?;
     let calls = "trace=openat,mkdir,write,fsync,fdatasync,link,linkat,rename,renameat,renameat2,exit_group";
@@ -198,10 +198,10 @@ fn traced(bench: &Bench, lake: &Path, kill_at: Option<usize>) -> Option<(Run, St
 
 #[test]
 fn nothing_is_acknowledged_before_it_is_on_the_disk() {
-    let Some(bench) = Bench::new() else { return };
+    let Some(bench) = Bench::shared() else { return };
     for prepared in [false, true] {
-        let lake = bench.lake("traced", prepared);
-        let Some((run, trace)) = traced(&bench, &lake, None) else { return };
+        let lake = bench.lake("durability-traced", prepared);
+        let Some((run, trace)) = traced(bench, &lake, None) else { return };
         run.expect(0);
         let steps = steps(&trace);
         let named = named(&lake);
@@ -226,8 +226,8 @@ fn nothing_is_acknowledged_before_it_is_on_the_disk() {
 /// A writer that is killed leaves what can be seen but is not on the disk yet; the next import must not take it for safe.
 #[test]
 fn the_next_import_makes_durable_what_a_killed_one_left() {
-    let (Some(bench), Some(mut reader)) = (Bench::new(), Reader::start()) else { return };
-    let lake = bench.lake("whole", false);
+    let (Some(bench), Some(mut reader)) = (Bench::shared(), Reader::start()) else { return };
+    let lake = bench.lake("durability-whole", false);
     let (run, calls) = bench.import_with(&lake, &Fault::NONE);
     run.expect(0);
     // Right after each link, rename and mkdir, before the directory is synced.
@@ -236,10 +236,10 @@ fn the_next_import_makes_durable_what_a_killed_one_left() {
         calls.iter().filter(|call| kinds.contains(&call.kind.as_str())).map(|call| call.number + 1).collect();
     let (mut runs, step) = (0, if crate::syscalls::long() { 1 } else { aims.len() / 6 });
     for aim in aims.into_iter().step_by(step.max(1)) {
-        let lake = bench.lake("killed", false);
-        let Some((killed, first)) = traced(&bench, &lake, Some(aim)) else { return };
+        let lake = bench.lake("durability-killed", false);
+        let Some((killed, first)) = traced(bench, &lake, Some(aim)) else { return };
         assert_ne!(killed.code, 0, "before call {aim}");
-        let Some((again, second)) = traced(&bench, &lake, None) else { return };
+        let Some((again, second)) = traced(bench, &lake, None) else { return };
         again.expect(0);
         let named = named(&lake);
         let mut disk = Disk::new(&lake, &named);
@@ -258,14 +258,15 @@ const GOOD: &str = r#"1 mkdir("/l", 0777) = 0
 1 mkdir("/l/e", 0777) = 0
 1 fsync(3</l>) = 0
 1 mkdir("/l/e/_delta_log", 0777) = 0
+1 mkdir("/l/e/d", 0777) = 0
 1 fsync(3</l/e>) = 0
-1 openat(AT_FDCWD</>, "/l/e/p#1", O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0666) = 9</l/e/p#1>
-1 write(9</l/e/p#1>, "PAR1"..., 4 <unfinished ...>
+1 openat(AT_FDCWD</>, "/l/e/d/p#1", O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0666) = 9</l/e/d/p#1>
+1 write(9</l/e/d/p#1>, "PAR1"..., 4 <unfinished ...>
 2 openat(AT_FDCWD</>, "/etc/hosts", O_RDONLY) = 5</etc/hosts>
 1 <... write resumed>) = 4
-1 fsync(9</l/e/p#1>) = 0
-1 rename("/l/e/p#1", "/l/e/p") = 0
-1 fsync(9</l/e>) = 0
+1 fsync(9</l/e/d/p#1>) = 0
+1 rename("/l/e/d/p#1", "/l/e/d/p") = 0
+1 fsync(9</l/e/d>) = 0
 1 openat(AT_FDCWD</>, "/l/e/_delta_log/0.json#2", O_RDWR|O_CREAT|O_EXCL, 0666) = 9</l/e/_delta_log/0.json#2>
 1 write(9</l/e/_delta_log/0.json#2>, "{}"..., 2) = 2
 1 fsync(9</l/e/_delta_log/0.json#2>) = 0
@@ -276,13 +277,13 @@ const GOOD: &str = r#"1 mkdir("/l", 0777) = 0
 "#;
 
 fn judge(trace: &str) -> Result<(), String> {
-    let named = ["/l", "/l/e", "/l/e/_delta_log", "/l/e/p"].map(PathBuf::from).into();
+    let named = ["/l", "/l/e", "/l/e/_delta_log", "/l/e/d", "/l/e/d/p"].map(PathBuf::from).into();
     Disk::new(Path::new("/l"), &named).run(&steps(trace))
 }
 
 #[test]
 fn the_model_takes_a_good_trace() {
-    assert_eq!(steps(GOOD).len(), 18);
+    assert_eq!(steps(GOOD).len(), 19);
     judge(GOOD).unwrap();
 }
 
@@ -309,8 +310,8 @@ fn the_model_refuses_a_wrong_order() {
         GOOD.replace(a, "@").replace(b, a).replace('@', b)
     };
     for (a, b, rule) in [
-        ("rename(", "fsync(9</l/e/p#1>)", "before its bytes were synced"),
-        ("linkat(", "fsync(9</l/e>)", "is not on the disk yet"),
+        ("rename(", "fsync(9</l/e/d/p#1>)", "before its bytes were synced"),
+        ("linkat(", "fsync(9</l/e/d>)", "is not on the disk yet"),
         ("write(1<", "fsync(9</l/e/_delta_log>)", "is not on the disk yet"),
         ("exit_group", "write(1<", "without an answer"),
         ("write(9</l/e/_delta_log/0.json#2>", "write(1<", "after the answer"),
@@ -318,6 +319,6 @@ fn the_model_refuses_a_wrong_order() {
         let refused = judge(&swapped(a, b)).unwrap_err();
         assert!(refused.contains(rule), "{a} and {b} swapped: {refused}");
     }
-    let in_place = GOOD.replace("/l/e/p#1", "/l/e/p");
+    let in_place = GOOD.replace("/l/e/d/p#1", "/l/e/d/p");
     assert!(judge(&in_place).unwrap_err().contains("written in place"));
 }

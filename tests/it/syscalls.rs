@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 use repute_datasets::{Plan, Truth, generate};
 use serde_json::{Value, json};
 
-use crate::dump::{Dump, files};
-use crate::program::{REPUTE, Run, command, on, scratch};
+use crate::dump::{Dump, files, home};
+use crate::program::{REPUTE, Run, command, on};
 use crate::tools::{installed, python};
 
 /// Kinds of calls that `faults.c` knows.
@@ -72,8 +72,8 @@ fn library() -> Option<&'static Path> {
     static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
     let compile = || {
         installed("cc")?;
-        let folder = scratch().keep();
-        let library = folder.join("faults.so");
+        let library = home("faults.so");
+        fs::create_dir_all(library.parent().unwrap()).unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/faults.c");
         let arguments = ["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"];
         Run::of(Command::new("cc").args(arguments).arg(&library).arg(source).arg("-ldl")).expect(0);
@@ -93,10 +93,14 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Makes one in a folder of its own; nothing if the test may be left out.
-    pub(crate) fn new() -> Option<Self> {
-        library()?;
-        let folder = scratch().keep();
+    /// The one that all tests share; nothing if the test may be left out.
+    pub(crate) fn shared() -> Option<&'static Self> {
+        static BENCH: OnceLock<Option<Bench>> = OnceLock::new();
+        BENCH.get_or_init(|| library().map(|_| Self::new())).as_ref()
+    }
+
+    fn new() -> Self {
+        let folder = home("bench");
         let path = folder.join("dump");
         let plan = Plan { days: 3, ..Plan::new(1_500, 20_261_124) };
         let truth: Truth = generate(&plan, &path, &mut |_| ()).unwrap();
@@ -111,10 +115,10 @@ impl Bench {
         assert!(good.len() > BEFORE_CHECKPOINT, "{} objects", good.len());
         for (number, object) in good.iter().take(BEFORE_CHECKPOINT).enumerate() {
             let bad = dump.path.join(format!("zz-bad-{number:03}"));
-            Run::of(import_command(&[object, &bad], &prepared).args(["--quiet"])).expect(0);
+            Run::of(&mut import_command(&[object, &bad], &prepared)).expect(0);
         }
         let objects = (good.len() + bad) as u64;
-        Some(Self { dump, bad: bad as u64, objects, prepared, folder })
+        Self { dump, bad: bad as u64, objects, prepared, folder }
     }
 
     /// A lake that is not there yet, or one that is due a checkpoint.
@@ -138,7 +142,7 @@ impl Bench {
 
     /// Imports the dump with a fault, and gives the calls that were counted.
     pub(crate) fn import_with(&self, lake: &Path, fault: &Fault<'_>) -> (Run, Vec<Call>) {
-        let log = self.folder.join("calls");
+        let log = lake.with_extension("calls");
         let _ = fs::remove_file(&log);
         let mut command = self.import(lake);
         for (name, value) in self.variables(lake, fault) {
@@ -188,14 +192,6 @@ impl Bench {
         self.dump.assert_in(lake);
         assert_eq!(seen["stray"]["other"], json!([]), "{what}: {seen}");
         seen["stray"].clone()
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = fs::remove_dir_all(&self.folder);
-        }
     }
 }
 
