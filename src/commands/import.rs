@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::cli::{Format, Global, ImportArgs};
 use crate::config::Config;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, remedy};
 use crate::output::{self, bytes, plain};
 use crate::progress::{Moment, Progress, Work};
 
@@ -96,7 +96,8 @@ pub(super) async fn run_import(
 fn report_failures(summary: &ImportSummary) {
     let mut stderr = io::stderr().lock();
     for (name, reason) in summary.failed.iter().take(NAMED_FAILURES) {
-        let _ = writeln!(stderr, "failed `{}`: {reason}", plain(name));
+        let remedy = remedy(reason).map(|remedy| format!("; {remedy}, then run it again")).unwrap_or_default();
+        let _ = writeln!(stderr, "failed `{}`: {reason}{remedy}", plain(name));
     }
     if summary.failed.len() > NAMED_FAILURES {
         let _ = writeln!(stderr, "and {} more; running again is safe", summary.failed.len() - NAMED_FAILURES);
