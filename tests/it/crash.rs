@@ -26,51 +26,44 @@ const POINTS: [&str; 10] = [
     "mid_checkpoint",
 ];
 
-/// The step before which each call lies; `-` for those between the steps.
+/// The step that each call belongs to, so that a kill before it strikes there; `-` for those between the steps.
 fn points(calls: &[Call]) -> Vec<&'static str> {
     let mut reads: HashMap<&str, usize> = HashMap::new();
     let (mut step, mut has_read) = ("-", false);
-    let place = |call: &Call| {
-        let table = ["/events/", "/quarantine/", "/objects/"].into_iter().find(|table| call.path.contains(table));
-        (table.unwrap_or(""), call.path.contains("/_delta_log/"), call.path.contains("checkpoint"))
-    };
     let mut found = Vec::new();
     for call in calls {
-        let writes = matches!(call.kind.as_str(), "create" | "write" | "fsync" | "rename" | "link" | "unlink");
-        let is_object = call.path.contains("/dump/") && call.kind != "list";
-        let point = match (place(call), call.kind.as_str()) {
-            ((_, _, true), _) if writes => "mid_checkpoint",
+        let kind = call.kind.as_str();
+        let writes = matches!(kind, "create" | "write" | "fsync" | "rename" | "link" | "unlink");
+        let is_object = call.path.contains("/dump/") && kind != "list";
+        let table = ["/events/", "/quarantine/", "/objects/"].into_iter().find(|table| call.path.contains(table));
+        found.push(match (table.unwrap_or_default(), call.path.contains("/_delta_log/")) {
+            _ if writes && call.path.contains("checkpoint") => "mid_checkpoint",
             _ if is_object => {
                 has_read = true;
                 let read = reads.entry(call.path.as_str()).or_default();
-                *read += usize::from(call.kind == "read");
+                *read += usize::from(kind == "read");
                 if *read > 1 { "mid_parse" } else { "after_get" }
             }
-            (("", ..), "list") => "-",
+            ("", _) if kind == "list" => "-",
             _ if !has_read => "after_list",
-            (("/events/", true, _), "create" | "write" | "link") => {
-                step = if call.kind == "link" { "after_commit" } else { "before_commit" };
-                "before_commit"
+            // Before the file is in its place; what follows it is after the flush.
+            ("/events/", false) if kind == "rename" => std::mem::replace(&mut step, "after_parquet_flush"),
+            ("/events/", true) if kind == "create" => {
+                step = "before_commit";
+                step
             }
-            (("/events/", false, _), "rename") => {
-                step = "after_parquet_flush";
-                "-"
-            }
-            (("/quarantine/", log, _), _) if writes => {
+            ("/events/", true) if kind == "link" => std::mem::replace(&mut step, "after_commit"),
+            ("/quarantine/", _) if writes => {
                 step = "mid_quarantine";
-                if log && call.kind == "unlink" { step } else { "mid_quarantine" }
+                step
             }
-            (("/objects/", true, _), "link") => {
-                step = "after_ledger";
-                "before_ledger"
-            }
-            (("/objects/", ..), "create" | "write") => {
+            ("/objects/", true) if kind == "link" => std::mem::replace(&mut step, "after_ledger"),
+            ("/objects/", _) if kind == "create" => {
                 step = "before_ledger";
                 step
             }
             _ => step,
-        };
-        found.push(point);
+        });
     }
     found
 }
