@@ -102,6 +102,30 @@ pub(crate) fn without_markup(text: &str) -> String {
     }
 }
 
+/// The same, and what to do about it.
+fn with_remedy(error: &anyhow::Error) -> String {
+    match error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).find_map(remedy) {
+        Some(remedy) => format!("{}; {remedy}, then run it again", told(error)),
+        None => told(error),
+    }
+}
+
+/// What helps against an error of the system.
+pub(crate) fn remedy(error: &io::Error) -> Option<&'static str> {
+    /// Linux: too many open files, in this process and in the system; input or output error.
+    const OPEN_FILES: [i32; 2] = [24, 23];
+    const INPUT_OUTPUT: i32 = 5;
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::StorageFull, _) => Some("make room on the disk"),
+        (io::ErrorKind::QuotaExceeded, _) => Some("make room within the disk quota"),
+        (io::ErrorKind::ReadOnlyFilesystem, _) => Some("make the file system writable"),
+        (io::ErrorKind::PermissionDenied, _) => Some("give this user the right to it"),
+        (_, Some(code)) if OPEN_FILES.contains(&code) => Some("raise the limit on open files (`ulimit -n`)"),
+        (_, Some(INPUT_OUTPUT)) => Some("look after the disk (`dmesg` says what it reported)"),
+        _ => None,
+    }
+}
+
 /// Says what failed and turns the ending into the process's exit code.
 pub(crate) fn finish(ending: Result<Exit, Failure>) -> ExitCode {
     let mut stderr = io::stderr().lock();
@@ -119,11 +143,11 @@ pub(crate) fn finish(ending: Result<Exit, Failure>) -> ExitCode {
             3
         }
         Err(Failure::Failed(error)) => {
-            let _ = writeln!(stderr, "error: {}", told(&error));
+            let _ = writeln!(stderr, "error: {}", with_remedy(&error));
             4
         }
         Err(Failure::Unknown(error)) => {
-            let _ = writeln!(stderr, "error: {}", told(&error));
+            let _ = writeln!(stderr, "error: {}", with_remedy(&error));
             5
         }
     };

@@ -102,8 +102,8 @@ pub struct ImportSummary {
 /// What stops an import. What was committed before stays, and running again is safe.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The lake failed.
-    #[error(transparent)]
+    /// The lake failed. It stands among the causes, so that the outcome of a commit that is unknown is told from others.
+    #[error("{0}")]
     Lake(#[from] LakeError),
     /// A reading thread ended before its objects did: a defect of this program.
     #[error("{0} objects were not read to their end: this is a defect, please report it; running again is safe")]

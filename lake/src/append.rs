@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDate, Utc};
-use futures::{StreamExt, TryStreamExt, stream};
+use deltalake::kernel::Add;
+use futures::{StreamExt, stream};
+use object_store::ObjectStore;
 
 use crate::datafile;
 use crate::encode::{Place, Rows};
@@ -77,19 +79,41 @@ pub(crate) async fn append(
             let rows = Rows { schema: Arc::clone(&schema), batches: Arc::clone(&batches), places: places.into() };
             (date, rows)
         });
-        let adds: Vec<_> = stream::iter(files.collect::<Vec<_>>())
+        let written: Vec<Result<Add, LakeError>> = stream::iter(files.collect::<Vec<_>>())
             .map(|(date, rows)| datafile::write(&store, rows, Some(date), now, threads))
             .buffered(FILES_AT_ONCE.min(threads.max(1)))
-            .try_collect()
-            .await?;
+            .collect()
+            .await;
+        let adds = all_or_none(&store, written).await?;
         let bytes = adds.iter().map(|add| u64::try_from(add.size).unwrap_or(0)).sum();
         let exclusive = fresh.keys().map(|date| format!("repute/{date}")).collect();
-        match table.append(adds, exclusive).await? {
+        match table.append(&adds, exclusive).await? {
             Committed::Landed => return Ok(Appended { objects: count(&chunks, &fresh), bytes }),
             Committed::Conflict => tracing::info!(attempt, "another writer committed to the same dates, looking again"),
         }
     }
     Err(LakeError::Contended { table: table.name, attempts: MAX_ATTEMPTS })
+}
+
+/// The files, or the first failure, after which those that were written are removed.
+async fn all_or_none(
+    store: &Arc<dyn ObjectStore>,
+    written: Vec<Result<Add, LakeError>>,
+) -> Result<Vec<Add>, LakeError> {
+    let (mut adds, mut failure) = (Vec::new(), None);
+    for file in written {
+        match file {
+            Ok(add) => adds.push(add),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    match failure {
+        None => Ok(adds),
+        Some(failure) => {
+            datafile::discard(store, adds.iter().map(|add| add.path.as_str())).await;
+            Err(failure)
+        }
+    }
 }
 
 /// The first occurrence of each key, by date and sorted by key.

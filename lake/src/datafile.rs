@@ -38,11 +38,13 @@ pub(crate) async fn write(
         Some(date) => format!("{}={date}/{name}", column::EVENT_DATE),
         None => name,
     };
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| LakeError::File { path: path.clone(), source };
-    let bytes = encode(&rows, date.is_some(), threads).await.map_err(|e| failed(Box::new(e)))?;
+    let bytes = encode(&rows, date.is_some(), threads).await.map_err(|e| LakeError::of_file(&path, Box::new(e)))?;
     let checksum = checksum(&bytes);
     let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-    store.put(&Path::from(path.as_str()), bytes.into()).await.map_err(|e| failed(Box::new(e)))?;
+    if let Err(failure) = store.put(&Path::from(path.as_str()), bytes.into()).await {
+        discard(store, [path.as_str()]).await;
+        return Err(LakeError::of_file(&path, Box::new(failure)));
+    }
     let partition = date.map(|date| (column::EVENT_DATE.to_owned(), Some(date.to_string())));
     Ok(Add {
         path,
@@ -57,4 +59,12 @@ pub(crate) async fn write(
         default_row_commit_version: None,
         clustering_provider: None,
     })
+}
+
+/// Removes files that no commit names, as far as that is possible; what stays is found by a look through the lake.
+pub(crate) async fn discard(store: &Arc<dyn ObjectStore>, paths: impl IntoIterator<Item = &str>) {
+    for path in paths {
+        // A file that was never put there, or a disk that refuses this too.
+        let _ = store.delete(&Path::from(path)).await;
+    }
 }

@@ -1,7 +1,11 @@
 //! What can go wrong with a lake, by what the caller can do about it.
 
+use std::io;
+use std::path::PathBuf;
+
 use deltalake::DeltaTableError;
 
+use crate::disk::DiskError;
 use crate::fsck::Damage;
 
 /// Errors of the lake.
@@ -78,6 +82,14 @@ pub enum LakeError {
         /// What failed.
         source: Box<DeltaTableError>,
     },
+    /// The disk refused a file of the lake, or to say that it will stay. Nothing of this batch is acknowledged.
+    #[error("cannot write `{path}`: {source}")]
+    Disk {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A data file could not be written or read.
     #[error("data file `{path}`: {source}")]
     File {
@@ -89,6 +101,37 @@ pub enum LakeError {
     /// Rows could not be put together.
     #[error("rows: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
+}
+
+impl LakeError {
+    /// The error of a table's log, or what the disk said if that is behind it.
+    pub(crate) fn of_table(table: &'static str, source: DeltaTableError) -> Self {
+        match DiskError::behind(&source).map(Self::of_disk) {
+            Some(disk) => disk,
+            None => Self::Table { table, source: Box::new(source) },
+        }
+    }
+
+    /// The error of a data file, or what the disk said if that is behind it.
+    pub(crate) fn of_file(path: &str, source: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        match DiskError::behind(source.as_ref()).map(Self::of_disk) {
+            Some(disk) => disk,
+            None => Self::File { path: path.to_owned(), source },
+        }
+    }
+
+    fn of_disk(error: &DiskError) -> Self {
+        let (path, source) = error.parts();
+        let source =
+            source.raw_os_error().map_or_else(|| io::Error::other(error.to_string()), io::Error::from_raw_os_error);
+        Self::Disk { path: path.to_owned(), source }
+    }
+}
+
+impl From<DiskError> for LakeError {
+    fn from(error: DiskError) -> Self {
+        Self::of_disk(&error)
+    }
 }
 
 /// The Delta kernel prints the calls that led to an error below its first line.

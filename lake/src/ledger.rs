@@ -146,7 +146,7 @@ pub(crate) async fn record_objects(
         known.extend(objects_in(table, looked_at).await?);
         let fresh: Vec<_> = rows.iter().filter(|row| !known.contains(&row.key)).cloned().collect();
         if fresh.is_empty() {
-            return Ok(());
+            return table.confirm().await;
         }
         let add = write(table, objects_batch(&fresh)?, now).await?;
         looked_at.insert(Path::from(add.path.as_str()));
@@ -167,7 +167,7 @@ pub(crate) async fn record_bad(table: &mut Table, rows: &[BadRecord]) -> Result<
         let known = known_bad(table, &touched).await?;
         let fresh: Vec<&BadRecord> = rows.iter().filter(|row| !known.contains(&place(row))).collect();
         if fresh.is_empty() {
-            return Ok(());
+            return table.confirm().await;
         }
         let add = write(table, quarantine_batch(&fresh)?, now).await?;
         if append(table, add).await? == Committed::Landed {
@@ -180,10 +180,11 @@ pub(crate) async fn record_bad(table: &mut Table, rows: &[BadRecord]) -> Result<
 /// Appends rows to the quarantine, whatever it holds.
 pub(crate) async fn append_bad(table: &mut Table, rows: &[BadRecord]) -> Result<(), LakeError> {
     let Some(now) = rows.first().map(|row| row.quarantined_at) else { return Ok(()) };
-    let add = write(table, quarantine_batch(&rows.iter().collect::<Vec<_>>())?, now).await?;
+    let batch = quarantine_batch(&rows.iter().collect::<Vec<_>>())?;
     for attempt in 0..MAX_ATTEMPTS {
         look_again(table, attempt).await?;
-        if append(table, add.clone()).await? == Committed::Landed {
+        let add = write(table, batch.clone(), now).await?;
+        if append(table, add).await? == Committed::Landed {
             return Ok(());
         }
     }
@@ -209,7 +210,7 @@ async fn write(table: &Table, batch: RecordBatch, now: DateTime<Utc>) -> Result<
 
 /// Appends one file; a commit by another writer since this view was taken is a conflict.
 async fn append(table: &mut Table, add: Add) -> Result<Committed, LakeError> {
-    table.append(vec![add], vec![format!("repute/{}", table.name)]).await
+    table.append(&[add], vec![format!("repute/{}", table.name)]).await
 }
 
 /// The objects in those files of the ledger that are not among `looked_at` yet; they are afterwards.

@@ -10,6 +10,7 @@
 mod event;
 pub mod schema;
 
+mod disk;
 mod error;
 mod lease;
 mod retry;

@@ -1,27 +1,16 @@
-//! Where a lake lies, and a local store whose writes are on the disk before they are acknowledged.
-//!
-//! `object_store`'s own local backend never calls fsync. Here a put is: write a staged file, fsync it, link or rename it
-//! into place, fsync the directory. The staged name ends in `#` and digits, which `object_store` leaves out of listings,
-//! so a file left by a crash is never taken for data.
+//! Where a lake lies: a directory or an `s3://` URL, and the log stores of its tables.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path as FilePath, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use deltalake::logstore::{LogStoreRef, StorageConfig, logstore_for, logstore_with, store_for};
-use futures::stream::BoxStream;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
-};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use url::Url;
 
+use crate::disk::DurableFileSystem;
 use crate::error::LakeError;
 use crate::retry::Pauses;
 
@@ -141,127 +130,15 @@ impl fmt::Display for Location {
     }
 }
 
-/// The local file system, rooted at `/`, with durable puts.
-#[derive(Debug, Default)]
-pub(crate) struct DurableFileSystem {
-    inner: LocalFileSystem,
-}
-
-impl fmt::Display for DurableFileSystem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "durable {}", self.inner)
-    }
-}
-
-#[async_trait]
-impl ObjectStore for DurableFileSystem {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        let target = self.inner.path_to_filesystem(location)?;
-        let create = match options.mode {
-            PutMode::Create => true,
-            PutMode::Overwrite => false,
-            PutMode::Update(_) => {
-                return Err(Error::NotImplemented {
-                    operation: "conditional update".into(),
-                    implementer: self.to_string(),
-                });
-            }
-        };
-        let path = location.to_string();
-        let written = tokio::task::spawn_blocking(move || put_durably(&target, &payload, create)).await?;
-        written.map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => Error::AlreadyExists { path, source: Box::new(source) },
-            io::ErrorKind::PermissionDenied => Error::PermissionDenied { path, source: Box::new(source) },
-            _ => Error::Generic { store: "durable file system", source: Box::new(source) },
-        })?;
-        Ok(PutResult { e_tag: None, version: None })
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(location, options).await
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.inner.get_opts(location, options).await
-    }
-
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
-    }
-
-    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.inner.rename_opts(from, to, options).await
-    }
-}
-
-/// Puts the bytes at `target` so that they survive a power cut once this returns.
-fn put_durably(target: &FilePath, payload: &PutPayload, create: bool) -> io::Result<()> {
-    let directory = target.parent().ok_or_else(|| io::Error::other("a path without a directory"))?;
-    create_directories(directory)?;
-    let staged = staged_name(target);
-    let written = write_and_sync(&staged, payload)
-        .and_then(|()| if create { fs::hard_link(&staged, target) } else { fs::rename(&staged, target) });
-    if create || written.is_err() {
-        // The staged name is only a second link to the data, or an unfinished file: losing it harms nothing.
-        let _ = fs::remove_file(&staged);
-    }
-    written?;
-    sync_directory(directory)
-}
-
-fn staged_name(target: &FilePath) -> PathBuf {
-    let mut name = target.as_os_str().to_owned();
-    name.push(format!("#{}", uuid::Uuid::new_v4().as_u128() as u64));
-    name.into()
-}
-
-fn write_and_sync(path: &FilePath, payload: &PutPayload) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    for chunk in payload.iter() {
-        file.write_all(chunk)?;
-    }
-    file.sync_all()
-}
-
-/// Creates the missing directories, each made durable in its parent.
-fn create_directories(directory: &FilePath) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = directory.parent() {
-        create_directories(parent)?;
-        match fs::create_dir(directory) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            created => created?,
-        }
-        sync_directory(parent)?;
-    }
-    Ok(())
-}
-
-fn sync_directory(directory: &FilePath) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
     use futures::StreamExt;
+    use futures::stream::BoxStream;
+    use object_store::{
+        CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, PutMultipartOptions, PutPayload,
+        PutResult, Result,
+    };
 
     use super::*;
 
@@ -330,18 +207,5 @@ mod tests {
         assert!(refused.contains("ignores `If-None-Match`"), "{refused}");
         assert_eq!(careless.list(None).count().await, 0, "nothing is left behind");
         open(Arc::new(object_store::memory::InMemory::new())).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_second_create_is_refused_and_leaves_nothing_behind() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = DurableFileSystem::default();
-        let at = Path::from_absolute_path(directory.path().join("a/b")).unwrap();
-        let create = || PutOptions { mode: PutMode::Create, ..Default::default() };
-        store.put_opts(&at, "one".into(), create()).await.unwrap();
-        let again = store.put_opts(&at, "two".into(), create()).await;
-        assert!(matches!(again, Err(Error::AlreadyExists { .. })), "{again:?}");
-        assert_eq!(fs::read(directory.path().join("a/b")).unwrap(), b"one");
-        assert_eq!(fs::read_dir(directory.path().join("a")).unwrap().count(), 1);
     }
 }

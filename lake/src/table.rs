@@ -18,6 +18,8 @@ use deltalake::{DeltaTable, DeltaTableError};
 use object_store::path::Path;
 use tokio::time::Instant;
 
+use crate::datafile;
+use crate::disk::{self, DiskError};
 use crate::error::LakeError;
 use crate::fsck::{damaged_log, in_log};
 use crate::log::{self, ADDED_FILES};
@@ -85,7 +87,8 @@ impl Table {
     /// Opens the table, or says that there is none.
     pub(crate) async fn open(location: &Location, name: &'static str) -> Result<Option<Self>, LakeError> {
         let log_store = location.log_store(name)?;
-        if location.directory().is_some_and(|dir| !dir.join(name).join("_delta_log").is_dir()) {
+        let log = location.directory().map(|lake| lake.join(name).join("_delta_log"));
+        if log.as_ref().is_some_and(|log| !log.is_dir()) {
             return Ok(None);
         }
         let mut inner = DeltaTable::new(log_store);
@@ -93,7 +96,7 @@ impl Table {
             return match (damaged_log(location, name).await, source) {
                 (Ok(Some(damage)), _) => Err(LakeError::Damaged { damage: Box::new(damage) }),
                 (_, DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => Ok(None),
-                (_, source) => Err(LakeError::Table { table: name, source: Box::new(source) }),
+                (_, source) => Err(LakeError::of_table(name, source)),
             };
         }
         let table = Self { name, location: location.clone(), inner }.refuse_unknown_features()?;
@@ -101,12 +104,27 @@ impl Table {
         Ok(Some(table))
     }
 
-    /// Opens the table, creating it first where there is none. Two creators at once end with one table.
+    /// Opens the table for writing, creating it first where there is none. Two creators at once end with one table.
     pub(crate) async fn open_or_create(location: &Location, spec: &TableSpec) -> Result<Self, LakeError> {
+        let table = Self::find_or_create(location, spec).await?;
+        table.confirm().await?;
+        Ok(table)
+    }
+
+    /// Makes durable what this view shows, so that what is left out because it is there already stays there.
+    pub(crate) async fn confirm(&self) -> Result<(), LakeError> {
+        let Some(log) = self.location.directory().map(|lake| lake.join(self.name).join("_delta_log")) else {
+            return Ok(());
+        };
+        let confirmed = tokio::task::spawn_blocking(move || disk::confirm_log(&log)).await;
+        Ok(confirmed.map_err(|e| self.failed(DeltaTableError::Generic(e.to_string())))??)
+    }
+
+    async fn find_or_create(location: &Location, spec: &TableSpec) -> Result<Self, LakeError> {
         if let Some(table) = Self::open(location, spec.name).await? {
             return Ok(table);
         }
-        let failed = |source| LakeError::Table { table: spec.name, source: Box::new(source) };
+        let failed = |source| LakeError::of_table(spec.name, source);
         let kernel: StructType = spec
             .file_schema
             .as_ref()
@@ -212,13 +230,28 @@ impl Table {
         Ok(files)
     }
 
-    /// Adds files in one commit. `exclusive` names what no other writer may have committed since this view was taken.
+    /// Adds files in one commit. `exclusive` names what no other writer may have committed since this view was taken. Files of
+    /// a commit that has surely not landed are removed.
+    pub(crate) async fn append(&mut self, adds: &[Add], exclusive: Vec<String>) -> Result<Committed, LakeError> {
+        if adds.is_empty() {
+            self.confirm().await?;
+            return Ok(Committed::Landed);
+        }
+        let committed = self.land(adds, &exclusive).await;
+        if matches!(committed, Ok(Committed::Conflict) | Err(LakeError::Disk { .. })) {
+            let store = self.log_store().object_store(None);
+            datafile::discard(&store, adds.iter().map(|add| add.path.as_str())).await;
+        }
+        committed
+    }
+
+    /// Sees to it that a commit lands, or finds out that it cannot.
     ///
     /// An error from the log is not believed: the log is read again to see whether the files are there. A request that was
     /// given up may still arrive, so the same commit is sent again until a version of the log stands where it would go;
     /// the second to arrive is refused by the store.
-    pub(crate) async fn append(&mut self, adds: Vec<Add>, exclusive: Vec<String>) -> Result<Committed, LakeError> {
-        let Some(path) = adds.first().map(|add| add.path.clone()) else { return Ok(Committed::Landed) };
+    async fn land(&mut self, adds: &[Add], exclusive: &[String]) -> Result<Committed, LakeError> {
+        let Some(path) = adds.first().map(|add| add.path.as_str()) else { return Ok(Committed::Landed) };
         let snapshot = self.inner.snapshot().map_err(|e| self.failed(e))?.clone();
         let trouble = Trouble::default();
         let mut unclear = None;
@@ -226,7 +259,7 @@ impl Table {
             if attempt > 0 {
                 self.location.pauses.for_store(attempt).await;
             }
-            let source = match self.commit(&snapshot, adds.clone(), &exclusive).await {
+            let source = match self.commit(&snapshot, adds.to_vec(), exclusive).await {
                 Ok(state) => {
                     self.inner.state = Some(state);
                     self.checkpoint_when_due().await;
@@ -234,7 +267,11 @@ impl Table {
                 }
                 Err(source) => source,
             };
-            match self.has_landed(&path, snapshot.version(), &trouble).await {
+            match self.has_landed(path, snapshot.version(), &trouble).await {
+                // It can be seen, but a power cut may take it away again.
+                Ok(true) if matches!(DiskError::behind(&source), Some(DiskError::NotDurable { .. })) => {
+                    return Err(LakeError::CommitUnknown { table: self.name, source: Box::new(source) });
+                }
                 Ok(true) => {
                     let version = self.version();
                     tracing::warn!(table = self.name, version, "a commit that answered with an error has landed");
@@ -341,7 +378,7 @@ impl Table {
     }
 
     pub(crate) fn failed(&self, source: DeltaTableError) -> LakeError {
-        LakeError::Table { table: self.name, source: Box::new(source) }
+        LakeError::of_table(self.name, source)
     }
 }
 

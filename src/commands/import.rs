@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::cli::{Format, Global, ImportArgs};
 use crate::config::Config;
-use crate::exit::{Exit, Failure, without_markup};
+use crate::exit::{Exit, Failure, remedy, without_markup};
 use crate::output::{self, bytes, plain};
 use crate::progress::{Moment, Progress, Work};
 
@@ -126,7 +126,9 @@ pub(super) async fn run_import(
 fn report_failures(summary: &ImportSummary) {
     let mut stderr = io::stderr().lock();
     for (name, reason) in summary.failed.iter().take(NAMED_FAILURES) {
-        let _ = writeln!(stderr, "failed `{}`: {}", plain(name), plain(&without_markup(&reason.to_string())));
+        let remedy = remedy(reason).map(|remedy| format!("; {remedy}, then run it again")).unwrap_or_default();
+        let reason = without_markup(&reason.to_string());
+        let _ = writeln!(stderr, "failed `{}`: {}{remedy}", plain(name), plain(&reason));
     }
     if summary.failed.len() > NAMED_FAILURES {
         let _ = writeln!(stderr, "and {} more; running again is safe", summary.failed.len() - NAMED_FAILURES);

@@ -113,7 +113,7 @@ pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
 }
 
 /// A folder for this run, `shared-PID/NAME`; those of runs that are over are removed.
-fn home(name: &str) -> PathBuf {
+pub(crate) fn home(name: &str) -> PathBuf {
     static TIDY: Once = Once::new();
     TIDY.call_once(|| {
         for entry in fs::read_dir(SCRATCH).unwrap().flatten() {

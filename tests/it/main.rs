@@ -10,6 +10,7 @@ mod dump;
 mod mail;
 mod program;
 mod servers;
+mod syscalls;
 mod tools;
 
 mod damage;
@@ -21,6 +22,10 @@ mod readers;
 mod s3;
 mod samples;
 mod truth;
+
+mod crash;
+mod disk;
+mod durability;
 
 mod check;
 mod help;
