@@ -37,9 +37,10 @@ fn strike(
     let only_checkpoint = hit.iter().all(|call| is_for_checkpoint(&made, call));
     let stray_before = reader.look(&lake)["stray"].clone();
     match run.code {
+        // Tried again, or needed by nobody but the sweeper of left-overs: what is acknowledged is there.
         0 => {
-            assert!(only_checkpoint, "{what}: acknowledged");
-            assert!(run.stderr.contains("checkpoint failed"), "{what}: {}", run.stderr);
+            assert!(!only_checkpoint || run.stderr.contains("checkpoint failed"), "{what}: {}", run.stderr);
+            bench.assert_complete(&lake, reader, &what);
         }
         4 | 5 => {
             assert_eq!(run.stdout, "", "{what}: {}", run.stderr);
@@ -126,8 +127,9 @@ fn an_import_without_handles_says_so() {
         let fault = Fault { calls: "open,create,list", from: place, to: place, error: Some(NO_HANDLES.0) };
         let (run, calls) = bench.import_with(&lake, &fault);
         let Some(call) = calls.iter().find(|call| call.stopped) else { continue };
-        // Without the hint where the last checkpoint is, the log is listed.
-        if run.code == 0 && call.path.ends_with("_last_checkpoint") {
+        // Tried again, or found in another way (without the hint where the last checkpoint is, the log is listed).
+        if run.code == 0 {
+            bench.assert_complete(&lake, &mut reader, &format!("{call:?}"));
             continue;
         }
         assert!([4, 5].contains(&run.code), "{call:?}: exit {}: {}", run.code, run.stderr);
