@@ -121,6 +121,10 @@ impl Table {
         }
         let created = create.with_columns(kernel.fields().cloned()).await;
         match (created, Self::open(location, spec.name).await?) {
+            // A sync that failed is not made up for by a later one that works.
+            (Err(source), _) if matches!(DiskError::behind(&source), Some(DiskError::NotDurable { .. })) => {
+                Err(failed(source))
+            }
             (_, Some(table)) => Ok(table),
             (Err(source), None) => Err(failed(source)),
             (Ok(_), None) => Err(LakeError::Missing(format!("{location}{}", spec.name))),
