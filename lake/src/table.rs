@@ -150,6 +150,10 @@ impl Table {
             attempt += 1;
             let created = create.clone().await;
             match (created, Self::open(location, spec.name).await?) {
+                // A sync that failed is not made up for by a later one that works.
+                (Err(source), _) if matches!(DiskError::behind(&source), Some(DiskError::NotDurable { .. })) => {
+                    return Err(failed(source));
+                }
                 (_, Some(table)) => return Ok(table),
                 (Err(source), None) if attempt == CREATE_ATTEMPTS || location.directory().is_some() => {
                     return Err(failed(source));
