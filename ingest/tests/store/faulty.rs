@@ -217,10 +217,8 @@ impl Store {
 /// A path without what is made up at random.
 fn plain(path: &Path) -> String {
     let text = path.to_string();
-    match text.split_once("part-") {
-        Some((before, _)) => format!("{before}part"),
-        None => text,
-    }
+    let random = ["part-", "_probe/"].iter().find_map(|name| text.find(name).map(|at| at + name.len()));
+    random.map_or_else(|| text.clone(), |at| text[..at].to_owned())
 }
 
 /// One client's view of a [`Store`].
