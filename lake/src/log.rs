@@ -277,7 +277,7 @@ fn parse_entry(bytes: &[u8]) -> std::result::Result<Entry, String> {
                 }
                 "add" => entry.adds.push(parse_add(&value).ok_or_else(|| format!("adds no file in line {number}"))?),
                 "remove" => {
-                    entry.removes.push(parse_path(&value).ok_or_else(|| format!("removes no file in line {number}"))?)
+                    entry.removes.push(parse_path(&value).ok_or_else(|| format!("removes no file in line {number}"))?);
                 }
                 _ => others += 1,
             }

@@ -335,7 +335,7 @@ impl Table {
             attempt += 1;
             match self.look_for(path, since).await {
                 Err(_) if attempt < LOOK_ATTEMPTS && !trouble.is_long() => {
-                    self.location.pauses.for_store(attempt).await
+                    self.location.pauses.for_store(attempt).await;
                 }
                 looked => return looked,
             }
