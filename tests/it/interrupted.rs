@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::dump;
-use crate::program::{Run, command, finish_within, import, scratch, signal};
+use crate::program::{Run, command, finish_within, import, poll, scratch, signal};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -37,26 +36,30 @@ fn two_imports_at_once_do_not_double() {
     }
 }
 
-/// Killed at moments spread over the time that an import takes, before, between and after its commits.
+/// Killed as soon as its tables are there, when its first rows can be seen, and when its first objects are noted.
 #[test]
 fn a_killed_import_is_made_good_by_the_next() {
     let (dump, folder) = (dump::large(), scratch());
-    let clock = Instant::now();
-    import(&dump.path, &folder.path().join("whole"));
-    let whole = clock.elapsed();
     let mut killed = 0;
-    for tenth in [1, 7, 9] {
-        let lake = folder.path().join(format!("lake{tenth}"));
+    for (number, sign) in
+        ["quarantine/_delta_log/0", "events/_delta_log/1", "objects/_delta_log/1"].into_iter().enumerate()
+    {
+        let lake = folder.path().join(format!("lake{number}"));
+        let (table, version) = sign.rsplit_once('/').unwrap();
+        let entry = lake.join(table).join(format!("{version:0>20}.json"));
         let mut child = start(&dump.path, &lake);
-        thread::sleep(whole * tenth / 10);
-        killed += u32::from(child.try_wait().unwrap().is_none());
+        let running = poll(sign, LIMIT, || match child.try_wait().unwrap() {
+            Some(_) => Some(false),
+            None => entry.exists().then_some(true),
+        });
+        killed += u32::from(running);
         let _ = child.kill();
         child.wait().unwrap();
         let after = import(&dump.path, &lake);
-        println!("killed after {tenth}/10 of {whole:?}; the next run: {after}");
+        println!("killed at {sign}: {running}; the next run: {after}");
         dump.assert_in(&lake);
     }
-    assert!(killed >= 2, "only {killed} imports were still running when they were to be killed");
+    assert_eq!(killed, 3, "imports that were still running when they were to be killed");
 }
 
 /// SIGINT and SIGTERM end an import; nothing that was committed is lost by it.
