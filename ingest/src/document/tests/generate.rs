@@ -91,7 +91,7 @@ pub(crate) struct Edit {
 pub(crate) fn edits() -> impl Strategy<Value = Vec<Edit>> {
     let byte = prop_oneof![proptest::sample::select(MEANINGFUL.to_vec()), any::<u8>()];
     let edit = (0..7_u8, any::<Index>(), any::<Index>(), byte);
-    vec(edit.prop_map(|(kind, at, other, byte)| Edit { kind, at, other, byte }), 1..5)
+    vec(edit.prop_map(|(kind, at, other, byte)| Edit { kind, at, other, byte }), 1..3)
 }
 
 /// The bytes with all changes made.
