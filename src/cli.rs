@@ -240,6 +240,18 @@ pub(crate) enum LakeCommand {
     Stats(StatsArgs),
     /// Check every log entry and every byte: exit 0 sound, 3 damage found, 4 the store cannot be read
     Fsck(FsckArgs),
+    /// Put many small files together to few; imports and readers may go on meanwhile
+    #[command(
+        after_help = "Every import adds files; questions get slower as they grow many. Run it once a day from cron. Readers see the\nsame rows before, meanwhile and afterwards. Files that were replaced more than seven days ago are removed."
+    )]
+    Compact(CompactArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompactArgs {
+    /// How what was done is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

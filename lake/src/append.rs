@@ -26,7 +26,7 @@ use crate::table::{Committed, Table};
 pub(crate) const MAX_ATTEMPTS: u32 = 30;
 
 /// A day's rows are written as several files above this many rows.
-const ROWS_PER_FILE: usize = 256 * 1024;
+pub(crate) const ROWS_PER_FILE: usize = 256 * 1024;
 
 /// So many files are written at once, so that the end of one, which keeps a single thread busy, is the start of the next.
 const FILES_AT_ONCE: usize = 2;

@@ -11,14 +11,6 @@ use crate::fsck::Damage;
 /// Errors of the lake.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
-    /// A bucket cannot be reached with the settings at hand.
-    #[error("cannot open the bucket `{location}`")]
-    Bucket {
-        /// Its URL.
-        location: String,
-        /// Why.
-        source: Box<DeltaTableError>,
-    },
     /// There is no lake at this place.
     #[error("no lake at `{0}`: import something first, or check the path")]
     Missing(String),

@@ -9,6 +9,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use crate::append::{self, Appended};
+use crate::compact::{self, Compacted};
 use crate::error::LakeError;
 use crate::lease::Lease;
 use crate::ledger::{self, BadRecord, ImportedObject, ObjectKey};
@@ -53,6 +54,19 @@ impl Lake {
         let objects = Table::open(location, OBJECTS).await?.ok_or_else(missing)?;
         let quarantine = Table::open(location, QUARANTINE).await?.ok_or_else(missing)?;
         Ok(Self::of(location, events, objects, quarantine))
+    }
+
+    /// Opens an existing lake for writing.
+    ///
+    /// # Errors
+    /// [`LakeError::Missing`] where there is none.
+    pub async fn open_for_writing(location: &Location) -> Result<Self, LakeError> {
+        let mut lake = Self::open(location).await?;
+        for table in [&lake.events, &lake.objects, &lake.quarantine] {
+            table.confirm().await?;
+        }
+        lake.lease = Lease::shared(location).map(Arc::new);
+        Ok(lake)
     }
 
     /// Opens a lake, creating it first where there is none. `promoted_tags` (custom tags that get a column of their own)
@@ -144,6 +158,20 @@ impl Lake {
     /// Marks bad records as resolved; those that are already are left alone.
     pub async fn resolve(&mut self, resolved: Vec<Resolution>, now: DateTime<Utc>) -> Result<(), LakeError> {
         quarantine::resolve(&mut self.quarantine, resolved, now).await
+    }
+
+    /// Puts the small files of each table together, encoding with so many threads; readers see the same rows before, meanwhile
+    /// and afterwards, and importers may go on. Files that were replaced more than [`crate::KEPT`] before `now` are removed.
+    pub async fn compact(&mut self, now: DateTime<Utc>, threads: usize) -> Result<Vec<Compacted>, LakeError> {
+        let mut done = Vec::new();
+        for (table, schema) in [
+            (&mut self.events, event_file_schema(&self.promoted_tags)),
+            (&mut self.quarantine, quarantine_schema()),
+            (&mut self.objects, objects_schema()),
+        ] {
+            done.push(compact::compact(table, &schema, now, threads).await?);
+        }
+        Ok(done)
     }
 
     /// Active files of the events table.

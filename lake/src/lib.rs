@@ -26,6 +26,7 @@ mod statistics;
 mod table;
 
 mod append;
+mod compact;
 mod known;
 mod ledger;
 mod provider;
@@ -35,6 +36,7 @@ mod fsck;
 mod lake;
 
 pub use append::{Appended, EventCounts};
+pub use compact::{Compacted, KEPT};
 pub use error::LakeError;
 pub use event::{Event, EventType, Recipient, Tag, Tags, UnknownEventType};
 pub use fsck::{
@@ -47,5 +49,5 @@ pub use provider::EventsTable;
 pub use quarantine::{KeptRecord, Resolution};
 pub use rows::{EventChunk, EventRows, RowKey};
 pub use statistics::{FileStatistics, TableStatistics};
-pub use store::{Location, open_bucket};
+pub use store::Location;
 pub use table::DataFile;

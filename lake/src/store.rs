@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deltalake::logstore::{LogStoreRef, StorageConfig, logstore_for, logstore_with, store_for};
+use deltalake::logstore::{LogStoreRef, StorageConfig, logstore_for, logstore_with};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use url::Url;
@@ -78,19 +78,6 @@ impl Location {
             logstore_for(&url, StorageConfig::parse_options(REMOTE_OPTIONS).map_err(failed)?).map_err(failed)
         }
     }
-}
-
-/// The store of the bucket that an `s3://` URL names, whatever its path, with credentials, region and endpoint as the AWS tools
-/// find them.
-///
-/// # Errors
-/// [`LakeError::Bucket`] if these settings do not add up.
-pub fn open_bucket(url: &Url) -> Result<Arc<dyn ObjectStore>, LakeError> {
-    deltalake::aws::register_handlers(None);
-    let mut bucket = url.clone();
-    bucket.set_path("/");
-    store_for(&bucket, REMOTE_OPTIONS)
-        .map_err(|source| LakeError::Bucket { location: bucket.to_string(), source: Box::new(source) })
 }
 
 /// How remote stores are used: requests that fail are tried again for a minute (a later run makes good what is left). The

@@ -3,15 +3,17 @@
 //! deltalake's automatic checkpoint and log clean-up after a commit are off, because their failure would be reported as a
 //! failed commit; the checkpoint is written here as a separate step whose failure is only a warning.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use chrono::NaiveDate;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
-use deltalake::kernel::{Action, Add, DataType, StructField, StructType, Transaction};
+use deltalake::kernel::{Action, Add, DataType, Remove, StructField, StructType, Transaction};
 use deltalake::logstore::LogStoreRef;
 use deltalake::operations::create::CreateBuilder;
+use deltalake::operations::vacuum::VacuumBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::table::state::DeltaTableState;
 use deltalake::{DeltaTable, DeltaTableError};
@@ -74,12 +76,20 @@ pub struct DataFile {
     pub statistics: FileStatistics,
 }
 
+/// What a commit does.
+struct Change {
+    adds: Vec<Add>,
+    removes: Vec<Remove>,
+    /// What no other writer may have committed since the view was taken.
+    exclusive: Vec<String>,
+}
+
 /// How a commit ended, apart from failing.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Committed {
     /// The files are visible.
     Landed,
-    /// Another writer committed to the same dates first; reload, look again, retry.
+    /// Another writer committed to the same dates, or replaced the same files, first; reload, look again, retry.
     Conflict,
 }
 
@@ -241,10 +251,26 @@ impl Table {
             self.confirm().await?;
             return Ok(Committed::Landed);
         }
-        let committed = self.land(adds, &exclusive).await;
+        self.settle(&Change { adds: adds.to_vec(), removes: Vec::new(), exclusive }).await
+    }
+
+    /// Puts a file with the same rows in the place of some files, in one commit. The files stay on the store.
+    pub(crate) async fn replace(&mut self, files: &[DataFile], mut add: Add) -> Result<Committed, LakeError> {
+        add.data_change = false;
+        let replaced: HashSet<&Path> = files.iter().map(|file| &file.path).collect();
+        let snapshot = self.inner.snapshot().map_err(|e| self.failed(e))?;
+        let active = snapshot.log_data();
+        let removes = active.iter().filter(|file| replaced.contains(&file.object_store_path()));
+        let removes: Vec<Remove> = removes.map(|file| file.remove_action(false)).collect();
+        self.settle(&Change { adds: vec![add], removes, exclusive: Vec::new() }).await
+    }
+
+    /// Lands a change, or clears away what it wrote.
+    async fn settle(&mut self, change: &Change) -> Result<Committed, LakeError> {
+        let committed = self.land(change).await;
         if matches!(committed, Ok(Committed::Conflict) | Err(LakeError::Disk { .. })) {
             let store = self.log_store().object_store(None);
-            datafile::discard(&store, adds.iter().map(|add| add.path.as_str())).await;
+            datafile::discard(&store, change.adds.iter().map(|add| add.path.as_str())).await;
         }
         committed
     }
@@ -254,8 +280,8 @@ impl Table {
     /// An error from the log is not believed: the log is read again to see whether the files are there. A request that was
     /// given up may still arrive, so the same commit is sent again until a version of the log stands where it would go;
     /// the second to arrive is refused by the store.
-    async fn land(&mut self, adds: &[Add], exclusive: &[String]) -> Result<Committed, LakeError> {
-        let Some(path) = adds.first().map(|add| add.path.as_str()) else { return Ok(Committed::Landed) };
+    async fn land(&mut self, change: &Change) -> Result<Committed, LakeError> {
+        let Some(path) = change.adds.first().map(|add| add.path.as_str()) else { return Ok(Committed::Landed) };
         let snapshot = self.inner.snapshot().map_err(|e| self.failed(e))?.clone();
         let trouble = Trouble::default();
         let mut unclear = None;
@@ -263,7 +289,7 @@ impl Table {
             if attempt > 0 {
                 self.location.pauses.for_store(attempt).await;
             }
-            let source = match self.commit(&snapshot, adds.to_vec(), exclusive).await {
+            let source = match self.commit(&snapshot, change).await {
                 Ok(state) => {
                     self.inner.state = Some(state);
                     self.checkpoint_when_due().await;
@@ -301,26 +327,23 @@ impl Table {
     }
 
     /// One try to commit. Conflicts are looked for in all that was committed since the snapshot.
-    async fn commit(
-        &self,
-        snapshot: &DeltaTableState,
-        adds: Vec<Add>,
-        exclusive: &[String],
-    ) -> Result<DeltaTableState, DeltaTableError> {
+    async fn commit(&self, snapshot: &DeltaTableState, change: &Change) -> Result<DeltaTableState, DeltaTableError> {
         let version = i64::try_from(snapshot.version()).unwrap_or(i64::MAX);
         let properties = CommitProperties::default()
             .with_create_checkpoint(false)
             .with_cleanup_expired_logs(Some(false))
-            .with_metadata([(ADDED_FILES.to_owned(), adds.len().into())])
-            .with_application_transactions(exclusive.iter().map(|id| Transaction::new(id, version)).collect());
-        let by_date = adds.first().is_some_and(|add| !add.partition_values.is_empty());
-        let operation = DeltaOperation::Write {
-            mode: SaveMode::Append,
-            partition_by: by_date.then(|| vec![column::EVENT_DATE.to_owned()]),
-            predicate: None,
+            .with_metadata([(ADDED_FILES.to_owned(), change.adds.len().into())])
+            .with_application_transactions(change.exclusive.iter().map(|id| Transaction::new(id, version)).collect());
+        let by_date = change.adds.first().is_some_and(|add| !add.partition_values.is_empty());
+        let operation = if change.removes.is_empty() {
+            let partition_by = by_date.then(|| vec![column::EVENT_DATE.to_owned()]);
+            DeltaOperation::Write { mode: SaveMode::Append, partition_by, predicate: None }
+        } else {
+            DeltaOperation::Optimize { predicate: None, target_size: 0 }
         };
+        let removes = change.removes.iter().cloned().map(Action::Remove);
         CommitBuilder::from(properties)
-            .with_actions(adds.into_iter().map(Action::Add).collect())
+            .with_actions(removes.chain(change.adds.iter().cloned().map(Action::Add)).collect())
             .build(Some(snapshot.snapshot()), self.log_store(), operation)
             .await
             .map(|done| done.snapshot())
@@ -369,6 +392,13 @@ impl Table {
             .await
             .map_err(|e| self.failed(e))?;
         self.refresh().await
+    }
+
+    /// Removes files that were replaced, by options of the caller's; the view does not move.
+    pub(crate) fn vacuum(&self) -> VacuumBuilder {
+        let properties =
+            CommitProperties::default().with_create_checkpoint(false).with_cleanup_expired_logs(Some(false));
+        self.inner.clone().vacuum().with_commit_properties(properties)
     }
 
     async fn checkpoint_when_due(&self) {

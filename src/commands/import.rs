@@ -10,11 +10,12 @@ use std::time::Instant;
 
 use chrono::Utc;
 use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import, list, list_bucket};
-use repute_lake::{Lake, Location, open_bucket, sweep_staged};
+use repute_lake::{Lake, Location, sweep_staged};
 use repute_query::thousands;
 use serde_json::json;
-use url::Url;
+use tokio::sync::OnceCell;
 
+use crate::aws;
 use crate::cli::{Format, Global, ImportArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, remedy, without_markup};
@@ -57,23 +58,23 @@ pub(super) fn run(global: &Global, config: &Config, args: &ImportArgs) -> Result
 
 /// Lists every source, saying what is left out.
 pub(super) async fn list_all(sources: &[PathBuf]) -> Result<Vec<SourceObject>, Failure> {
-    let mut objects = Vec::new();
+    let (client, mut objects) = (OnceCell::new(), Vec::new());
     for source in sources {
         let text = source.to_string_lossy();
-        let listing = match Url::parse(&text) {
-            Ok(url) if matches!(url.scheme(), "s3" | "s3a") => {
-                if url.host_str().is_none_or(str::is_empty) {
+        let listing = match text.split_once("://") {
+            Some(("s3" | "s3a", place)) => {
+                let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+                if bucket.is_empty() {
                     return Err(Failure::Usage(format!("`{text}`: name a bucket, as in s3://bucket/prefix")));
                 }
-                list_bucket(open_bucket(&url)?, &url).await?
+                list_bucket(client.get_or_init(aws::s3).await, bucket, prefix).await?
             }
-            Ok(url) if text.contains("://") => {
+            Some((scheme, _)) => {
                 return Err(Failure::Usage(format!(
-                    "`{text}`: importing from {}:// is not built yet; copy the objects to a directory or a bucket",
-                    url.scheme()
+                    "`{text}`: importing from {scheme}:// is not built yet; copy the objects to a directory or a bucket"
                 )));
             }
-            _ => list(source)?,
+            None => list(source)?,
         };
         if listing.objects.is_empty() {
             let _ = writeln!(io::stderr(), "nothing to import in `{}`", plain(&text));

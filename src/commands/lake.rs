@@ -1,13 +1,13 @@
-//! `repute lake`: what a lake holds, and whether it is sound.
+//! `repute lake`: what a lake holds, whether it is sound, and small files put together.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_lake::{Inspection, Lake, Location, Stray, TableStatistics};
+use repute_lake::{Compacted, Inspection, Lake, Location, Stray, TableStatistics};
 use repute_query::thousands;
 use serde_json::{Value, json};
 
-use crate::cli::{Format, FsckArgs, Global, LakeCommand, StatsArgs};
+use crate::cli::{CompactArgs, Format, FsckArgs, Global, LakeCommand, StatsArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, bytes, plain};
@@ -17,6 +17,7 @@ pub(super) fn run(global: &Global, config: &Config, command: &LakeCommand) -> Re
     match command {
         LakeCommand::Stats(args) => stats(&location, args),
         LakeCommand::Fsck(args) => fsck(&location, args),
+        LakeCommand::Compact(args) => compact(&location, args),
     }
 }
 
@@ -64,6 +65,49 @@ fn statistics_text(tables: &[TableStatistics]) -> String {
         })
         .collect();
     output::table(&header, &rows, 2)
+}
+
+fn compact(location: &Location, args: &CompactArgs) -> Result<Exit, Failure> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let done = super::runtime()?
+        .block_on(async { Lake::open_for_writing(location).await?.compact(Utc::now(), threads).await })?;
+    match args.format {
+        Format::Json => {
+            let tables: Vec<Value> = done.iter().map(compacted_json).collect();
+            output::print_json(&json!({"lake": location.to_string(), "tables": tables}))?;
+        }
+        Format::Text => output::print(&compacted_text(&done))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn compacted_json(table: &Compacted) -> Value {
+    json!({
+        "table": table.table,
+        "files_before": table.files.0,
+        "files": table.files.1,
+        "bytes_before": table.bytes.0,
+        "bytes": table.bytes.1,
+        "removed": table.removed,
+    })
+}
+
+fn compacted_text(tables: &[Compacted]) -> String {
+    let header = ["table", "files before", "files", "bytes before", "bytes", "old files removed"].map(str::to_owned);
+    let rows: Vec<Vec<String>> = tables
+        .iter()
+        .map(|table| {
+            vec![
+                table.table.to_owned(),
+                thousands(table.files.0),
+                thousands(table.files.1),
+                bytes(table.bytes.0),
+                bytes(table.bytes.1),
+                thousands(table.removed),
+            ]
+        })
+        .collect();
+    output::table(&header, &rows, 1)
 }
 
 fn fsck(location: &Location, args: &FsckArgs) -> Result<Exit, Failure> {

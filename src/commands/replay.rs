@@ -4,12 +4,11 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aws_config::BehaviorVersion;
-use aws_sdk_firehose::Client;
 use repute_ingest::{Limits, Replay, SourceObject, read_object};
 use repute_query::thousands;
 use tokio::sync::mpsc;
 
+use crate::aws;
 use crate::cli::ReplayArgs;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -44,7 +43,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
                 Ok::<_, anyhow::Error>(())
             })
         });
-        let mut replay = Replay::new(client(args.endpoint.as_deref()).await, stream);
+        let mut replay = Replay::new(aws::firehose(args.endpoint.as_deref()).await, stream);
         while let Some(record) = records.recv().await {
             replay.push(&record).await?;
             sent.store(replay.put, Ordering::Relaxed);
@@ -76,12 +75,4 @@ fn read(object: &SourceObject, records: &mpsc::Sender<Vec<u8>>) -> anyhow::Resul
         }
     })?;
     Ok(())
-}
-
-async fn client(endpoint: Option<&str>) -> Client {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest());
-    if let Some(url) = endpoint {
-        loader = loader.endpoint_url(url);
-    }
-    Client::new(&loader.load().await)
 }

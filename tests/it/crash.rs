@@ -4,12 +4,16 @@
 //! Where a kill struck is read off the calls of the killed run itself: the one before which it was killed says the step.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::Path;
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
+use crate::dump::files;
+use crate::program::Run;
 use crate::syscalls::{Bench, Call, Chance, Fault, Reader, long};
 
 /// The steps of an import, in their order.
@@ -68,6 +72,9 @@ fn points(calls: &[Call]) -> Vec<&'static str> {
     found
 }
 
+/// Staged files of this age are swept.
+const DUE: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// What was left behind, over all runs.
 #[derive(Default)]
 struct Left {
@@ -77,10 +84,20 @@ struct Left {
 }
 
 impl Left {
-    fn add(&mut self, stray: &Value) {
+    /// Counts what was left in a lake, and has it swept where that is due.
+    fn take(&mut self, bench: &Bench, lake: &Path, reader: &mut Reader, stray: &Value) {
+        let staged = stray["staged"].as_u64().unwrap();
         self.runs += 1;
-        self.staged += stray["staged"].as_u64().unwrap();
+        self.staged += staged;
         self.data += stray["data"].as_u64().unwrap();
+        if staged > 0 {
+            for file in files(lake) {
+                File::options().append(true).open(file).unwrap().set_modified(SystemTime::now() - DUE).unwrap();
+            }
+            Run::of(&mut bench.import(lake)).expect(0);
+            let swept = bench.assert_complete(lake, reader, "swept");
+            assert_eq!(swept["staged"], 0, "{swept}");
+        }
     }
 }
 
@@ -114,7 +131,8 @@ fn a_killed_import_loses_and_doubles_nothing() {
                 let at = calls.iter().zip(points(&calls)).find(|(call, _)| call.stopped).map(|(_, point)| point);
                 assert_eq!((run.code, run.stdout.as_str()), (128 + 9, ""), "{point}, seed {seed}: {}", run.stderr);
                 let what = format!("{point}, seed {seed}, killed before call {aim}, prepared {prepared}");
-                left.add(&bench.assert_survived(&lake, &mut reader, &what));
+                let stray = bench.assert_survived(&lake, &mut reader, &what);
+                left.take(bench, &lake, &mut reader, &stray);
                 hit = at == Some(point);
                 if hit {
                     break;
@@ -132,7 +150,7 @@ fn a_killed_import_loses_and_doubles_nothing() {
         clock.elapsed().as_secs_f64()
     );
     println!(
-        "crash: left behind by {} kills and swept by nothing yet: {} staged files, {} data files that no log names",
+        "crash: left behind by {} kills: {} staged files, all swept when they were old enough, {} data files that no log names",
         left.runs, left.staged, left.data
     );
 }
@@ -157,7 +175,8 @@ fn random_kills(bench: &Bench, reader: &mut Reader, wanted: usize, left: &mut Le
         killed += usize::from(was_running);
         // Other loads come and go: the moments stay spread over the time that an import takes now.
         whole = if was_running { whole * 101 / 100 } else { whole * 9 / 10 };
-        left.add(&bench.assert_survived(&lake, reader, &format!("random kill {tried} after {wait:?}")));
+        let stray = bench.assert_survived(&lake, reader, &format!("random kill {tried} after {wait:?}"));
+        left.take(bench, &lake, reader, &stray);
     }
     killed
 }

@@ -9,6 +9,7 @@
 mod dump;
 mod mail;
 mod program;
+mod proxy;
 mod servers;
 mod syscalls;
 mod tools;
@@ -20,6 +21,7 @@ mod interrupted;
 mod quarantine;
 mod readers;
 mod s3;
+mod s3_faults;
 mod samples;
 mod truth;
 

@@ -9,33 +9,35 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::dump::{self, Dump};
+use crate::mail::{Mail, object, time};
 use crate::program::{Run, finish_within, repute, scratch};
-use crate::servers::{SeaweedFs, Who};
-use crate::tools::python;
+use crate::servers::{Moto, SeaweedFs, Who};
+use crate::tools::{python, run_python};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// One server for all tests of this file; it ends with the process.
-fn server() -> Option<&'static SeaweedFs> {
+pub(crate) fn server() -> Option<&'static SeaweedFs> {
     static SERVER: OnceLock<Option<SeaweedFs>> = OnceLock::new();
     SERVER.get_or_init(|| python().map(|python| SeaweedFs::start(&python))).as_ref()
 }
 
-fn import(server: &SeaweedFs, who: Who, source: impl AsRef<OsStr>, lake: impl AsRef<OsStr>) -> Run {
+pub(crate) fn import(server: &SeaweedFs, who: Who, source: impl AsRef<OsStr>, lake: impl AsRef<OsStr>) -> Run {
     let mut command = server.command(who);
     command.arg("import").arg(source).arg("--lake").arg(lake).args(["--quiet", "--format", "json"]);
     Run::of(&mut command)
 }
 
-fn counts(server: &SeaweedFs, lake: &str) -> Value {
+pub(crate) fn counts(server: &SeaweedFs, lake: &str) -> Value {
     let mut command = server.command(Who::Reader);
     Run::of(command.args(["rates", "--format", "json", "--lake", lake])).expect(0).json()[0]["counts"].clone()
 }
 
-fn truth(dump: &Dump) -> Value {
+pub(crate) fn truth(dump: &Dump) -> Value {
     serde_json::to_value(dump.truth.totals).unwrap()
 }
 
@@ -146,4 +148,101 @@ fn an_endpoint_that_does_not_answer_is_given_up() {
     let run = finish_within(child, Duration::from_secs(120)).expect(4);
     assert!(run.stderr.contains("s3://raw/ses"), "{}", run.stderr);
     assert!(!Path::new(&folder.path().join("lake/events")).exists());
+}
+
+/// A lake in a bucket is looked through as one on disk is: each damage is found, named, and mended as told.
+#[test]
+fn a_damaged_lake_in_a_bucket_is_told_and_mended() {
+    let Some(server) = server() else { return };
+    let (folder, lake) = (scratch(), "s3://lake/damaged");
+    for (name, minute) in [("a", 0), ("b", 10)] {
+        let mails = (0..5)
+            .map(|n| Mail::new(n + minute, time("2026-10-05T08:00:00Z") + TimeDelta::minutes((n + minute) as i64)));
+        object(folder.path(), name, mails.map(|mail| mail.send()).collect::<Vec<_>>().join("\n"));
+        import(server, Who::Owner, folder.path(), lake).expect(0);
+    }
+    let fsck = |options: &[&str]| {
+        Run::of(server.command(Who::Owner).args(["lake", "fsck", "--lake", lake, "--format", "json"]).args(options))
+    };
+    let sends = || counts(server, lake)["send"].clone();
+    let keys = |prefix: &str| -> Vec<String> { serde_json::from_value(server.python(["keys", prefix])).unwrap() };
+    let data = |keys: Vec<String>| keys.into_iter().filter(|key| key.ends_with(".parquet")).collect::<Vec<_>>();
+    let below = |key: &str| key.strip_prefix("damaged/").unwrap().to_owned();
+    assert_eq!((sends(), &fsck(&[]).expect(0).json()["sound"]), (json!(10), &json!(true)));
+    let files = data(keys("damaged/events/event_date"));
+    assert_eq!(files.len(), 2);
+    let log = keys("damaged/events/_delta_log").into_iter().rfind(|key| key.ends_with(".json")).unwrap();
+    for (damage, key, kind) in [
+        ("remove", &files[0], "data_file_missing"),
+        ("flip", &files[1], "data_file"),
+        ("empty", &log, "last_log_entry"),
+    ] {
+        server.python([damage, key]);
+        let found = fsck(&[]).expect(3).json();
+        println!("{damage}: {}", found["damage"][0]);
+        assert_eq!(found["damage"].as_array().unwrap().len(), 1, "{found:#}");
+        assert_eq!((&found["damage"][0]["file"], &found["damage"][0]["kind"]), (&json!(below(key)), &json!(kind)));
+        let told = found["damage"][0]["repair"].as_str().unwrap();
+        assert!(told.contains("--drop") && told.contains(lake.trim_end_matches('/')), "{told}");
+        fsck(&["--drop", &below(key)]);
+        let mut again = server.command(Who::Owner);
+        again.arg("import").arg(folder.path()).args(["--lake", lake, "--again", "--quiet"]);
+        Run::of(&mut again).expect(0);
+        fsck(&[]).expect(0);
+        assert_eq!(sends(), 10, "after {damage}");
+    }
+}
+
+/// More keys than a page holds, among them those that a path cannot hold as they are. The bucket's owner counts.
+#[test]
+fn listings_are_exact() {
+    let Some(python) = python() else { return };
+    let moto = Moto::start(&python);
+    let (folder, mut objects) = (scratch(), serde_json::Map::new());
+    let mut put = |key: String| {
+        let number = objects.len();
+        objects.insert(key, json!(Mail::new(number, time("2026-10-05T08:00:00Z")).send()));
+    };
+    (0..1_200).for_each(|number| put(format!("ses/2026/10/05/08/ses-events-1-2026-10-05-08-00-00-{number:04}")));
+    for odd in [
+        "with space",
+        "plus+sign",
+        "per%cent",
+        "escaped%2Fslash",
+        "ünïcode",
+        "😀",
+        "quote\"s'",
+        "a&b=c?d#e",
+        "tilde~star*",
+        "two//slashes",
+        "dot/./dot",
+        "dots/../dots",
+        "back\\slash",
+        "{braces}[brackets]",
+        "line\nbreak",
+        "ends/with/",
+    ] {
+        put(format!("ses/odd/{odd}"));
+    }
+    put("/leading".to_owned());
+    let left_out = ["ses/odd/ends/with/"];
+    let file = object(folder.path(), "objects.json", Value::from(objects.clone()).to_string());
+    let keys: Vec<String> =
+        serde_json::from_value(run_python(&python, "s3.py", [&moto.endpoint, "put", file.to_str().unwrap()])).unwrap();
+    assert_eq!(keys.len(), objects.len());
+    let lake = folder.path().join("lake");
+    let mut command = moto.command();
+    command.args(["import", "s3://raw", "--quiet", "--format", "json", "--lake"]).arg(&lake);
+    let summary = Run::of(&mut command).expect(0).json();
+    let expected = keys.len() - left_out.len();
+    assert_eq!(summary["objects"]["imported"], expected, "{summary}");
+    assert_eq!(summary["records"]["events"], expected, "{summary}");
+    let mut noted: Vec<String> =
+        serde_json::from_value(run_python(&python, "s3.py", [&moto.endpoint, "noted", lake.to_str().unwrap()]))
+            .unwrap();
+    let mut wanted: Vec<String> =
+        keys.iter().filter(|key| !left_out.contains(&key.as_str())).map(|key| format!("s3://raw/{key}")).collect();
+    noted.sort();
+    wanted.sort();
+    assert_eq!(noted, wanted);
 }

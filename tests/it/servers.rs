@@ -30,6 +30,11 @@ impl Moto {
         run_python(python, "stream.py", ["make", &moto.endpoint]);
         moto
     }
+
+    /// The program as a user of this server, which lets everybody do everything.
+    pub(crate) fn command(&self) -> Command {
+        as_user("test", &self.endpoint)
+    }
 }
 
 impl Drop for Moto {
@@ -37,6 +42,14 @@ impl Drop for Moto {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program with the access key `user` of a server.
+fn as_user(user: &str, endpoint: &str) -> Command {
+    let mut command = command();
+    command.env("AWS_ACCESS_KEY_ID", user).env("AWS_SECRET_ACCESS_KEY", format!("{user}-secret"));
+    command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "us-east-1");
+    command
 }
 
 /// Who a request to [`SeaweedFs`] comes from.
@@ -110,15 +123,12 @@ impl SeaweedFs {
 
     /// The program as this user.
     pub(crate) fn command(&self, who: Who) -> Command {
-        let mut command = command();
         let key = match who {
             Who::Owner => "owner",
             Who::Reader => "reader",
             Who::Stranger => "stranger",
         };
-        command.env("AWS_ACCESS_KEY_ID", key).env("AWS_SECRET_ACCESS_KEY", format!("{key}-secret"));
-        command.env("AWS_ENDPOINT_URL", &self.endpoint).env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "us-east-1");
-        command
+        as_user(key, &self.endpoint)
     }
 
     /// Copies a folder into the bucket `raw`, below `prefix`.

@@ -2,7 +2,11 @@
 
 s3.py ENDPOINT wait                   returns when the bucket `raw` can be listed
 s3.py ENDPOINT upload FOLDER PREFIX   copies a dump into the bucket `raw`
-s3.py ENDPOINT remove KEY             removes an object of `raw`
+s3.py ENDPOINT put FILE               puts objects into the bucket `raw`: FILE is a JSON object of keys and texts
+s3.py ENDPOINT noted LAKE             the names of the objects that the ledger of the lake on disk holds
+s3.py ENDPOINT remove KEY             removes an object of the bucket `lake`
+s3.py ENDPOINT flip KEY               turns over one bit in the middle of an object of the bucket `lake`
+s3.py ENDPOINT empty KEY              leaves nothing of an object of the bucket `lake`
 s3.py ENDPOINT rows URL               rows by event type of the Delta table at URL, and its number of files
 s3.py ENDPOINT keys PREFIX            the keys of the bucket `lake` below a prefix
 """
@@ -50,8 +54,38 @@ def upload(folder, prefix):
     return {"objects": count}
 
 
+def put(file):
+    from concurrent.futures import ThreadPoolExecutor
+
+    client = bucket()
+    with open(file, encoding="utf-8") as texts, ThreadPoolExecutor(4) as threads:
+        objects = json.load(texts)
+        list(threads.map(lambda item: client.put_object(Bucket="raw", Key=item[0], Body=item[1].encode()), objects.items()))
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket="raw")
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+
+def noted(lake):
+    import deltalake
+
+    return deltalake.DeltaTable(f"{lake}/objects").to_pyarrow_table(columns=["name"])["name"].to_pylist()
+
+
 def remove(key):
-    bucket().delete_object(Bucket="raw", Key=key)
+    bucket().delete_object(Bucket="lake", Key=key)
+    return {}
+
+
+def flip(key):
+    client = bucket()
+    body = bytearray(client.get_object(Bucket="lake", Key=key)["Body"].read())
+    body[len(body) // 2] ^= 1
+    client.put_object(Bucket="lake", Key=key, Body=bytes(body))
+    return {}
+
+
+def empty(key):
+    bucket().put_object(Bucket="lake", Key=key, Body=b"")
     return {}
 
 

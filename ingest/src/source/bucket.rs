@@ -1,65 +1,159 @@
 //! Objects of an S3 bucket, read in pieces, the next of which is fetched while one is read.
+//!
+//! The AWS SDK does this rather than the store that lakes lie in: that one cannot name keys with empty or dot segments
+//! (`ses//2026/...`), which S3 allows and Firehose writes where a prefix begins or ends with a slash too many.
 
-use std::fmt;
+use std::fmt::Debug;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::types::Object;
 use bytes::{Buf, Bytes};
-use futures::TryStreamExt;
-use object_store::path::Path;
-use object_store::{GetOptions, ObjectMeta, ObjectStore};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use repute_lake::ObjectKey;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use url::Url;
 
 use super::{Content, Input, ListError, Listing, SourceObject, is_bookkeeping};
 
 /// Bytes asked for at a time: enough that a request's delay hardly counts, little enough to hold two for every thread.
 const PIECE: u64 = 8 << 20;
 
-/// Lists the objects of `store` below the path of `url` (`s3://bucket/prefix`), to be read within this runtime.
+/// So often a piece is asked for whose bytes break off. The SDK itself repeats only requests that were not answered.
+const ATTEMPTS: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Lists the objects of a bucket below a prefix, to be read within this runtime.
 ///
+/// The prefix is taken as it is written: a folder (with or without its last `/`), an object, or the beginning of names.
 /// Left out without a word: folder markers (keys that end in `/`), and the names that [`super::list`] leaves out.
-pub async fn list_bucket(store: Arc<dyn ObjectStore>, url: &Url) -> Result<Listing, ListError> {
-    let failed =
-        |source: object_store::Error| ListError { source_name: url.to_string(), source: io::Error::other(source) };
-    let prefix = Path::from_url_path(url.path()).map_err(|e| failed(e.into()))?;
-    let root = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
-    let mut found: Vec<ObjectMeta> = store.list(Some(&prefix)).try_collect().await.map_err(failed)?;
-    if found.is_empty() && !prefix.as_ref().is_empty() && !url.path().ends_with('/') {
-        // Listing goes by whole segments, so an object itself, or a prefix that ends within a name, is looked for beside it.
-        let folder = prefix.as_ref().rsplit_once('/').map(|(folder, _)| Path::from(folder));
-        let beside = store.list(folder.as_ref()).try_collect::<Vec<_>>().await.map_err(failed)?;
-        found = beside.into_iter().filter(|meta| meta.location.as_ref().starts_with(prefix.as_ref())).collect();
+pub async fn list_bucket(client: &Client, bucket: &str, prefix: &str) -> Result<Listing, ListError> {
+    let failed = |source| ListError { source_name: format!("s3://{bucket}/{prefix}"), source };
+    let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+    let mut found: Vec<Object> = Vec::new();
+    while let Some(page) = pages.next().await {
+        found.extend(page.map_err(|error| failed(failure(error)))?.contents.unwrap_or_default());
     }
-    found.retain(|meta| !meta.location.filename().is_none_or(is_bookkeeping));
-    let objects = found.into_iter().map(|meta| {
-        let etag =
-            meta.e_tag.clone().unwrap_or_else(|| format!("{:x}-{:x}", meta.last_modified.timestamp(), meta.size));
-        let key = ObjectKey { name: format!("{root}/{}", meta.location), etag };
-        let content = Remote { store: Arc::clone(&store), size: meta.size, meta, runtime: Handle::current() };
-        SourceObject::new(key, content.size, Arc::new(content))
-    });
-    let mut listing = Listing { objects: objects.collect(), refused: Vec::new() };
+    let mut listing = Listing::default();
+    for (key, object) in below(prefix, found) {
+        let size = u64::try_from(object.size.unwrap_or_default()).unwrap_or_default();
+        let etag = object.e_tag.ok_or_else(|| failed(io::Error::other(format!("no ETag for `{key}`"))))?;
+        let name = format!("s3://{bucket}/{key}");
+        let pieces =
+            S3Object { client: client.clone(), bucket: bucket.to_owned(), key, etag: etag.clone(), name: name.clone() };
+        let content = Remote { pieces: Arc::new(pieces), size, runtime: Handle::current() };
+        listing.objects.push(SourceObject::new(ObjectKey { name, etag }, size, Arc::new(content)));
+    }
     listing.objects.sort_by(|a, b| a.key.name.cmp(&b.key.name));
     Ok(listing)
 }
 
-/// Where an object's bytes lie in a bucket.
-#[derive(Clone)]
-struct Remote {
-    store: Arc<dyn ObjectStore>,
-    meta: ObjectMeta,
-    size: u64,
-    runtime: Handle,
+/// Of the keys that begin with the prefix those that it stands for as a folder or an object; if there are none, all.
+fn below(prefix: &str, found: Vec<Object>) -> Vec<(String, Object)> {
+    let keyed = found.into_iter().filter_map(|mut object| object.key.take().map(|key| (key, object)));
+    let wanted = |(key, _): &(String, Object)| {
+        !key.ends_with('/') && !is_bookkeeping(key.rsplit('/').next().unwrap_or_default())
+    };
+    let (within, beside): (Vec<_>, Vec<_>) = keyed.filter(wanted).partition(|(key, _)| {
+        let rest = key.strip_prefix(prefix).unwrap_or_default();
+        prefix.is_empty() || prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/')
+    });
+    if within.is_empty() { beside } else { within }
 }
 
-impl fmt::Debug for Remote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Remote").field("store", &self.store).field("meta", &self.meta).finish_non_exhaustive()
+/// What the SDK says, with all causes.
+fn failure<E, R>(error: SdkError<E, R>) -> io::Error
+where
+    SdkError<E, R>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let text = match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        _ => DisplayErrorContext(&error).to_string(),
+    };
+    io::Error::other(text)
+}
+
+/// What gives the pieces of one object.
+trait Pieces: Debug + Send + Sync {
+    /// The bytes of a range that is not empty.
+    fn get(&self, range: Range<u64>) -> BoxFuture<'static, io::Result<Bytes>>;
+}
+
+/// An object of a bucket as it was listed: one that has been replaced since is refused.
+#[derive(Debug, Clone)]
+struct S3Object {
+    client: Client,
+    bucket: String,
+    key: String,
+    etag: String,
+    name: String,
+}
+
+impl Pieces for S3Object {
+    fn get(&self, range: Range<u64>) -> BoxFuture<'static, io::Result<Bytes>> {
+        let object = self.clone();
+        async move {
+            let mut pause = FIRST_PAUSE;
+            for _ in 1..ATTEMPTS {
+                match object.try_get(&range).await {
+                    Err(Trouble::BrokeOff(why)) => tracing::debug!(object = object.name, why, "asked for again"),
+                    Err(Trouble::Refused(error)) => return Err(error),
+                    Ok(bytes) => return Ok(bytes),
+                }
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            object.try_get(&range).await.map_err(|trouble| match trouble {
+                Trouble::BrokeOff(why) => io::Error::other(why),
+                Trouble::Refused(error) => error,
+            })
+        }
+        .boxed()
     }
+}
+
+/// Why a piece was not got.
+enum Trouble {
+    /// An answer that ended too soon.
+    BrokeOff(String),
+    /// An answer that another attempt would not change.
+    Refused(io::Error),
+}
+
+impl S3Object {
+    async fn try_get(&self, range: &Range<u64>) -> Result<Bytes, Trouble> {
+        let request = self.client.get_object().bucket(&self.bucket).key(&self.key).if_match(&self.etag);
+        let wanted = range.end - range.start;
+        let answer = request.range(format!("bytes={}-{}", range.start, range.end - 1)).send().await;
+        let answer = answer.map_err(|error| match error.as_service_error().and_then(ProvideErrorMetadata::code) {
+            Some("PreconditionFailed") => {
+                Trouble::Refused(io::Error::other("it was replaced after it was listed: run the import again"))
+            }
+            _ => Trouble::Refused(failure(error)),
+        })?;
+        let bytes =
+            answer.body.collect().await.map_err(|why| Trouble::BrokeOff(DisplayErrorContext(why).to_string()))?;
+        let bytes = bytes.into_bytes();
+        if bytes.len() as u64 == wanted {
+            Ok(bytes)
+        } else {
+            Err(Trouble::BrokeOff(format!("the store gave {} bytes where {wanted} were asked for", bytes.len())))
+        }
+    }
+}
+
+/// An object read by pieces.
+#[derive(Debug, Clone)]
+struct Remote {
+    pieces: Arc<dyn Pieces>,
+    size: u64,
+    runtime: Handle,
 }
 
 impl Content for Remote {
@@ -69,16 +163,10 @@ impl Content for Remote {
 }
 
 impl Remote {
-    /// Starts to fetch the piece at this offset, of the object that was listed: one that has been replaced since is refused.
+    /// Starts to fetch the piece at this offset.
     fn fetch(&self, from: u64) -> Fetch {
         let range = from..self.size.min(from + PIECE);
-        let options = GetOptions {
-            range: Some(range.clone().into()),
-            if_match: self.meta.e_tag.clone(),
-            ..GetOptions::default()
-        };
-        let (store, location) = (Arc::clone(&self.store), self.meta.location.clone());
-        let task = self.runtime.spawn(async move { store.get_opts(&location, options).await?.bytes().await });
+        let task = self.runtime.spawn(self.pieces.get(range.clone()));
         Fetch { range, task }
     }
 }
@@ -86,7 +174,7 @@ impl Remote {
 /// A piece on its way.
 struct Fetch {
     range: Range<u64>,
-    task: JoinHandle<object_store::Result<Bytes>>,
+    task: JoinHandle<io::Result<Bytes>>,
 }
 
 impl Drop for Fetch {
@@ -108,13 +196,7 @@ impl RemoteReader {
     fn next_piece(&mut self) -> io::Result<()> {
         let ahead = self.ahead.take().filter(|ahead| ahead.range.start == self.at);
         let mut fetch = ahead.unwrap_or_else(|| self.remote.fetch(self.at));
-        self.piece =
-            self.remote.runtime.block_on(&mut fetch.task).map_err(io::Error::other)?.map_err(io::Error::other)?;
-        let wanted = fetch.range.end - fetch.range.start;
-        if self.piece.len() as u64 != wanted {
-            let given = self.piece.len();
-            return Err(io::Error::other(format!("the store gave {given} bytes where {wanted} were asked for")));
-        }
+        self.piece = self.remote.runtime.block_on(&mut fetch.task).map_err(io::Error::other)??;
         if fetch.range.end < self.remote.size {
             self.ahead = Some(self.remote.fetch(fetch.range.end));
         }
@@ -158,46 +240,57 @@ impl Seek for RemoteReader {
 
 #[cfg(test)]
 mod tests {
-    use object_store::ObjectStoreExt;
-    use object_store::memory::InMemory;
-
     use super::*;
 
-    async fn bucket(objects: &[(&str, Vec<u8>)]) -> Arc<dyn ObjectStore> {
-        let store = InMemory::new();
-        for (key, bytes) in objects {
-            store.put(&Path::from(*key), bytes.clone().into()).await.unwrap();
-        }
-        Arc::new(store)
+    /// What is taken of a bucket with these keys for a prefix, as S3 lists them.
+    fn taken<'a>(keys: &[&'a str], prefix: &str) -> Vec<&'a str> {
+        let found: Vec<Object> =
+            keys.iter().filter(|key| key.starts_with(prefix)).map(|key| Object::builder().key(*key).build()).collect();
+        let taken = below(prefix, found);
+        keys.iter().filter(|key| taken.iter().any(|(taken, _)| taken == *key)).copied().collect()
     }
 
-    async fn names(store: &Arc<dyn ObjectStore>, url: &str) -> Vec<String> {
-        let listing = list_bucket(Arc::clone(store), &Url::parse(url).unwrap()).await.unwrap();
-        listing.objects.into_iter().map(|object| object.key.name).collect()
+    #[test]
+    fn a_prefix_is_a_folder_an_object_or_the_beginning_of_names() {
+        let keys = [
+            "ses/2026/1/z",
+            "ses/2026/10/02/a",
+            "ses/2026/10/02/b",
+            "ses/2026/10/_SUCCESS",
+            "ses/2026/10/empty/",
+            "ses/2026/11/c",
+            "ses//2026/12/d",
+            "other/d",
+        ];
+        let october = &keys[1..3];
+        for prefix in ["ses/2026/10", "ses/2026/10/", "ses/2026/10/02"] {
+            assert_eq!(taken(&keys, prefix), october, "{prefix}");
+        }
+        assert_eq!(taken(&keys, "ses/2026/10/02/a"), october[..1]);
+        assert_eq!(taken(&keys, "ses/2026/1"), ["ses/2026/1/z"]);
+        assert_eq!(taken(&keys[1..], "ses/2026/1"), ["ses/2026/10/02/a", "ses/2026/10/02/b", "ses/2026/11/c"]);
+        assert_eq!(taken(&keys, "ses//"), ["ses//2026/12/d"]);
+        assert_eq!(taken(&keys, "").len(), 6);
+        assert_eq!(taken(&keys, "nothing/").len(), 0);
     }
 
-    #[tokio::test]
-    async fn a_prefix_an_object_and_part_of_a_name_can_be_listed() {
-        let keys = ["ses/2026/10/02/b", "ses/2026/10/02/a", "ses/2026/10/_SUCCESS", "ses/2026/11/c", "other/d"];
-        let store = bucket(&keys.map(|key| (key, b"{}".to_vec()))).await;
-        let october = ["s3://raw/ses/2026/10/02/a", "s3://raw/ses/2026/10/02/b"];
-        for url in ["s3://raw/ses/2026/10", "s3://raw/ses/2026/10/", "s3://raw/ses/2026/10/02"] {
-            assert_eq!(names(&store, url).await, october, "{url}");
+    #[derive(Debug)]
+    struct Memory(Bytes);
+
+    impl Pieces for Memory {
+        fn get(&self, range: Range<u64>) -> BoxFuture<'static, io::Result<Bytes>> {
+            let piece = self.0.slice(range.start as usize..range.end as usize);
+            async move { Ok(piece) }.boxed()
         }
-        assert_eq!(names(&store, "s3://raw/ses/2026/10/02/a").await, october[..1]);
-        assert_eq!(names(&store, "s3://raw/ses/2026/1").await.len(), 3);
-        assert_eq!(names(&store, "s3://raw").await.len(), 4);
-        assert_eq!(names(&store, "s3://raw/nothing/").await.len(), 0);
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn an_object_is_read_from_any_place() {
-        let bytes: Vec<u8> = (0..PIECE as usize * 5 / 2).map(|at| (at % 251) as u8).collect();
-        let store = bucket(&[("a", bytes.clone())]).await;
-        let object = list_bucket(store, &Url::parse("s3://raw/").unwrap()).await.unwrap().objects.remove(0);
-        assert_eq!(object.size, bytes.len() as u64);
+        let bytes: Bytes = (0..PIECE as usize * 5 / 2).map(|at| (at % 251) as u8).collect();
+        let pieces = Arc::new(Memory(bytes.clone()));
+        let remote = Remote { pieces, size: bytes.len() as u64, runtime: Handle::current() };
         tokio::task::spawn_blocking(move || {
-            let mut input = object.open().unwrap();
+            let mut input = remote.open().unwrap();
             let mut all = Vec::new();
             input.read_to_end(&mut all).unwrap();
             assert!(all == bytes);
@@ -209,22 +302,6 @@ mod tests {
                 assert!(expected.starts_with(&some[..count]) && (count > 0 || expected.is_empty()), "from {from}");
             }
             assert!(input.seek(SeekFrom::Current(-1 << 40)).is_err());
-        })
-        .await
-        .unwrap();
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn an_object_that_was_replaced_or_removed_fails() {
-        let store = bucket(&[("a", b"one".to_vec()), ("b", b"two".to_vec())]).await;
-        let objects = list_bucket(Arc::clone(&store), &Url::parse("s3://raw/").unwrap()).await.unwrap().objects;
-        store.put(&Path::from("a"), "other".into()).await.unwrap();
-        store.delete(&Path::from("b")).await.unwrap();
-        tokio::task::spawn_blocking(move || {
-            for object in objects {
-                let read = object.open().unwrap().read_to_end(&mut Vec::new());
-                assert!(read.is_err(), "{read:?}");
-            }
         })
         .await
         .unwrap();

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use repute_ingest::{ImportError, ImportOptions, ImportSummary, Meter, SourceObject, import};
-use repute_lake::{Lake, LakeError, Location};
+use repute_lake::{Compacted, Lake, LakeError, Location};
 use tokio::sync::OnceCell;
 
 use crate::readback::LAKE;
@@ -28,6 +28,12 @@ pub(crate) async fn import_once(
     assert_eq!(summary.records, records, "records read = events + duplicates + quarantined + ignored");
     assert_eq!(summary.listed, summary.imported + summary.skipped + summary.failed.len() as u64);
     Ok(summary)
+}
+
+/// Puts small files together, as the command line does it.
+pub(crate) async fn compact_once(store: Arc<dyn ObjectStore>) -> Result<Vec<Compacted>, LakeError> {
+    let location = Location::on_store(LAKE, store, Duration::ZERO)?;
+    Lake::open_for_writing(&location).await?.compact(now(), 1).await
 }
 
 /// The exit code that the command line gives it.

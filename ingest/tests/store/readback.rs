@@ -64,7 +64,14 @@ async fn active(store: &InMemory, table: &str) -> BTreeMap<String, u64> {
                 files.insert(format!("{LAKE}/{table}/{name}"), stats["numRecords"].as_u64().unwrap());
             }
             assert!(action.get("metaData").is_none() || version == 0, "{table}: a second schema in version {version}");
-            assert!(action.get("remove").is_none(), "nothing removes files yet");
+            if let Some(remove) = action.get("remove") {
+                let name = remove["path"].as_str().unwrap();
+                assert_eq!(remove["dataChange"], false, "{table}: rows are only moved");
+                assert!(
+                    files.remove(&format!("{LAKE}/{table}/{name}")).is_some(),
+                    "{table}: `{name}` was removed twice"
+                );
+            }
         }
     }
     files

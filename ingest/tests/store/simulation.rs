@@ -17,7 +17,7 @@ use repute_lake::{Lake, LakeError, Location};
 
 use crate::dump::{Dump, Trouble};
 use crate::faulty::{Answer, Fault, Kind, Operation, Store, Verb};
-use crate::importer::{empty_lake, exit, import_once};
+use crate::importer::{compact_once, empty_lake, exit, import_once};
 use crate::readback::{self, LAKE, Wrong};
 use crate::schedule::{Turns, Work};
 use crate::seeds::{self, block_on};
@@ -38,6 +38,7 @@ enum Defect {
 struct Play {
     importers: usize,
     reader: bool,
+    compactor: bool,
     /// Faults in a thousand operations.
     faults: u64,
     /// In a thousand commits, those at which the store goes dark for a while.
@@ -56,6 +57,7 @@ impl Play {
             storms: *[0, 0, 100, 300].choose(random).unwrap(),
             kills: *[0, 5, 20].choose(random).unwrap(),
             lake_exists: random.random_bool(0.9),
+            compactor: random.random_bool(0.3),
         }
     }
 }
@@ -68,12 +70,18 @@ struct Story {
     kills: u64,
     runs: BTreeMap<u8, u64>,
     snapshots: u64,
+    replaced: u64,
 }
 
 /// How a run of an actor ended.
 enum Ended {
-    Imported { exit: u8, objects: BTreeSet<String> },
+    Imported {
+        exit: u8,
+        objects: BTreeSet<String>,
+    },
     Read(Result<(), Wrong>),
+    /// So many files fewer.
+    Compacted(u64),
     Starved(String),
 }
 
@@ -82,10 +90,11 @@ async fn play(seed: u64, defect: Defect) -> Result<Story, Wrong> {
     let mut play = Play::choose(&mut random);
     if matches!(defect, Defect::LogOverwritten | Defect::WritesForgotten) {
         // Nothing else may go wrong, so that it is this that is found.
-        play = Play { importers: 3, reader: false, faults: 0, storms: 0, kills: 0, lake_exists: true };
+        play =
+            Play { importers: 3, reader: false, compactor: false, faults: 0, storms: 0, kills: 0, lake_exists: true };
     }
     let dump = Arc::new(Dump::generate(&mut seeds::random(seed, 0), 6, 2));
-    let actors = play.importers + usize::from(play.reader);
+    let actors = play.importers + usize::from(play.reader) + usize::from(play.compactor);
     let turns = Arc::new(Turns::new(actors));
     let inner = if play.lake_exists { empty_lake().await } else { InMemory::new() };
     let store = Store::new(inner, Some(Arc::clone(&turns)));
@@ -107,8 +116,10 @@ async fn play(seed: u64, defect: Defect) -> Result<Story, Wrong> {
             left[actor] -= 1;
             working[actor] = Some(if actor < play.importers {
                 importer(store.handle(actor), listing(&dump, &mut random))
-            } else {
+            } else if play.reader && actor == play.importers {
                 reader(store.handle(actor), Arc::clone(&store.inner), Arc::clone(&dump))
+            } else {
+                compactor(store.handle(actor))
             });
         }
         let Some(work) = &mut working[actor] else { continue };
@@ -126,6 +137,7 @@ async fn play(seed: u64, defect: Defect) -> Result<Story, Wrong> {
                     }
                 }
                 Ended::Read(seen) => seen?,
+                Ended::Compacted(files) => story.replaced += files,
                 Ended::Starved(error) => return Err(error),
             }
         }
@@ -159,7 +171,7 @@ async fn finish(store: &Arc<Store>, turns: &Turns, dump: &Dump, acknowledged: &B
     match ended {
         Ended::Imported { exit: 0, .. } => readback::contents(&store.inner).await.check_whole(dump),
         Ended::Imported { exit, .. } => Err(format!("the last run, on a healthy store, ended with {exit}")),
-        Ended::Read(_) => Err("a reader in the place of an importer".to_owned()),
+        Ended::Read(_) | Ended::Compacted(_) => Err("no importer".to_owned()),
         Ended::Starved(error) => Err(error),
     }
 }
@@ -201,6 +213,16 @@ fn reader(store: Arc<dyn ObjectStore>, inner: Arc<InMemory>, dump: Arc<Dump>) ->
             }
         }
         Ended::Read(Ok(()))
+    })
+}
+
+/// Puts small files together, whatever comes of it.
+fn compactor(store: Arc<dyn ObjectStore>) -> Work<Ended> {
+    Box::pin(async move {
+        match compact_once(store).await {
+            Err(error @ LakeError::Contended { .. }) => Ended::Starved(error.to_string()),
+            done => Ended::Compacted(done.unwrap_or_default().iter().map(|one| one.files.0 - one.files.1).sum()),
+        }
     })
 }
 
@@ -270,12 +292,13 @@ fn importers_that_take_turns_on_a_failing_store() {
         *exits.entry(*exit).or_default() += runs;
     }
     println!(
-        "simulation: {} seeds, {} operations, {} faults, {} kills, {} looks in between, runs by exit code {exits:?}; \
-         0 lost, 0 doubled",
+        "simulation: {} seeds, {} operations, {} faults, {} kills, {} files put into others, {} looks in between, runs by exit code \
+         {exits:?}; 0 lost, 0 doubled",
         stories.len(),
         sum(&|story| story.trace.len() as u64),
         sum(&|story| story.faults),
         sum(&|story| story.kills),
+        sum(&|story| story.replaced),
         sum(&|story| story.snapshots),
     );
 }

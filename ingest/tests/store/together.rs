@@ -1,6 +1,5 @@
-//! Several importers at once, on threads, with readers that take snapshots all the time.
-//!
-//! Compaction does not exist yet; when it does, it is one more task in [`round`] that must change nothing a reader counts.
+//! Several importers at once, on threads, with a compactor that puts their files together and readers that take snapshots all
+//! the time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use repute_lake::{Lake, Location};
 
 use crate::dump::{Dump, Trouble};
 use crate::faulty::{Fault, Kind, Store, Verb};
-use crate::importer::{empty_lake, exit, import_once};
+use crate::importer::{compact_once, empty_lake, exit, import_once};
 use crate::readback::{self, LAKE};
 use crate::seeds::{self, block_on};
 
@@ -25,6 +24,8 @@ struct Round {
     snapshots: u64,
     most_files: u64,
     events: u64,
+    compactions: u64,
+    replaced: u64,
 }
 
 #[test]
@@ -36,10 +37,12 @@ fn importers_at_once_lose_and_double_nothing_and_none_starves() {
     }
     println!(
         "importers at once: {} rounds of 2, 4 and 8 importers ({} in all), {} snapshots by readers, 0 lost, 0 doubled; \
-         most files that one importer wrote for one table: {}",
+         {} compactions meanwhile put {} files into others; most files that one importer wrote for one table: {}",
         rounds.len(),
         rounds.iter().map(|round| round.importers).sum::<u64>(),
         rounds.iter().map(|round| round.snapshots).sum::<u64>(),
+        rounds.iter().map(|round| round.compactions).sum::<u64>(),
+        rounds.iter().map(|round| round.replaced).sum::<u64>(),
         rounds.iter().map(|round| round.most_files).max().unwrap_or_default()
     );
 }
@@ -61,6 +64,7 @@ fn round(seed: u64, importers: usize) -> Round {
         let reading: Vec<_> = (importers..importers + 2)
             .map(|actor| scope.spawn(move || block_on(read(store, actor, dump, running))))
             .collect();
+        let compacting = scope.spawn(move || block_on(compact(store, importers + 2, running)));
         let outcomes: Vec<_> = importing.into_iter().map(ScopedJoinHandle::join).collect();
         running.store(false, Ordering::Relaxed);
         for outcome in outcomes {
@@ -68,6 +72,7 @@ fn round(seed: u64, importers: usize) -> Round {
             assert_eq!(exit(&outcome), 0, "{outcome:?}");
             result.events += outcome.unwrap().events;
         }
+        (result.compactions, result.replaced) = compacting.join().unwrap();
         result.snapshots = reading.into_iter().map(|reader| reader.join().unwrap()).sum();
     });
     block_on(readback::contents(&store.inner)).check_whole(&dump).unwrap();
@@ -77,6 +82,19 @@ fn round(seed: u64, importers: usize) -> Round {
         result.most_files = result.most_files.max(written.values().copied().max().unwrap_or_default());
     }
     result
+}
+
+/// Puts files together until told to stop, and gives how often it did and how many files that replaced.
+async fn compact(store: &Arc<Store>, actor: usize, running: &AtomicBool) -> (u64, u64) {
+    let (mut compactions, mut replaced) = (0, 0);
+    while running.load(Ordering::Relaxed) || compactions == 0 {
+        for done in compact_once(store.handle(actor)).await.unwrap() {
+            replaced += done.files.0.saturating_sub(done.files.1);
+        }
+        compactions += 1;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    (compactions, replaced)
 }
 
 /// In every other round all list the same; else the first lists all and the others parts of it.

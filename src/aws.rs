@@ -1,0 +1,46 @@
+//! AWS clients, set up as the AWS tools are: environment, profiles, and the roles of instances and containers.
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+
+/// So often a request is made before it has failed, unless `AWS_MAX_ATTEMPTS` says otherwise; with the pauses between them that is
+/// about half a minute. A later import makes good what is left.
+const ATTEMPTS: u32 = 6;
+
+/// Where no region is set.
+const REGION: &str = "us-east-1";
+
+/// A client for Firehose, at another endpoint than AWS's if given.
+pub(crate) async fn firehose(endpoint: Option<&str>) -> aws_sdk_firehose::Client {
+    let loader = aws_config::defaults(BehaviorVersion::latest());
+    let loader = match endpoint {
+        Some(url) => loader.endpoint_url(url),
+        None => loader,
+    };
+    aws_sdk_firehose::Client::new(&loader.load().await)
+}
+
+/// A client for S3.
+pub(crate) async fn s3() -> aws_sdk_s3::Client {
+    let config = patient(aws_config::defaults(BehaviorVersion::latest())).load().await;
+    let region = config.region().cloned().unwrap_or(Region::from_static(REGION));
+    let settings = aws_sdk_s3::config::Builder::from(&config)
+        .region(region)
+        // Servers other than AWS's know buckets by path, and not all of them know checksums.
+        .force_path_style(has_endpoint(&config))
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+    aws_sdk_s3::Client::from_conf(settings.build())
+}
+
+fn patient(loader: ConfigLoader) -> ConfigLoader {
+    if std::env::var_os("AWS_MAX_ATTEMPTS").is_some() {
+        return loader;
+    }
+    loader.retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+}
+
+fn has_endpoint(config: &SdkConfig) -> bool {
+    config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some()
+}
