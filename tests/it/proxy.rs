@@ -77,7 +77,10 @@ impl Fault {
             | Self::ExpiredToken
             | Self::ResetBefore
             | Self::Late => true,
-            Self::ResetAfter | Self::ErrorAfter | Self::Conflict | Self::Precondition => request.method == Method::PUT,
+            Self::ResetAfter | Self::ErrorAfter => request.method == Method::PUT,
+            Self::Conflict | Self::Precondition => {
+                request.method == Method::PUT && request.headers.contains_key(header::IF_NONE_MATCH)
+            }
             Self::SlowBody | Self::CutBody => is_get,
             Self::Gone | Self::Replaced => is_get && !lists && path.starts_with("/raw/"),
             Self::CutListing => lists,

@@ -2,7 +2,8 @@
 
 s3.py ENDPOINT wait                   returns when the bucket `raw` can be listed
 s3.py ENDPOINT upload FOLDER PREFIX   copies a dump into the bucket `raw`
-s3.py ENDPOINT put FILE               puts objects into the bucket `raw`: FILE is a JSON object of keys and texts
+s3.py ENDPOINT put FILE               puts objects into the bucket `raw`: FILE is a JSON object of keys and texts; prints the
+                                      keys that are there, and those that the server does not take
 s3.py ENDPOINT noted LAKE             the names of the objects that the ledger of the lake on disk holds
 s3.py ENDPOINT remove KEY             removes an object of the bucket `lake`
 s3.py ENDPOINT flip KEY               turns over one bit in the middle of an object of the bucket `lake`
@@ -57,12 +58,18 @@ def upload(folder, prefix):
 def put(file):
     from concurrent.futures import ThreadPoolExecutor
 
-    client = bucket()
+    client, refused = bucket(), []
+
+    def put_one(item):
+        try:
+            client.put_object(Bucket="raw", Key=item[0], Body=item[1].encode())
+        except client.exceptions.ClientError:
+            refused.append(item[0])
+
     with open(file, encoding="utf-8") as texts, ThreadPoolExecutor(4) as threads:
-        objects = json.load(texts)
-        list(threads.map(lambda item: client.put_object(Bucket="raw", Key=item[0], Body=item[1].encode()), objects.items()))
+        list(threads.map(put_one, json.load(texts).items()))
     pages = client.get_paginator("list_objects_v2").paginate(Bucket="raw")
-    return [item["Key"] for page in pages for item in page.get("Contents", [])]
+    return {"keys": [item["Key"] for page in pages for item in page.get("Contents", [])], "refused": refused}
 
 
 def noted(lake):

@@ -216,13 +216,20 @@ fn reader(store: Arc<dyn ObjectStore>, inner: Arc<InMemory>, dump: Arc<Dump>) ->
     })
 }
 
-/// Puts small files together, whatever comes of it.
+/// Puts small files together a few times, whatever comes of it.
 fn compactor(store: Arc<dyn ObjectStore>) -> Work<Ended> {
     Box::pin(async move {
-        match compact_once(store).await {
-            Err(error @ LakeError::Contended { .. }) => Ended::Starved(error.to_string()),
-            done => Ended::Compacted(done.unwrap_or_default().iter().map(|one| one.files.0 - one.files.1).sum()),
+        let mut replaced = 0;
+        for _ in 0..8 {
+            match compact_once(Arc::clone(&store)).await {
+                Err(error @ LakeError::Contended { .. }) => return Ended::Starved(error.to_string()),
+                done => {
+                    let done = done.unwrap_or_default();
+                    replaced += done.iter().map(|one| one.files.0.saturating_sub(one.files.1)).sum::<u64>();
+                }
+            }
         }
+        Ended::Compacted(replaced)
     })
 }
 
