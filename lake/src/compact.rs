@@ -7,13 +7,14 @@
 //! An importer at work is not in its way: it only adds files, and those that are taken out stay on the store for readers of
 //! older versions until [`vacuum`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use deltalake::operations::vacuum::{Clock, VacuumMode};
+use futures::TryStreamExt;
 use object_store::ObjectStore;
 
 use crate::append::{MAX_ATTEMPTS, ROWS_PER_FILE};
@@ -169,7 +170,7 @@ fn in_order(batches: &[RecordBatch]) -> Vec<Place> {
 }
 
 /// Removes files that were replaced more than [`KEPT`] before `now`, and says how many.
-async fn vacuum(table: &mut Table, now: DateTime<Utc>) -> Result<u64, LakeError> {
+async fn vacuum(table: &Table, now: DateTime<Utc>) -> Result<u64, LakeError> {
     #[derive(Debug)]
     struct At(i64);
     impl Clock for At {
@@ -177,17 +178,25 @@ async fn vacuum(table: &mut Table, now: DateTime<Utc>) -> Result<u64, LakeError>
             self.0
         }
     }
-    let old = |table: &Table| {
-        let clock = Arc::new(At(now.timestamp_millis()));
-        table.vacuum().with_mode(VacuumMode::Lite).with_clock(clock).with_retention_period(KEPT)
-    };
-    let (_, found) = old(table).with_dry_run(true).await.map_err(|e| table.failed(e))?;
-    if found.files_deleted.is_empty() {
+    let clock = Arc::new(At(now.timestamp_millis()));
+    // A dry run: the real one would go over files that are long gone, and note that in the log, every time.
+    let old =
+        table.vacuum().with_mode(VacuumMode::Lite).with_clock(clock).with_retention_period(KEPT).with_dry_run(true);
+    let (_, old) = old.await.map_err(|e| table.failed(e))?;
+    if old.files_deleted.is_empty() {
         return Ok(0);
     }
-    let (_, done) = old(table).await.map_err(|e| table.failed(e))?;
-    table.refresh().await?;
-    Ok(done.files_deleted.len() as u64)
+    let old: HashSet<String> = old.files_deleted.into_iter().collect();
+    let store = table.log_store().object_store(None);
+    let there: Vec<String> = store
+        .list(None)
+        .map_ok(|meta| meta.location.to_string())
+        .try_collect()
+        .await
+        .map_err(|e| table.failed(e.into()))?;
+    let gone: Vec<&str> = there.iter().filter(|path| old.contains(*path)).map(String::as_str).collect();
+    datafile::discard(&store, gone.iter().copied()).await;
+    Ok(gone.len() as u64)
 }
 
 #[cfg(test)]

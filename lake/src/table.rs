@@ -261,7 +261,9 @@ impl Table {
         let snapshot = self.inner.snapshot().map_err(|e| self.failed(e))?;
         let active = snapshot.log_data();
         let removes = active.iter().filter(|file| replaced.contains(&file.object_store_path()));
-        let removes: Vec<Remove> = removes.map(|file| file.remove_action(false)).collect();
+        let removed_at = Some(add.modification_time);
+        let removes: Vec<Remove> =
+            removes.map(|file| Remove { deletion_timestamp: removed_at, ..file.remove_action(false) }).collect();
         self.settle(&Change { adds: vec![add], removes, exclusive: Vec::new() }).await
     }
 
@@ -394,11 +396,9 @@ impl Table {
         self.refresh().await
     }
 
-    /// Removes files that were replaced, by options of the caller's; the view does not move.
+    /// What removes files that were replaced, by options of the caller's.
     pub(crate) fn vacuum(&self) -> VacuumBuilder {
-        let properties =
-            CommitProperties::default().with_create_checkpoint(false).with_cleanup_expired_logs(Some(false));
-        self.inner.clone().vacuum().with_commit_properties(properties)
+        self.inner.clone().vacuum()
     }
 
     async fn checkpoint_when_due(&self) {

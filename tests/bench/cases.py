@@ -20,6 +20,8 @@ class Case:
 
     name: str
     source: Path
+    also: Path | None = None
+    """A second source of the same import."""
     lake: Path | None = None
     records: int | None = None
     """Records that must be read, if that is known."""
@@ -28,6 +30,10 @@ class Case:
     """What the command begins with, as `taskset` does."""
     costs: list = dataclasses.field(default_factory=list)
     summary: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def sources(self):
+        return [self.source] + ([self.also] if self.also else [])
 
     @property
     def events(self):
@@ -81,7 +87,7 @@ class Runner:
         return lake
 
     def measure(self, cases):
-        for source in {case.source for case in cases}:
+        for source in {source for case in cases for source in case.sources}:
             dumps.warm(source)
         for run in range(1, self.options.runs + 1):
             for case in cases:
@@ -92,7 +98,7 @@ class Runner:
                 case.costs.append(self.run(case, lake))
 
     def run(self, case, lake):
-        command = [*case.prefix, self.repute, "import", case.source, "--lake", lake]
+        command = [*case.prefix, self.repute, "import", *case.sources, "--lake", lake]
         command += ["--jobs", str(case.jobs or self.options.jobs), "--quiet", "--format", "json"]
         cost, answer = measure(command, lake.parent)
         case.accept(json.loads(answer))

@@ -14,6 +14,7 @@ mod servers;
 mod syscalls;
 mod tools;
 
+mod compact;
 mod damage;
 mod fsck;
 mod import;

@@ -10,6 +10,7 @@ mod readback;
 mod schedule;
 mod seeds;
 
+mod compaction;
 mod creation;
 mod outcomes;
 mod simulation;
