@@ -18,6 +18,9 @@ const MAX_SKIPPED_DEPTH: usize = 8;
 /// No record read this way nests deeper: three objects of known shape, and a skipped value in the innermost.
 pub(crate) const MAX_DEPTH: usize = 4 + MAX_SKIPPED_DEPTH;
 
+/// Objects with more fields of unknown names are left to the general way.
+pub(crate) const MOST_UNKNOWN: usize = 1_000;
+
 /// A shape that can be read from compact JSON.
 pub(crate) trait Compact<'a>: Default {
     /// Whether a field of this shape may stand twice.

@@ -98,6 +98,9 @@ macro_rules! wire {
                     )*
                     if cursor.position() == start {
                         let name = cursor.key()?;
+                        if self.unknown.len() == $crate::compact::MOST_UNKNOWN {
+                            return None;
+                        }
                         self.unknown.push((std::borrow::Cow::Borrowed(name), cursor.value()?));
                         if !cursor.goes_on()? {
                             return Some(());
@@ -197,7 +200,8 @@ impl<'a> Document<'a> {
         let mut cursor = Cursor::new(text);
         self.fields.read(&mut cursor)?;
         let length = cursor.position();
-        self.json = text.get(..length).filter(|_| length <= limits.max_record)?;
+        let json = text.get(..length).filter(|_| length <= limits.max_record)?;
+        self.json = Some(json).filter(|json| !scan::has_too_many_values(json.as_bytes(), limits.max_values))?;
         Some(length)
     }
 
@@ -220,6 +224,10 @@ impl<'a> Document<'a> {
         })?;
         if scan::is_too_deep(bytes, limits.max_depth) {
             return Err(Reject::new(RejectClass::TooDeep, format!("record nests deeper than `{}`", limits.max_depth)));
+        }
+        if scan::has_too_many_values(bytes, limits.max_values) {
+            let reason = format!("record holds more than `{}` values", limits.max_values);
+            return Err(Reject::new(RejectClass::TooLarge, reason));
         }
         match serde_json::from_str(json) {
             Ok(fields) => Ok(Self { fields, json }),

@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 
 use crate::Reject;
-use crate::compact::{Compact, Cursor, Headers, Skipped};
+use crate::compact::{Compact, Cursor, Headers, MOST_UNKNOWN, Skipped};
 
 /// The text of one JSON value, known to be valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -339,6 +339,9 @@ impl<'a> Compact<'a> for Pairs<'a> {
         let mut goes_on = cursor.enter()?;
         while goes_on {
             let name = cursor.key()?;
+            if self.0.len() == MOST_UNKNOWN {
+                return None;
+            }
             if let Some(value) = cursor.only_string() {
                 self.0.push((Cow::Borrowed(name), Cow::Borrowed(value)));
             } else {

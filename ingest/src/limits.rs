@@ -11,6 +11,9 @@ pub struct Limits {
     pub max_record: usize,
     /// Deepest nesting of objects and arrays in a record; `serde_json` refuses more than 128.
     pub max_depth: usize,
+    /// Most fields and elements in a record, all levels together. SES events have about a hundred, and a wrapper's inner events
+    /// stand in strings.
+    pub max_values: usize,
     /// Most wrappers around one event; the deepest chain seen in the wild has three.
     pub max_wrappers: usize,
     /// Most bytes unwrapped (unescaped, decoded, inflated) out of one record before the rest of it is refused.
@@ -28,6 +31,7 @@ impl Default for Limits {
         Self {
             max_record: 16 << 20,
             max_depth: 128,
+            max_values: 100_000,
             max_wrappers: 8,
             max_unwrapped: 256 << 20,
             max_expansion: 200,

@@ -12,7 +12,7 @@ use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use serde_json::{Value, json};
 
 use crate::mail::{Mail, object, time};
-use crate::program::{Run, command_with_memory, finish_within, import_ending, scratch};
+use crate::program::{REPUTE, Run, command_with_memory, finish_within, import_ending, scratch};
 use crate::samples::assert_conserved;
 use crate::tools::{python, run_python};
 
@@ -173,6 +173,55 @@ fn a_gzip_bomb_is_one_bad_record() {
         let decoded = summary["bytes"]["decoded"].as_u64().unwrap();
         assert!(decoded < 3 << 30, "{name}: {decoded} bytes were decoded before it was given up");
     }
+}
+
+/// What one bad record may cost beyond the import of its neighbours alone.
+const MOST_MIB: f64 = 64.0;
+const MOST_CPU_SECONDS: f64 = 1.0;
+
+/// Memory and CPU time of an import of one bad record between two good ones, beyond those of the good ones alone.
+#[test]
+fn a_bad_record_costs_little() {
+    let Some(python) = python() else { return };
+    let folder = scratch();
+    let cost = |name: &str, bytes: &[u8], code: i32| -> [f64; 2] {
+        let (source, lake) = (object(folder.path(), name, bytes), folder.path().join(format!("{name}.lake")));
+        let arguments =
+            ["import", source.to_str().unwrap(), "--lake", lake.to_str().unwrap(), "--jobs", "2", "--quiet"];
+        let cost = run_python(&python, "cost.py", [REPUTE].into_iter().chain(arguments));
+        assert_eq!(cost["code"], code, "{name}: {cost}");
+        [cost["peak"].as_f64().unwrap(), cost["cpu"].as_f64().unwrap()]
+    };
+    let (one, two) = (send(1), send(2));
+    let between = |bad: String| format!("{one}\n{bad}\n{two}\n").into_bytes();
+    let mut records: Vec<(String, Vec<u8>)> =
+        damages().into_iter().map(|damage| (damage.name.to_owned(), damage.bytes)).collect();
+    let string = |bytes: usize| two.replace("\"Send\"", &format!("\"{}\"", "x".repeat(bytes)));
+    for (name, bad) in [
+        ("string of 15 MB", string(15_000_000)),
+        ("string of 60 MB", string(60_000_000)),
+        ("escapes", two.replace("\"Send\"", &format!("\"{}\"", "\\u0041".repeat(2_000_000)))),
+        ("levels", format!("{{\"eventType\":{}", "[".repeat(10_000_000))),
+        ("keys", format!("{{{}\"eventType\":1}}", "\"k\":1,".repeat(2_000_000))),
+        ("recipients", two.replace("[\"user2@example.com\"]", &format!("[{}1]", "\"a\",".repeat(3_000_000)))),
+        ("objects", two.replace("[\"user2@example.com\"]", &format!("[{}1]", "{},".repeat(4_000_000)))),
+        ("tags", two.replace("\"tags\":{", &format!("\"tags\":{{{}", "\"a\":[\"b\"],".repeat(1_200_000)))),
+        ("wrapped", format!("{{\"Records\":[{}1]}}", "{},".repeat(4_000_000))),
+        ("quotes", format!("{{{}", "\"\\\"".repeat(3_000_000))),
+        ("numbers", format!("{{\"eventType\":{}}}", "9".repeat(10_000_000))),
+    ] {
+        records.push((name.to_owned(), between(bad)));
+    }
+    let [peak, cpu] = cost("good", &between(send(3)), 0);
+    let mut most = [0.0_f64; 2];
+    for (name, bytes) in records {
+        let found = cost(&name, &bytes, 3);
+        let more = [found[0] - peak, found[1] - cpu];
+        println!("{name}: {:.0} KB, {:.1} MiB and {:.2} CPU s more", bytes.len() as f64 / 1e3, more[0], more[1]);
+        assert!(more[0] <= MOST_MIB && more[1] <= MOST_CPU_SECONDS, "{name}: {more:?} more");
+        most = [most[0].max(more[0]), most[1].max(more[1])];
+    }
+    println!("bad records: at most {:.1} MiB and {:.2} CPU s more than good ones", most[0], most[1]);
 }
 
 #[test]

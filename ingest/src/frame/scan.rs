@@ -147,6 +147,25 @@ pub(crate) fn is_too_deep(bytes: &[u8], max: usize) -> bool {
     scanner.deepest() > max
 }
 
+/// Whether a value holds more than `max` fields and elements, by the commas outside of strings. Short records cannot.
+pub(crate) fn has_too_many_values(bytes: &[u8], max: usize) -> bool {
+    if bytes.len() / 2 <= max || memchr::memchr_iter(b',', bytes).count() <= max {
+        return false;
+    }
+    let (mut commas, mut in_string, mut at) = (0, false, 0);
+    while let Some(found) = memchr::memchr3(b'"', b'\\', b',', bytes.get(at..).unwrap_or_default()) {
+        at += found;
+        match bytes.get(at) {
+            Some(b'"') => in_string = !in_string,
+            // What is escaped means nothing.
+            Some(b'\\') => at += 1,
+            _ => commas += usize::from(!in_string),
+        }
+        at += 1;
+    }
+    commas > max
+}
+
 fn is_literal(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
@@ -183,6 +202,15 @@ mod tests {
         assert_eq!(scan("[}"), Scan::Broken(1));
         assert_eq!(scan("{,"), Scan::Broken(1));
         assert_eq!(scan("[1,]"), Scan::Broken(3));
+    }
+
+    #[test]
+    fn only_commas_between_values_count() {
+        let list = |element: &str, count: usize| format!("[{}1]", format!("{element},").repeat(count));
+        assert!(has_too_many_values(list("1", 101).as_bytes(), 100));
+        assert!(!has_too_many_values(list("1", 100).as_bytes(), 100));
+        assert!(!has_too_many_values(list(r#""a,\",b,,""#, 99).as_bytes(), 100));
+        assert!(has_too_many_values(list(r#""a,\\""#, 101).as_bytes(), 100));
     }
 
     #[test]
