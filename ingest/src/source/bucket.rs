@@ -37,7 +37,7 @@ pub async fn list_bucket(client: &Client, bucket: &str, prefix: &str) -> Result<
     let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
     let mut found: Vec<Object> = Vec::new();
     while let Some(page) = pages.next().await {
-        found.extend(page.map_err(|error| failed(failure(error)))?.contents.unwrap_or_default());
+        found.extend(page.map_err(|error| failed(failure(&error)))?.contents.unwrap_or_default());
     }
     let mut listing = Listing::default();
     for (key, object) in below(prefix, found) {
@@ -67,14 +67,14 @@ fn below(prefix: &str, found: Vec<Object>) -> Vec<(String, Object)> {
 }
 
 /// What the SDK says, with all causes.
-fn failure<E, R>(error: SdkError<E, R>) -> io::Error
+fn failure<E, R>(error: &SdkError<E, R>) -> io::Error
 where
     SdkError<E, R>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     let text = match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        _ => DisplayErrorContext(&error).to_string(),
+        _ => DisplayErrorContext(error).to_string(),
     };
     io::Error::other(text)
 }
@@ -135,7 +135,7 @@ impl S3Object {
             Some("PreconditionFailed") => {
                 Trouble::Refused(io::Error::other("it was replaced after it was listed: run the import again"))
             }
-            _ => Trouble::Refused(failure(error)),
+            _ => Trouble::Refused(failure(&error)),
         })?;
         let bytes =
             answer.body.collect().await.map_err(|why| Trouble::BrokeOff(DisplayErrorContext(why).to_string()))?;
