@@ -102,9 +102,14 @@ pub(crate) fn without_markup(text: &str) -> String {
     }
 }
 
-/// The same, and what to do about it.
+/// What helps against the error of the system that is behind a failure, if one is.
+pub(crate) fn remedy_behind(error: &anyhow::Error) -> Option<&'static str> {
+    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).find_map(remedy)
+}
+
+/// An error and its causes, and what to do about it.
 fn with_remedy(error: &anyhow::Error) -> String {
-    match error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).find_map(remedy) {
+    match remedy_behind(error) {
         Some(remedy) => format!("{}; {remedy}, then run it again", told(error)),
         None => told(error),
     }

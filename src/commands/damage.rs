@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use repute_lake::{LakeError, Location};
 use repute_query::QueryError;
 
-use crate::exit::{Failure, lake_error, told};
+use crate::exit::{Failure, lake_error, remedy_behind, told};
 
 /// A lake that takes longer to look through is left to `repute lake fsck`.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -24,7 +24,11 @@ pub(super) fn explain(failure: Failure, location: &Result<Location, Failure>) ->
     }
 }
 
+/// A full disk or a lack of file handles is no damage, and a lake that could not be made for it none either.
 fn may_be_damage(error: &anyhow::Error) -> bool {
+    if remedy_behind(error).is_some() {
+        return false;
+    }
     matches!(lake_error(error), Some(LakeError::File { .. } | LakeError::Table { .. }))
         || error.chain().any(|cause| matches!(cause.downcast_ref(), Some(QueryError::Engine(_))))
 }
