@@ -104,7 +104,15 @@ pub(crate) fn without_markup(text: &str) -> String {
 
 /// What helps against the error of the system that is behind a failure, if one is.
 pub(crate) fn remedy_behind(error: &anyhow::Error) -> Option<&'static str> {
-    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).find_map(remedy)
+    let known = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).find_map(remedy);
+    known
+        .or_else(|| error.chain().filter_map(|cause| system_error(&cause.to_string())).find_map(|error| remedy(&error)))
+}
+
+/// The system's error in a text that ends in the way Rust writes one: the Delta kernel hands errors on as text only.
+fn system_error(text: &str) -> Option<io::Error> {
+    let (_, rest) = text.rsplit_once("(os error ")?;
+    rest.split(')').next()?.parse().ok().map(io::Error::from_raw_os_error)
 }
 
 /// An error and its causes, and what to do about it.
@@ -162,6 +170,17 @@ pub(crate) fn finish(ending: Result<Exit, Failure>) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_remedy_is_found_in_words_too() {
+        let remedy = |text: &str| remedy_behind(&anyhow::anyhow!(text.to_owned()));
+        assert_eq!(
+            remedy("Kernel error: Too many open files (os error 24)"),
+            Some("raise the limit on open files (`ulimit -n`)")
+        );
+        assert_eq!(remedy("Kernel error: No such file or directory (os error 2)"), None);
+        assert_eq!(remedy("no rows (os error many)"), None);
+    }
 
     #[test]
     fn a_cause_is_said_once_and_without_markup() {
