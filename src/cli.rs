@@ -59,7 +59,7 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Serve the dashboard and the JSON API
     Serve(ServeArgs),
-    /// Look after a lake: what it holds, and whether it is sound
+    /// Look after a lake: what it holds, whether it is sound, and small files put together
     #[command(subcommand)]
     Lake(LakeCommand),
     /// Look at the bad records that imports kept, and import what can be read now
@@ -242,7 +242,7 @@ pub(crate) enum LakeCommand {
     Fsck(FsckArgs),
     /// Put many small files together to few; imports and readers may go on meanwhile
     #[command(
-        after_help = "Every import adds files; questions get slower as they grow many. Run it once a day from cron. Readers see the\nsame rows before, meanwhile and afterwards. Files that were replaced more than seven days ago are removed."
+        after_help = "Every import adds files; questions get slower as they grow many. Run it once a day from cron. Readers see the same rows before, meanwhile and afterwards. Files that were replaced more than seven days ago are removed."
     )]
     Compact(CompactArgs),
 }

@@ -51,6 +51,7 @@ pub(crate) async fn compact(
     now: DateTime<Utc>,
     threads: usize,
 ) -> Result<Compacted, LakeError> {
+    table.refuse_unknown_columns(schema)?;
     let before = size(table)?;
     let mut conflicts = 0;
     // A group that was put together is not looked at again, even if it is still small.

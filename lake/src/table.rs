@@ -174,6 +174,16 @@ impl Table {
         }
     }
 
+    /// Whoever writes a table's rows anew must know all its columns: one that another version or tool has added would be lost.
+    pub(crate) fn refuse_unknown_columns(&self, file_schema: &SchemaRef) -> Result<(), LakeError> {
+        let snapshot = self.inner.snapshot().map_err(|e| self.failed(e))?;
+        let unknown = |name: &&String| name.as_str() != column::EVENT_DATE && file_schema.index_of(name).is_err();
+        match snapshot.schema().fields().map(|field| field.name()).find(unknown) {
+            Some(name) => Err(self.unsupported(format!("the column `{name}`"))),
+            None => Ok(()),
+        }
+    }
+
     /// This crate reads plain Parquet files: a table whose rows are renamed or masked elsewhere would be misread.
     fn refuse_unknown_features(self) -> Result<Self, LakeError> {
         let snapshot = self.inner.snapshot().map_err(|e| self.failed(e))?;
@@ -264,6 +274,9 @@ impl Table {
         let removed_at = Some(add.modification_time);
         let removes: Vec<Remove> =
             removes.map(|file| Remove { deletion_timestamp: removed_at, ..file.remove_action(false) }).collect();
+        if removes.len() != files.len() {
+            return Ok(Committed::Conflict);
+        }
         self.settle(&Change { adds: vec![add], removes, exclusive: Vec::new() }).await
     }
 

@@ -110,6 +110,29 @@ fn a_killed_compaction_changes_no_row() {
     assert!(killed > 0);
 }
 
+/// A column that a later version or another tool has added would be lost with the files that hold it.
+#[test]
+fn a_column_it_does_not_know_is_kept() {
+    let folder = scratch();
+    let (_, lake) = make(folder.path());
+    let log = lake.join("events/_delta_log");
+    let first = fs::read_to_string(log.join(format!("{:020}.json", 0))).unwrap();
+    let mut meta: Value = first
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .find(|l| !l["metaData"].is_null())
+        .unwrap();
+    let mut schema: Value = serde_json::from_str(meta["metaData"]["schemaString"].as_str().unwrap()).unwrap();
+    let added = json!({"name": "score", "type": "double", "nullable": true, "metadata": {}});
+    schema["fields"].as_array_mut().unwrap().push(added);
+    meta["metaData"]["schemaString"] = json!(schema.to_string());
+    fs::write(log.join(format!("{:020}.json", IMPORTS + 1)), format!("{meta}\n")).unwrap();
+    let before = files(&lake);
+    let refused = on(&lake, "lake compact").expect(4).stderr;
+    assert!(refused.contains("column `score`"), "{refused}");
+    assert_eq!(files(&lake), before);
+}
+
 #[test]
 fn what_is_no_lake_is_not_made_one() {
     let folder = scratch();

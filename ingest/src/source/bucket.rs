@@ -44,8 +44,7 @@ pub async fn list_bucket(client: &Client, bucket: &str, prefix: &str) -> Result<
         let size = u64::try_from(object.size.unwrap_or_default()).unwrap_or_default();
         let etag = object.e_tag.ok_or_else(|| failed(io::Error::other(format!("no ETag for `{key}`"))))?;
         let name = format!("s3://{bucket}/{key}");
-        let pieces =
-            S3Object { client: client.clone(), bucket: bucket.to_owned(), key, etag: etag.clone(), name: name.clone() };
+        let pieces = S3Object { client: client.clone(), bucket: bucket.to_owned(), key, etag: etag.clone() };
         let content = Remote { pieces: Arc::new(pieces), size, runtime: Handle::current() };
         listing.objects.push(SourceObject::new(ObjectKey { name, etag }, size, Arc::new(content)));
     }
@@ -92,7 +91,6 @@ struct S3Object {
     bucket: String,
     key: String,
     etag: String,
-    name: String,
 }
 
 impl Pieces for S3Object {
@@ -102,7 +100,7 @@ impl Pieces for S3Object {
             let mut pause = FIRST_PAUSE;
             for _ in 1..ATTEMPTS {
                 match object.try_get(&range).await {
-                    Err(Trouble::BrokeOff(why)) => tracing::debug!(object = object.name, why, "asked for again"),
+                    Err(Trouble::BrokeOff(why)) => tracing::debug!(key = object.key, why, "asked for again"),
                     Err(Trouble::Refused(error)) => return Err(error),
                     Ok(bytes) => return Ok(bytes),
                 }
