@@ -249,6 +249,10 @@ pub(crate) enum LakeCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct CompactArgs {
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
     /// How what was done is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

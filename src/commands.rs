@@ -13,6 +13,7 @@ mod reputation;
 mod serve;
 
 use std::io;
+use std::os::unix::net::UnixStream;
 
 use repute_lake::Lake;
 use repute_query::Reader;
@@ -66,6 +67,9 @@ fn start_log(filter: &str) -> Result<(), Failure> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    // Tokio panics where it gets no handles to hear of signals by, so that there are enough is made sure of first.
+    let spare = (0..4).map(|_| UnixStream::pair()).collect::<io::Result<Vec<_>>>()?;
+    drop(spare);
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 

@@ -30,7 +30,17 @@ pub(crate) struct Moment {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Work {
     pub(crate) bytes: u64,
+    /// None if they do not matter.
     pub(crate) objects: u64,
+    /// What objects and events are called.
+    pub(crate) nouns: [&'static str; 2],
+}
+
+impl Work {
+    /// Objects full of events.
+    pub(crate) fn of_events(bytes: u64, objects: u64) -> Self {
+        Self { bytes, objects, nouns: ["objects", "events"] }
+    }
 }
 
 /// Shows progress until it is dropped.
@@ -96,13 +106,12 @@ fn lines(work: Work, done: &AtomicBool, look: impl Fn() -> Moment) {
 fn words(work: Work, moment: Moment, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64().max(0.001);
     let per_second = |count: u64| (count as f64 / seconds) as u64;
-    format!(
-        "{} of {} objects, {} events/s, {}/s",
-        thousands(moment.objects),
-        thousands(work.objects),
-        thousands(per_second(moment.events)),
-        bytes(per_second(moment.bytes)),
-    )
+    let [objects, events] = work.nouns;
+    let done = match work.objects {
+        0 => String::new(),
+        all => format!("{} of {} {objects}, ", thousands(moment.objects), thousands(all)),
+    };
+    format!("{done}{} {events}/s, {}/s", thousands(per_second(moment.events)), bytes(per_second(moment.bytes)))
 }
 
 fn time_left(work: Work, moment: Moment, elapsed: Duration) -> String {

@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
@@ -44,12 +45,38 @@ pub struct Compacted {
     pub removed: u64,
 }
 
+/// Counters that move while small files are put together.
+#[derive(Debug, Default)]
+pub struct CompactionMeter {
+    /// Files put into others so far.
+    pub files: AtomicU64,
+    /// Their bytes.
+    pub bytes: AtomicU64,
+    /// Their rows.
+    pub rows: AtomicU64,
+}
+
+impl CompactionMeter {
+    fn count(&self, files: &[DataFile]) {
+        self.files.fetch_add(files.len() as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(files.iter().map(|file| file.size).sum(), Ordering::Relaxed);
+        self.rows.fetch_add(files.iter().filter_map(|file| file.statistics.rows).sum(), Ordering::Relaxed);
+    }
+}
+
+/// How many files of a table would be put into others, and their bytes.
+pub(crate) fn due(table: &Table) -> Result<(u64, u64), LakeError> {
+    let files: Vec<DataFile> = groups(&table.files()?).concat();
+    Ok((files.len() as u64, files.iter().map(|file| file.size).sum()))
+}
+
 /// Puts small files together, encoding with so many threads. Rows are kept in the order of their keys where the table has dates.
 pub(crate) async fn compact(
     table: &mut Table,
     schema: &SchemaRef,
     now: DateTime<Utc>,
     threads: usize,
+    meter: &CompactionMeter,
 ) -> Result<Compacted, LakeError> {
     table.refuse_unknown_columns(schema)?;
     let before = size(table)?;
@@ -64,7 +91,10 @@ pub(crate) async fn compact(
         let add = datafile::write(&store, rows, group.first().and_then(|file| file.event_date), now, threads).await?;
         let path = add.path.clone();
         match table.replace(&group, add).await? {
-            Committed::Landed => drop(done.insert(path)),
+            Committed::Landed => {
+                meter.count(&group);
+                done.insert(path);
+            }
             Committed::Conflict => {
                 conflicts += 1;
                 if conflicts == MAX_ATTEMPTS {

@@ -9,7 +9,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use crate::append::{self, Appended};
-use crate::compact::{self, Compacted};
+use crate::compact::{self, Compacted, CompactionMeter};
 use crate::error::LakeError;
 use crate::lease::Lease;
 use crate::ledger::{self, BadRecord, ImportedObject, ObjectKey};
@@ -160,16 +160,27 @@ impl Lake {
         quarantine::resolve(&mut self.quarantine, resolved, now).await
     }
 
+    /// How many files [`Lake::compact`] would put into others, and their bytes.
+    pub fn compaction_due(&self) -> Result<(u64, u64), LakeError> {
+        let due = [&self.events, &self.quarantine, &self.objects].map(compact::due);
+        due.into_iter().try_fold((0, 0), |(files, bytes), due| due.map(|(f, b)| (files + f, bytes + b)))
+    }
+
     /// Puts the small files of each table together, encoding with so many threads; readers see the same rows before, meanwhile
     /// and afterwards, and importers may go on. Files that were replaced more than [`crate::KEPT`] before `now` are removed.
-    pub async fn compact(&mut self, now: DateTime<Utc>, threads: usize) -> Result<Vec<Compacted>, LakeError> {
+    pub async fn compact(
+        &mut self,
+        now: DateTime<Utc>,
+        threads: usize,
+        meter: &CompactionMeter,
+    ) -> Result<Vec<Compacted>, LakeError> {
         let mut done = Vec::new();
         for (table, schema) in [
             (&mut self.events, event_file_schema(&self.promoted_tags)),
             (&mut self.quarantine, quarantine_schema()),
             (&mut self.objects, objects_schema()),
         ] {
-            done.push(compact::compact(table, &schema, now, threads).await?);
+            done.push(compact::compact(table, &schema, now, threads, meter).await?);
         }
         Ok(done)
     }

@@ -36,7 +36,7 @@ mod fsck;
 mod lake;
 
 pub use append::{Appended, EventCounts};
-pub use compact::{Compacted, KEPT};
+pub use compact::{Compacted, CompactionMeter, KEPT};
 pub use error::LakeError;
 pub use event::{Event, EventType, Recipient, Tag, Tags, UnknownEventType};
 pub use fsck::{

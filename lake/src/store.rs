@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::disk::DurableFileSystem;
 use crate::error::LakeError;
+use crate::log;
 use crate::retry::Pauses;
 
 /// The root of a lake: a local directory, an `s3://` URL, or a place in an open store.
@@ -54,6 +55,16 @@ impl Location {
         let refuse = |e: url::ParseError| LakeError::Location { location: name.to_owned(), reason: e.to_string() };
         let root = Url::parse(&format!("memory:///{name}/")).map_err(refuse)?;
         Ok(Self { root, store: Some(store), pauses: Pauses { first: first_pause } })
+    }
+
+    /// The directory of a table's log, or `None` for a remote lake.
+    pub(crate) fn log_directory(&self, table: &str) -> Option<PathBuf> {
+        self.directory().map(|lake| lake.join(table).join(log::FOLDER))
+    }
+
+    /// Whether a table's log is surely not there.
+    pub(crate) fn lacks_log(&self, table: &str) -> bool {
+        self.log_directory(table).is_some_and(|log| !log.is_dir())
     }
 
     /// The local directory, or `None` for a remote lake.

@@ -97,8 +97,7 @@ impl Table {
     /// Opens the table, or says that there is none.
     pub(crate) async fn open(location: &Location, name: &'static str) -> Result<Option<Self>, LakeError> {
         let log_store = location.log_store(name)?;
-        let log = location.directory().map(|lake| lake.join(name).join("_delta_log"));
-        if log.as_ref().is_some_and(|log| !log.is_dir()) {
+        if location.lacks_log(name) {
             return Ok(None);
         }
         let mut inner = DeltaTable::new(log_store);
@@ -123,9 +122,7 @@ impl Table {
 
     /// Makes durable what this view shows, so that what is left out because it is there already stays there.
     pub(crate) async fn confirm(&self) -> Result<(), LakeError> {
-        let Some(log) = self.location.directory().map(|lake| lake.join(self.name).join("_delta_log")) else {
-            return Ok(());
-        };
+        let Some(log) = self.location.log_directory(self.name) else { return Ok(()) };
         let confirmed = tokio::task::spawn_blocking(move || disk::confirm_log(&log)).await;
         Ok(confirmed.map_err(|e| self.failed(DeltaTableError::Generic(e.to_string())))??)
     }
@@ -221,6 +218,10 @@ impl Table {
 
     /// Moves this view to the newest version.
     pub(crate) async fn refresh(&mut self) -> Result<(), LakeError> {
+        // deltalake takes a log that has gone, with the disk it was on, for one without newer entries.
+        if self.location.lacks_log(self.name) {
+            return Err(LakeError::Missing(self.location.to_string()));
+        }
         let seen = self.version();
         self.inner.update_state().await.map_err(|e| self.failed(e))?;
         if self.version() == seen { Ok(()) } else { self.check_tip(Some(seen)).await }

@@ -45,7 +45,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Exit, Failure> {
 pub(super) fn write(plan: &Plan, out: &Path, quiet: bool) -> Result<Truth, Failure> {
     let written = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&written);
-    let work = Work { bytes: plan.events * RECORD_BYTES, objects: 0 };
+    let work = Work::of_events(plan.events * RECORD_BYTES, 0);
     let progress = Progress::start(work, quiet, move || {
         let events = seen.load(Ordering::Relaxed);
         Moment { bytes: events * RECORD_BYTES, objects: 0, events }

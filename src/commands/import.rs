@@ -112,7 +112,7 @@ pub(super) async fn run_import(
     let Reading { jobs, again, quiet } = reading;
     let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let meter = Arc::new(Meter::default());
-    let work = Work { bytes: objects.iter().map(|object| object.size).sum(), objects: objects.len() as u64 };
+    let work = Work::of_events(objects.iter().map(|object| object.size).sum(), objects.len() as u64);
     let seen = Arc::clone(&meter);
     let progress = Progress::start(work, quiet, move || Moment {
         bytes: seen.bytes.load(Ordering::Relaxed),

@@ -1,9 +1,11 @@
 //! `repute lake`: what a lake holds, whether it is sound, and small files put together.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_lake::{Compacted, Inspection, Lake, Location, Stray, TableStatistics};
+use repute_lake::{Compacted, CompactionMeter, Inspection, Lake, Location, Stray, TableStatistics};
 use repute_query::thousands;
 use serde_json::{Value, json};
 
@@ -11,6 +13,7 @@ use crate::cli::{CompactArgs, Format, FsckArgs, Global, LakeCommand, StatsArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, bytes, plain};
+use crate::progress::{Moment, Progress, Work};
 
 pub(super) fn run(global: &Global, config: &Config, command: &LakeCommand) -> Result<Exit, Failure> {
     let location = config.location(global)?;
@@ -69,8 +72,19 @@ fn statistics_text(tables: &[TableStatistics]) -> String {
 
 fn compact(location: &Location, args: &CompactArgs) -> Result<Exit, Failure> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let done = super::runtime()?
-        .block_on(async { Lake::open_for_writing(location).await?.compact(Utc::now(), threads).await })?;
+    let done = super::runtime()?.block_on(async {
+        let mut lake = Lake::open_for_writing(location).await?;
+        let (objects, bytes) = lake.compaction_due()?;
+        let meter = Arc::new(CompactionMeter::default());
+        let seen = Arc::clone(&meter);
+        let _progress =
+            Progress::start(Work { bytes, objects, nouns: ["files", "rows"] }, args.quiet, move || Moment {
+                bytes: seen.bytes.load(Ordering::Relaxed),
+                objects: seen.files.load(Ordering::Relaxed),
+                events: seen.rows.load(Ordering::Relaxed),
+            });
+        lake.compact(Utc::now(), threads, &meter).await
+    })?;
     match args.format {
         Format::Json => {
             let tables: Vec<Value> = done.iter().map(compacted_json).collect();

@@ -28,7 +28,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let total = objects.iter().map(|object| object.size).sum();
     let (bytes, done, sent) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let seen = (Arc::clone(&bytes), Arc::clone(&done), Arc::clone(&sent));
-    let progress = Progress::start(Work { bytes: total, objects: objects.len() as u64 }, args.quiet, move || Moment {
+    let progress = Progress::start(Work::of_events(total, objects.len() as u64), args.quiet, move || Moment {
         bytes: seen.0.load(Ordering::Relaxed),
         objects: seen.1.load(Ordering::Relaxed),
         events: seen.2.load(Ordering::Relaxed),

@@ -11,13 +11,17 @@ use repute_query::{CountingRules, Providers, Reader};
 use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
 use crate::cli::{Global, ServeArgs};
 use crate::config::Config;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, told};
 
 /// How often the lake is looked at for new data.
 const REFRESH: Duration = Duration::from_secs(2);
+
+/// A look that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<Exit, Failure> {
     let location = config.location(global)?;
@@ -66,8 +70,13 @@ pub(super) async fn serve(
     let refresh = async {
         loop {
             tokio::time::sleep(REFRESH).await;
-            if let Err(error) = look_again(&mut lake, &state, &source).await {
-                tracing::warn!(%error, "cannot read the lake, showing what was read last");
+            let looked = timeout(PATIENCE, look_again(&mut lake, &state, &source)).await;
+            match looked.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer within {} seconds", PATIENCE.as_secs()))) {
+                Ok(()) => state.note_looked(),
+                Err(error) => {
+                    tracing::warn!(error = told(&error), "cannot read the lake, showing what was read last");
+                    state.note_trouble(told(&error));
+                }
             }
         }
     };
@@ -94,15 +103,26 @@ fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Result<()
     Ok(())
 }
 
-/// Shows a newer version of the lake if there is one, or the lake once it exists.
+/// Shows a newer version of the lake if there is one, or the lake once it exists. A lake that could not be read is opened anew
+/// the next time.
 async fn look_again(lake: &mut Option<Lake>, state: &AppState, source: &LakeSource) -> anyhow::Result<()> {
-    let Some(open_lake) = lake else {
-        *lake = open(&source.location).await?;
-        return lake.iter().try_for_each(|lake| show(state, lake, source));
+    let before = lake.as_ref().map(Lake::versions);
+    let found = match lake.take() {
+        Some(mut lake) => {
+            lake.refresh().await?;
+            Some(lake)
+        }
+        None => open(&source.location).await?,
     };
-    let before = open_lake.versions();
-    open_lake.refresh().await?;
-    if open_lake.versions() != before { show(state, open_lake, source) } else { Ok(()) }
+    let Some(found) = found else {
+        anyhow::ensure!(!state.has_lake(), "the lake `{}` is no longer there", source.location);
+        return Ok(());
+    };
+    if before != Some(found.versions()) {
+        show(state, &found, source)?;
+    }
+    *lake = Some(found);
+    Ok(())
 }
 
 /// Resolves on Ctrl-C or SIGTERM, which are listened for from the call on.

@@ -3,7 +3,9 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::OnceLock;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use chrono::TimeDelta;
@@ -12,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::dump::files;
 use crate::mail::{Mail, object, time};
-use crate::program::{Run, import, on, scratch};
+use crate::program::{PATIENCE, Run, Server, command, finish_within, import, on, poll, scratch};
 use crate::tools::{python, run_python};
 
 /// Mail of three objects: 4 + 3 + 2 sends, of which one in each object bounced.
@@ -349,7 +351,11 @@ fn fsck(lake: &Path, arguments: &str) -> Run {
 }
 
 fn counts(run: &Run) -> (u64, u64) {
-    let counts = &run.json()[0]["counts"];
+    counts_of(&run.json())
+}
+
+fn counts_of(rates: &Value) -> (u64, u64) {
+    let counts = &rates[0]["counts"];
     (counts["send"].as_u64().unwrap(), counts["hard_bounce"].as_u64().unwrap())
 }
 
@@ -384,6 +390,7 @@ fn each_damage_is_told_with_its_file_and_its_repair() {
         };
         assert!(told["repair"].as_str().unwrap().contains(&remedy), "{name}: {told}");
         others(&damage, &lake, &file);
+        served(&damage, &lake, &file);
         mend(&damage, made, &lake, &file);
     }
 }
@@ -439,6 +446,73 @@ fn others(damage: &Damage, lake: &Path, file: &str) {
             }
         }
     }
+}
+
+/// A server on the damaged lake.
+fn served(damage: &Damage, lake: &Path, file: &str) {
+    let (name, made) = (damage.name, (damage.of)());
+    if damage.others == Others::Refuse {
+        let mut serve = command();
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--lake"]).arg(lake);
+        let run = finish_within(serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap(), PATIENCE);
+        assert_eq!(run.code, 4, "{name}: {}", run.stderr);
+        assert!(run.stderr.contains(file) && run.stderr.contains("repute lake fsck"), "{name}: {}", run.stderr);
+        return;
+    }
+    let server = Server::serve(lake, &format!("--at {AFTER}"));
+    let (page, rates) = (server.get("/"), server.get("/api/v1/rates"));
+    if damage.others == Others::GoOn {
+        assert_eq!((page.status, rates.status), (200, 200), "{name}: {page:?}");
+        assert_eq!(counts_of(&rates.json()), truth(made), "{name}");
+    } else {
+        assert_eq!((page.status, rates.status), (500, 500), "{name}: {page:?}");
+        assert!(page.text.contains("No figure is shown") && page.text.contains("repute lake fsck"), "{name}: {page:?}");
+        let file = Path::new(file).file_name().unwrap().to_str().unwrap();
+        assert!(rates.text.contains(file), "{name}: {rates:?}");
+    }
+    assert!(!server.log().contains("panicked"), "{name}: {}", server.log());
+}
+
+/// A log that is damaged while it is served: no verdict and no figures for programs until it has been mended.
+#[test]
+fn a_server_notices_damage() {
+    let (folder, made) = (scratch(), sound());
+    let lake = folder.path().join("lake");
+    copy(&made.lake(), &lake);
+    let server = Server::serve(&lake, &format!("--at {AFTER}"));
+    let rates = || server.get("/api/v1/rates");
+    let sound = rates().json();
+    assert_eq!(counts_of(&sound), truth(made));
+    let entry = object(&lake.join("events/_delta_log"), "00000000000000000004.json", "");
+    let problem = poll("the damage", PATIENCE, || Some(rates()).filter(|answer| answer.status == 503));
+    assert_eq!(problem.json()["title"], "The lake cannot be read");
+    let detail = problem.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("00000000000000000004.json"), "{detail}");
+    for path in ["/api/v1/reputation", "/api/v1/check", "/charts/bounce-rate.svg"] {
+        assert_eq!(server.get(path).status, 503, "{path}");
+    }
+    let page = server.get("/");
+    assert_eq!(page.status, 200);
+    for words in ["No verdict: the lake cannot be read", "00000000000000000004.json", "may be out of date"] {
+        assert!(page.text.contains(words), "{words}: {}", page.text);
+    }
+    assert_eq!(server.get("/healthz").status, 200);
+    // It does not pass by itself.
+    thread::sleep(Duration::from_secs(5));
+    assert_eq!(rates().status, 503);
+    fs::remove_file(entry).unwrap();
+    let mended = poll("the repair", PATIENCE, || Some(rates()).filter(|answer| answer.status == 200));
+    assert_eq!(mended.json(), sound);
+    assert!(!server.get("/").text.contains("cannot be read"));
+
+    // As when the disk it lies on is taken away.
+    let elsewhere = folder.path().join("elsewhere");
+    fs::rename(&lake, &elsewhere).unwrap();
+    let problem = poll("the loss", PATIENCE, || Some(rates()).filter(|answer| answer.status == 503));
+    assert_eq!(problem.json()["title"], "The lake cannot be read", "{problem:?}");
+    fs::rename(&elsewhere, &lake).unwrap();
+    let back = poll("the return", PATIENCE, || Some(rates()).filter(|answer| answer.status == 200));
+    assert_eq!(back.json(), sound);
 }
 
 /// Does what was told, and finds the lake sound and complete.

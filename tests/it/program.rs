@@ -18,7 +18,7 @@ pub(crate) const REPUTE: &str = env!("CARGO_BIN_EXE_repute");
 pub(crate) const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// A server that is not ready, or does not stop, within this time has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder of this test's own, removed when it is dropped.
 pub(crate) fn scratch() -> TempDir {

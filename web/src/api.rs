@@ -23,7 +23,7 @@ const RATES_PARAMETERS: [&str; 6] = ["window", "since", "until", "by", "clock", 
 /// `GET /api/v1/rates`: `window`, `since`, `until`, `by`, `clock`, `configuration_set`.
 pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiFailure> {
     let selection = read_selection(&Parameters::strict(query.as_deref(), &RATES_PARAMETERS)?, state.now())?;
-    let reader = state.reader().ok_or(Failure::NoLake)?;
+    let reader = state.current()?;
     let rows = repute_query::rates(&reader, &selection).await?;
     if rows.len() > MOST_ROWS {
         let what = format!(
@@ -41,7 +41,7 @@ pub(crate) async fn reputation(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, ApiFailure> {
     Parameters::strict(query.as_deref(), &[])?;
-    let reader = state.reader().ok_or(Failure::NoLake)?;
+    let reader = state.current()?;
     let options = state.options();
     let query = ReputationQuery { last_sends: options.last_sends, since: options.reset, as_of: Some(state.now()) };
     let rows = repute_query::reputation(&reader, &query).await?;
@@ -51,7 +51,7 @@ pub(crate) async fn reputation(
 /// `GET /api/v1/check`: the default rules as of now. The state is in the body; a warning is no failure of the request.
 pub(crate) async fn check(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiFailure> {
     Parameters::strict(query.as_deref(), &[])?;
-    let reader = state.reader().ok_or(Failure::NoLake)?;
+    let reader = state.current()?;
     let options = state.options();
     let how = CheckOptions { now: state.now(), max_age: options.max_age, since: options.reset };
     let result = repute_query::check(&reader, &default_rules(options.last_sends), &how).await?;

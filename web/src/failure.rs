@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::format;
 use crate::pages::Shell;
+use crate::state::Trouble;
 
 /// Why a request has no answer.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) enum Failure {
     NotFound,
     /// There is no lake yet.
     NoLake,
+    /// Newer versions of the lake cannot be read.
+    Unreadable(Trouble),
     /// The question could not be answered; never shown as zero.
     Failed(anyhow::Error),
     /// It took too long.
@@ -71,7 +74,7 @@ impl Failure {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::NoLake => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoLake | Self::Unreadable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TooSlow(_) => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -82,6 +85,7 @@ impl Failure {
             Self::BadRequest(_) => "The request cannot be answered as put",
             Self::NotFound => "There is no such page",
             Self::NoLake => "There is no lake yet",
+            Self::Unreadable(_) => "The lake cannot be read",
             Self::Failed(_) => "The query failed",
             Self::TooSlow(_) => "The query took too long",
         }
@@ -92,6 +96,9 @@ impl Failure {
             Self::BadRequest(what) => format::printable(what),
             Self::NotFound => "nothing is served under this address".to_owned(),
             Self::NoLake => "no events have been imported yet".to_owned(),
+            Self::Unreadable(Trouble { since, what }) => {
+                format!("since {}: {}", format::time(*since), format::printable(what))
+            }
             Self::Failed(error) => format::printable(&format!("{error:#}")),
             Self::TooSlow(limit) => format!("no answer within {} seconds", limit.as_secs()),
         }
@@ -102,9 +109,12 @@ impl Failure {
             Self::BadRequest(_) => "Correct the value in the address, or start again from the overview.",
             Self::NotFound => "Check the address, or start from the overview.",
             Self::NoLake => "Import a dump first; the overview says how.",
+            Self::Unreadable(_) => {
+                "Run `repute lake fsck` to see what is wrong. Figures come back by themselves once the lake can be read."
+            }
             Self::Failed(_) => {
-                "No figure is shown, because none is known. Try again; if it fails again, look at the server's log and \
-                 check that the lake can be read."
+                "No figure is shown, because none is known. Try again; if it fails again, run `repute lake fsck`, which \
+                 tells whether the lake is damaged, and look at the server's log."
             }
             Self::TooSlow(_) => "Choose a shorter time range, or compact the lake.",
         }
@@ -114,7 +124,7 @@ impl Failure {
         match self {
             Self::Failed(error) => tracing::error!("request failed: {}", format::printable(&format!("{error:#}"))),
             Self::TooSlow(limit) => tracing::warn!("request given up after {limit:?}"),
-            Self::BadRequest(_) | Self::NotFound | Self::NoLake => {}
+            Self::BadRequest(_) | Self::NotFound | Self::NoLake | Self::Unreadable(_) => {}
         }
     }
 }

@@ -6,6 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{REPRESENTATIVE_VOLUME, Reader};
 use tokio::sync::watch;
 
+use crate::failure::Failure;
+
 /// Tells the time. A server over a recorded lake may be given a standing clock.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
@@ -26,10 +28,20 @@ impl Default for Options {
     }
 }
 
+/// Why newer versions of the lake cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    /// Since when.
+    pub(crate) since: DateTime<Utc>,
+    /// What was reported last.
+    pub(crate) what: String,
+}
+
 /// State of the application; clones share it.
 #[derive(Clone)]
 pub struct AppState {
     reader: Arc<watch::Sender<Option<Arc<Reader>>>>,
+    trouble: Arc<watch::Sender<Option<Trouble>>>,
     now: Now,
     location: Arc<str>,
     options: Arc<Options>,
@@ -41,6 +53,7 @@ impl AppState {
     pub fn new(location: String, now: Now, options: Options) -> Self {
         Self {
             reader: Arc::new(watch::Sender::new(None)),
+            trouble: Arc::new(watch::Sender::new(None)),
             now,
             location: location.into(),
             options: Arc::new(options),
@@ -58,9 +71,41 @@ impl AppState {
         self.reader.send_replace(Some(reader));
     }
 
-    /// The lake at its present version; `None` as long as there is none.
+    /// Whether there has been a lake to see.
+    pub fn has_lake(&self) -> bool {
+        self.reader.borrow().is_some()
+    }
+
+    /// Tells that the lake could not be looked at, and why: pages say so above what was read last, programs are refused.
+    pub fn note_trouble(&self, what: String) {
+        let since = self.trouble.borrow().as_ref().map_or_else(|| self.now(), |trouble| trouble.since);
+        self.trouble.send_replace(Some(Trouble { since, what }));
+    }
+
+    /// Tells that the lake was looked at, and is shown at its newest version.
+    pub fn note_looked(&self) {
+        self.trouble.send_if_modified(|trouble| trouble.take().is_some());
+    }
+
+    /// Why what is shown may be old, if it may.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.trouble.borrow().clone()
+    }
+
+    /// The lake at the newest version that could be read; `None` as long as there is none.
     pub(crate) fn reader(&self) -> Option<Arc<Reader>> {
         self.reader.borrow().clone()
+    }
+
+    /// The lake for whoever cannot be told that figures may be old.
+    ///
+    /// # Errors
+    /// [`Failure::NoLake`] and [`Failure::Unreadable`].
+    pub(crate) fn current(&self) -> Result<Arc<Reader>, Failure> {
+        match self.trouble() {
+            None => self.reader().ok_or(Failure::NoLake),
+            Some(trouble) => Err(Failure::Unreadable(trouble)),
+        }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

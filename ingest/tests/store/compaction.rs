@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use repute_lake::{KEPT, Lake, Location};
+use repute_lake::{CompactionMeter, KEPT, Lake, Location};
 
 use crate::dump::{Dump, Trouble};
 use crate::importer::{empty_lake, import_once, now};
@@ -36,7 +36,7 @@ fn replaced_files_go_after_a_week() {
         for (age, on_store) in
             [(TimeDelta::zero(), before + 1), (KEPT - TimeDelta::hours(1), before + 1), (KEPT * 2, 1)]
         {
-            let done = lake.compact(now() + age, 1).await.unwrap();
+            let done = lake.compact(now() + age, 1, &CompactionMeter::default()).await.unwrap();
             let objects = done.iter().find(|table| table.table == "objects").unwrap();
             assert_eq!(objects.files.1, 1, "{objects:?}");
             assert_eq!(objects.removed as usize, before + 1 - on_store, "{objects:?}");
@@ -45,7 +45,7 @@ fn replaced_files_go_after_a_week() {
         }
         // Nothing is left to do, and nothing is written.
         let versions = lake.versions();
-        let done = lake.compact(now() + KEPT * 2, 1).await.unwrap();
+        let done = lake.compact(now() + KEPT * 2, 1, &CompactionMeter::default()).await.unwrap();
         assert!(done.iter().all(|table| table.files.0 == table.files.1 && table.removed == 0), "{done:?}");
         assert_eq!(lake.versions(), versions);
     });

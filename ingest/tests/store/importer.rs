@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use repute_ingest::{ImportError, ImportOptions, ImportSummary, Meter, SourceObject, import};
-use repute_lake::{Compacted, Lake, LakeError, Location};
+use repute_lake::{Compacted, CompactionMeter, Lake, LakeError, Location};
 use tokio::sync::OnceCell;
 
 use crate::readback::LAKE;
@@ -33,7 +33,7 @@ pub(crate) async fn import_once(
 /// Puts small files together, as the command line does it.
 pub(crate) async fn compact_once(store: Arc<dyn ObjectStore>) -> Result<Vec<Compacted>, LakeError> {
     let location = Location::on_store(LAKE, store, Duration::ZERO)?;
-    Lake::open_for_writing(&location).await?.compact(now(), 1).await
+    Lake::open_for_writing(&location).await?.compact(now(), 1, &CompactionMeter::default()).await
 }
 
 /// The exit code that the command line gives it.

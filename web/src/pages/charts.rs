@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use repute_query::Metric;
 
 use crate::chart::{Colours, Series, Size, Span, rate_chart};
-use crate::failure::{Failure, PageFailure};
+use crate::failure::PageFailure;
 use crate::filters::Filters;
 use crate::format;
 use crate::history::{History, history};
@@ -42,7 +42,7 @@ pub(super) fn chart_title(metric: Metric, filters: &Filters) -> String {
 async fn chart(state: &AppState, query: Option<&str>, metric: Metric) -> Result<Response, PageFailure> {
     let now = state.now();
     let filters = Filters::from_query(&Parameters::lenient(query), now)?;
-    let reader = state.reader().ok_or(Failure::NoLake)?;
+    let reader = state.current()?;
     let empty = History { span: Span::cut(now, now), windows: Vec::new() };
     let found = history(&reader, &filters, now).await?.unwrap_or(empty);
     let series = Series::new(metric, found.span, &found.windows);

@@ -17,7 +17,7 @@ use super::charts::chart_title;
 use super::sets::{SetRow, set_rows};
 use super::verdict::Verdict;
 use crate::chart::{Colours, DrawError, Point, Series, Size, rate_chart};
-use crate::failure::PageFailure;
+use crate::failure::{Failure, PageFailure};
 use crate::filters::{Filters, NO_SET, Preset, Range, field_value};
 use crate::format;
 use crate::history::{History, extent, history};
@@ -32,12 +32,21 @@ pub(crate) async fn overview(
     let now = state.now();
     let filters = Filters::from_query(&Parameters::lenient(query.as_deref()), now)?;
     let shell = Shell::new(&state, "/");
-    let Some(reader) = state.reader() else { return Ok(Html(EmptyPage { shell }.render()?)) };
+    let Some(reader) = state.reader() else {
+        return match state.trouble() {
+            None => Ok(Html(EmptyPage { shell }.render()?)),
+            Some(trouble) => Err(Failure::Unreadable(trouble).into()),
+        };
+    };
     let answers = ask(&reader, &filters, state.options(), now).await?;
     if answers.check.newest_event.is_none() {
         return Ok(Html(EmptyPage { shell }.render()?));
     }
-    Ok(Html(OverviewPage::new(shell, &answers, &filters, state.options(), now)?.render()?))
+    let mut page = OverviewPage::new(shell, &answers, &filters, state.options(), now)?;
+    if let Some(trouble) = state.trouble() {
+        page.verdict = Verdict::unreadable(&trouble, answers.check.newest_event, now);
+    }
+    Ok(Html(page.render()?))
 }
 
 /// Asks what the page without filters asks, so that its answers are there when it is opened.

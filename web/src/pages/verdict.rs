@@ -5,6 +5,7 @@ use repute_query::{CheckResult, Finding, Rule, State, Window};
 
 use super::level::{Level, icon};
 use crate::format;
+use crate::state::Trouble;
 
 /// So many findings are listed; the table has the rest.
 const MOST_FINDINGS: usize = 5;
@@ -60,6 +61,22 @@ impl Verdict {
             freshness: freshness(result.newest_event, now),
             findings: alarms().skip(told).take(MOST_FINDINGS).map(line).collect(),
             more: rest.saturating_sub(MOST_FINDINGS),
+        }
+    }
+
+    /// The band where the lake cannot be read: what is below is of the last time that it could.
+    pub(crate) fn unreadable(trouble: &Trouble, newest_event: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Self {
+        let (since, what) = (format::time(trouble.since), format::printable(&trouble.what));
+        Self {
+            tone: "bad",
+            title: "No verdict: the lake cannot be read".to_owned(),
+            summary: format!(
+                "What is below was read before {since} and may be out of date. {}",
+                format::sentence_case(&what)
+            ),
+            freshness: freshness(newest_event, now),
+            findings: Vec::new(),
+            more: 0,
         }
     }
 
