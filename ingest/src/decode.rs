@@ -19,8 +19,6 @@ use crate::{ObjectBytes, RejectClass};
 use ahead::Ahead;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// The magic with the only compression method there is.
-const GZIP_MEMBER: [u8; 3] = [0x1f, 0x8b, 8];
 /// Compressions Firehose or an operator may choose that are not read here, with their first bytes.
 const UNSUPPORTED: [(&str, &[u8]); 4] = [
     ("zip", b"PK\x03\x04"),
@@ -394,9 +392,11 @@ impl Inflater {
         let [crc @ .., s0, s1, s2, s3] = *footer;
         let size = u32::from_le_bytes([s0, s1, s2, s3]) as usize;
         let checked_header = object.get(3).is_some_and(|flags| flags & HEADER_CHECKSUM != 0);
-        let second_member = memchr::memmem::find(object.get(1..)?, &GZIP_MEMBER).is_some();
+        // libdeflate ends with the first member, whose footer it checks, and does not say where that was. If the object's last bytes
+        // are that member's footer, and lie nowhere else in the object, it ends with the object.
+        let ends_once = memchr::memmem::find(object.get(..object.len() - 1)?, footer).is_none();
         // Nothing has a footer of zeros, like the end of anything that is padded, so that would prove nothing.
-        if size == 0 || size > MAX_WHOLE || checked_header || second_member {
+        if size == 0 || size > MAX_WHOLE || checked_header || !ends_once {
             return None;
         }
         if out.len() < size {
@@ -404,7 +404,6 @@ impl Inflater {
         }
         let out = out.get_mut(..size)?;
         let inflated = self.0.get_or_insert_default().gzip_decompress(object, out).ok()?;
-        // libdeflate ignores what follows the member, so the object's end is checked to be the member's.
         (inflated == size && crc32(out).to_le_bytes() == crc).then_some(size)
     }
 }
