@@ -229,6 +229,9 @@ pub(crate) struct CheckArgs {
     /// Print nothing when all is well, so that cron mails only trouble
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// Show the arithmetic behind every finding of this rule, after the first line
+    #[arg(long, value_name = "RULE", conflicts_with = "quiet")]
+    pub(crate) explain: Option<String>,
     /// How the result is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

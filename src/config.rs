@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::Location;
-use repute_query::{CountingRules, Providers, REPRESENTATIVE_VOLUME};
+use repute_query::{CountingRules, Providers, REPRESENTATIVE_VOLUME, Rule, Silence};
 use serde::{Deserialize, Deserializer};
+use toml::Spanned;
 
 use crate::cli::{CountingArgs, Global, VolumeArgs};
 use crate::exit::Failure;
+use crate::rules::{self, Mistake, RuleText, SilenceText};
 use crate::when::{parse_duration, parse_time};
 
 /// Data older than this is stale, unless told otherwise. Firehose buffers up to 15 minutes; a small sender's nights are
@@ -29,6 +31,27 @@ pub(crate) struct Config {
     check: CheckConfig,
     /// Recipient domain to mailbox provider, on top of the built-in table.
     providers: BTreeMap<String, String>,
+    #[serde(rename = "rule")]
+    rules: Vec<Spanned<RuleText>>,
+    #[serde(rename = "silence")]
+    silences: Vec<Spanned<SilenceText>>,
+    /// Where it was read from, to name places in it.
+    #[serde(skip)]
+    file: File,
+}
+
+#[derive(Debug, Default)]
+struct File {
+    path: PathBuf,
+    text: String,
+}
+
+impl File {
+    /// A mistake at a byte of the file.
+    fn refuse(&self, at: usize, what: &str) -> Failure {
+        let line = self.text.get(..at).unwrap_or(&self.text).matches('\n').count() + 1;
+        Failure::Usage(format!("{}:{line}: {what}", self.path.display()))
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -54,6 +77,8 @@ struct CountingConfig {
 struct CheckConfig {
     #[serde(deserialize_with = "duration")]
     max_age: Option<TimeDelta>,
+    /// Whether the default rules hold beside those of the file.
+    default_rules: Option<bool>,
 }
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
@@ -88,10 +113,21 @@ impl Config {
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
-        toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text.get(..span.start).unwrap_or(text).matches('\n').count() + 1);
-            Failure::Usage(format!("{}:{line}: {}", path.display(), error.message()))
-        })
+        let file = File { path: path.to_owned(), text: text.to_owned() };
+        let config: Self = toml::from_str(text)
+            .map_err(|error| file.refuse(error.span().map_or(0, |span| span.start), error.message()))?;
+        let config = Self { file, ..config };
+        // Whatever the command: a mistake in a rule must not wait for the next check.
+        config.alerts(REPRESENTATIVE_VOLUME)?;
+        Ok(config)
+    }
+
+    /// The rules in force, AWS's rate taken over `last_sends` eligible sends, and the silences.
+    pub(crate) fn alerts(&self, last_sends: u64) -> Result<(Vec<Rule>, Vec<Silence>), Failure> {
+        let refuse = |(span, what): Mistake| self.file.refuse(span.start, &what);
+        let rules = rules::rules(&self.rules, self.check.default_rules.unwrap_or(true), last_sends).map_err(refuse)?;
+        let silences = rules::silences(&self.silences, &rules).map_err(refuse)?;
+        Ok((rules, silences))
     }
 
     /// Where the lake is.

@@ -7,6 +7,7 @@ mod config;
 mod exit;
 mod output;
 mod progress;
+mod rules;
 mod when;
 
 use std::process::ExitCode;

@@ -1,25 +1,19 @@
 //! One evaluation of all rules against the lake: measure, judge, sum up.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use repute_lake::EventType;
 
-use crate::alert::{Measured, Metric, Rule, State, Verdict, Window, judge};
-use crate::counting::AwsCounts;
+use crate::alert::{Machine, Measured, Metric, Rule, Silence, State, Verdict, Window, judge};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
-use crate::reputation::{Reputation, ReputationQuery, reputation};
-use crate::scan::{Reader, Selection};
-use crate::sliding::{Position, sliding};
-use crate::tally::Kind;
+use crate::reputation::{ReputationQuery, judged_volume};
+use crate::scan::{Clock, Reader, Selection};
+use crate::sliding::sliding;
+use crate::tally::{Kind, Tally};
 use crate::wording::{age, percent, thousands};
-
-/// Short windows are looked at if they ended within this time: a check that runs every five minutes misses none even if
-/// it fails now and then.
-const LOOK_BACK_MINUTES: i64 = 60;
 
 /// Silence is judged against the same hour of the preceding seven days, if those had at least so many sends an hour.
 const SILENCE_DAYS: i64 = 7;
@@ -34,27 +28,67 @@ pub struct CheckOptions {
     pub max_age: TimeDelta,
     /// The reset date, if AWS granted a review.
     pub since: Option<DateTime<Utc>>,
+    /// What is not to be told of.
+    pub silences: Vec<Silence>,
 }
 
-/// One rule for one group.
+/// Values of the dimensions that a rule divides an account by; empty for the account as a whole.
+pub type Group = Vec<(Dimension, Option<String>)>;
+
+/// One rule for one account or group.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// The rule's name.
-    pub rule: &'static str,
+    pub rule: String,
     /// What it watches.
     pub metric: Metric,
     /// Account.
     pub account_id: Option<String>,
-    /// `None` for the account as a whole.
-    pub configuration_set: Option<Option<String>>,
+    /// Which part of it.
+    pub group: Group,
     /// The numbers.
     pub measured: Measured,
+    /// The counts that they were taken from.
+    pub tally: Tally,
     /// Thresholds: WARNING and CRITICAL.
-    pub thresholds: (f64, f64),
+    pub thresholds: (Option<f64>, Option<f64>),
     /// What they were measured over.
     pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// The verdict.
     pub verdict: Verdict,
+    /// The state is kept although its threshold is not reached any more.
+    pub recovering: bool,
+    /// Why it does not enter the state of the check.
+    pub muted: Option<Muted>,
+}
+
+/// Why a finding does not enter the state of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Muted {
+    /// Somebody has silenced it until then, for this reason.
+    Silenced(DateTime<Utc>, String),
+    /// This rule says CRITICAL of the same.
+    Inhibited(String),
+}
+
+impl Finding {
+    /// The configuration set, if it is what the account is divided by.
+    pub fn configuration_set(&self) -> Option<Option<&str>> {
+        match self.group.as_slice() {
+            [(dimension, set)] if *dimension == Dimension::CONFIGURATION_SET => Some(set.as_deref()),
+            _ => None,
+        }
+    }
+
+    /// The state by name: that of the verdict, or RECOVERING.
+    pub fn state_name(&self) -> &'static str {
+        if self.recovering { "RECOVERING" } else { self.verdict.state.as_str() }
+    }
+
+    /// Whether it enters the state of the check as a warning or worse.
+    pub fn is_alarm(&self) -> bool {
+        self.muted.is_none() && matches!(self.verdict.state, State::Warning | State::Critical)
+    }
 }
 
 /// What a check found.
@@ -80,23 +114,15 @@ pub async fn check(reader: &Reader, rules: &[Rule], options: &CheckOptions) -> R
             findings: Vec::new(),
         });
     };
-    let mut windows: Vec<Window> = Vec::new();
-    for rule in rules {
-        if !windows.contains(&rule.window) {
-            windows.push(rule.window);
-        }
-    }
     let mut findings = Vec::new();
-    for window in windows {
-        let groups = match window {
-            Window::LastSends(volume) => judged_volume(reader, volume, options).await?,
-            Window::Minutes(minutes) => recent_minutes(reader, minutes, options).await?,
-        };
-        for rule in rules.iter().filter(|rule| rule.window == window) {
-            findings.extend(groups.iter().filter_map(|group| worst(rule, group)));
+    for rule in rules {
+        let question = Question::of(rule, rules);
+        for series in series(reader, &question, options).await? {
+            findings.extend(finding(rule, &series, options.now));
         }
     }
-    findings.sort_by_key(|finding| (rank(finding.verdict.state), finding.configuration_set.is_some()));
+    mute(&mut findings, options);
+    findings.sort_by_key(|finding| (finding.muted.is_some(), rank(finding.verdict.state), !finding.group.is_empty()));
     let silence = silence(reader, options).await?;
     Ok(sum_up(findings, newest_event, silence, options))
 }
@@ -106,99 +132,218 @@ fn rank(state: State) -> u8 {
     match state {
         State::Critical => 0,
         State::Warning => 1,
-        State::NoData => 2,
-        State::Ok => 3,
+        State::Pending => 2,
+        State::NoData => 3,
+        State::Ok => 4,
     }
 }
 
-fn measured(metric: Metric, aws: &AwsCounts) -> Measured {
-    match metric {
-        Metric::BounceRate => Measured { events: aws.bounces.counted, sends: aws.eligible_sends.counted },
-        Metric::ComplaintRate => {
-            Measured { events: aws.complaints.counted, sends: aws.complaint_eligible_sends.counted }
+/// What is asked of the lake for a rule. Rules with the same window, groups and filter share one answer.
+#[derive(PartialEq)]
+struct Question<'r> {
+    window: Window,
+    clock: Clock,
+    by: &'r [Dimension],
+    only: &'r [(Dimension, Option<String>)],
+    types: Vec<EventType>,
+    /// Minutes before now that are asked for.
+    horizon: u32,
+    total: bool,
+}
+
+impl<'r> Question<'r> {
+    fn of(rule: &'r Rule, rules: &[Rule]) -> Self {
+        let shares = |other: &&Rule| {
+            (other.window, other.clock, &other.by, &other.only) == (rule.window, rule.clock, &rule.by, &rule.only)
+        };
+        let together = || rules.iter().filter(shares);
+        let types: BTreeSet<EventType> =
+            together().flat_map(|rule| rule.metric.types(rule.counting)).copied().collect();
+        Self {
+            window: rule.window,
+            clock: rule.clock,
+            by: &rule.by,
+            only: &rule.only,
+            types: types.into_iter().collect(),
+            horizon: together().map(Rule::horizon_minutes).max().unwrap_or_default(),
+            total: rule.total,
         }
     }
 }
 
-/// What was measured for an account or one of its configuration sets: one or more spans of time.
-struct Group {
+/// What was measured for an account or one of its groups.
+struct Series {
     account_id: Option<String>,
-    configuration_set: Option<Option<String>>,
-    spans: Vec<Span>,
+    group: Group,
+    spans: Spans,
 }
 
-struct Span {
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    aws: AwsCounts,
+enum Spans {
+    /// Over a volume of sends: one.
+    Volume { from: DateTime<Utc>, to: DateTime<Utc>, tally: Box<Tally> },
+    /// Windows by the minute in which they end (minutes since the epoch), those without any event left out.
+    Minutes { width: u32, ends: BTreeMap<i64, Tally> },
 }
 
-/// The last `volume` eligible sends: one span for each group.
-async fn judged_volume(reader: &Reader, volume: u64, options: &CheckOptions) -> Result<Vec<Group>, QueryError> {
-    let query = ReputationQuery { last_sends: volume, since: options.since, as_of: Some(options.now) };
-    let found = reputation(reader, &query).await?;
-    let group = |row: Reputation| Group {
-        account_id: row.account_id,
-        configuration_set: row.configuration_set,
-        spans: vec![Span { from: row.from, to: row.to, aws: row.aws }],
+async fn series(reader: &Reader, question: &Question<'_>, options: &CheckOptions) -> Result<Vec<Series>, QueryError> {
+    let found = match question.window {
+        Window::LastSends(volume) => volumes(reader, volume, options).await?,
+        Window::Minutes(width) => minutes(reader, question, width, options).await?,
     };
-    Ok(found.into_iter().map(group).collect())
+    let is_asked = |series: &Series| if series.group.is_empty() { question.total } else { !question.by.is_empty() };
+    Ok(found.into_iter().filter(is_asked).collect())
 }
 
-/// Every position of a window of `minutes` minutes that ended within the look-back.
-async fn recent_minutes(reader: &Reader, minutes: u32, options: &CheckOptions) -> Result<Vec<Group>, QueryError> {
-    let since = options.now - TimeDelta::minutes(LOOK_BACK_MINUTES);
+/// The last `volume` eligible sends of each account and configuration set.
+async fn volumes(reader: &Reader, volume: u64, options: &CheckOptions) -> Result<Vec<Series>, QueryError> {
+    let query = ReputationQuery { last_sends: volume, since: options.since, as_of: Some(options.now) };
+    let series = judged_volume(reader, &query).await?.into_iter().map(|found| Series {
+        account_id: found.account_id,
+        group: found.configuration_set.map(|set| (Dimension::CONFIGURATION_SET, set)).into_iter().collect(),
+        spans: Spans::Volume { from: found.from, to: found.to, tally: Box::new(found.tally) },
+    });
+    Ok(series.collect())
+}
+
+/// Every position of a window of `width` minutes that ended within the horizon, for each account and group.
+async fn minutes(
+    reader: &Reader,
+    question: &Question<'_>,
+    width: u32,
+    options: &CheckOptions,
+) -> Result<Vec<Series>, QueryError> {
+    let since = options.now - TimeDelta::minutes(question.horizon.into());
     let selection = Selection {
-        by: vec![Dimension::ACCOUNT, Dimension::CONFIGURATION_SET],
-        types: vec![EventType::Send, EventType::Bounce, EventType::Complaint],
+        clock: question.clock,
+        as_of: Some(options.now),
+        by: std::iter::once(Dimension::ACCOUNT).chain(question.by.iter().cloned()).collect(),
+        only: question.only.to_vec(),
+        types: question.types.clone(),
         ..Selection::default()
     };
-    let mut groups = Vec::new();
-    let mut accounts: BTreeMap<Option<String>, BTreeMap<DateTime<Utc>, Position>> = BTreeMap::new();
-    for (values, positions) in sliding(reader, &selection, minutes, since, options.now).await? {
+    let mut series = Vec::new();
+    let mut accounts: BTreeMap<Option<String>, BTreeMap<i64, Tally>> = BTreeMap::new();
+    for (values, positions) in sliding(reader, &selection, width, since, options.now).await? {
         let mut values = values.into_iter();
-        let (account_id, set) = (values.next().flatten(), values.next().flatten());
+        let account_id = values.next().flatten();
+        let ends: BTreeMap<i64, Tally> =
+            positions.into_iter().map(|position| (position.to.timestamp().div_euclid(60), position.tally)).collect();
         let whole = accounts.entry(account_id.clone()).or_default();
-        for position in &positions {
-            match whole.entry(position.to) {
-                Entry::Vacant(place) => _ = place.insert(position.clone()),
-                Entry::Occupied(mut place) => place.get_mut().tally += &position.tally,
-            }
+        for (end, tally) in &ends {
+            *whole.entry(*end).or_default() += tally;
         }
-        groups.push(Group { account_id, configuration_set: Some(set), spans: spans(positions) });
+        if !question.by.is_empty() {
+            let group = question.by.iter().cloned().zip(values).collect();
+            series.push(Series { account_id, group, spans: Spans::Minutes { width, ends } });
+        }
     }
-    for (account_id, positions) in accounts {
-        groups.push(Group { account_id, configuration_set: None, spans: spans(positions.into_values()) });
+    // Where nothing at all happened there is still the number nought to judge.
+    if accounts.is_empty() {
+        accounts.insert(None, BTreeMap::new());
     }
-    Ok(groups)
+    let whole = |(account_id, ends)| Series { account_id, group: Vec::new(), spans: Spans::Minutes { width, ends } };
+    series.extend(accounts.into_iter().map(whole));
+    Ok(series)
 }
 
-fn spans(positions: impl IntoIterator<Item = Position>) -> Vec<Span> {
-    let span = |p: Position| Span { from: p.from, to: p.to, aws: AwsCounts::of(&p.tally) };
-    positions.into_iter().map(span).collect()
-}
-
-/// The finding of the worst span: by state, then by the lower end of the rate's interval.
-fn worst(rule: &Rule, group: &Group) -> Option<Finding> {
-    let rule = if group.configuration_set.is_some() { &rule.for_part() } else { rule };
-    let judged = group.spans.iter().map(|span| {
-        let measured = measured(rule.metric, &span.aws);
-        (span, measured, judge(rule, measured))
-    });
-    // A span with too little mail says nothing as long as another was judged.
-    let order = |verdict: &Verdict| (verdict.state == State::NoData, rank(verdict.state));
-    let (span, measured, verdict) =
-        judged.min_by(|a, b| order(&a.2).cmp(&order(&b.2)).then(b.1.interval().0.total_cmp(&a.1.interval().0)))?;
+/// What a rule finds in what was measured; nothing where there was nothing to measure a rate of.
+fn finding(rule: &Rule, series: &Series, now: DateTime<Utc>) -> Option<Finding> {
+    let told = match &series.spans {
+        Spans::Volume { from, to, tally } => {
+            let measured = rule.metric.measure(rule.counting, tally);
+            let verdict = judge(rule, measured, !series.group.is_empty());
+            Told { measured, tally: Tally::clone(tally), span: (*from, *to), verdict, recovering: false }
+        }
+        Spans::Minutes { width, ends } => worst_minute(rule, series, *width, ends, now)?,
+    };
     Some(Finding {
-        rule: rule.name,
+        rule: rule.name.clone(),
         metric: rule.metric,
-        account_id: group.account_id.clone(),
-        configuration_set: group.configuration_set.clone(),
-        measured,
+        account_id: series.account_id.clone(),
+        group: series.group.clone(),
+        measured: told.measured,
+        tally: told.tally,
         thresholds: (rule.warn, rule.critical),
-        span: Some((span.from, span.to)),
-        verdict,
+        span: Some(told.span),
+        verdict: told.verdict,
+        recovering: told.recovering,
+        muted: None,
     })
+}
+
+/// What is told of a series.
+struct Told {
+    measured: Measured,
+    tally: Tally,
+    span: (DateTime<Utc>, DateTime<Utc>),
+    verdict: Verdict,
+    recovering: bool,
+}
+
+/// The worst minute of those that the rule looks back on: by state, then by the end of the rate's interval.
+fn worst_minute(
+    rule: &Rule,
+    series: &Series,
+    width: u32,
+    ends: &BTreeMap<i64, Tally>,
+    now: DateTime<Utc>,
+) -> Option<Told> {
+    let last = now.timestamp().div_euclid(60);
+    let (horizon, look_back) = (i64::from(rule.horizon_minutes()), i64::from(rule.look_back_minutes.max(1)));
+    let empty = Tally::default();
+    let mut machine = Machine::new(rule);
+    let mut worst: Option<(_, Told)> = None;
+    for end in last - horizon.max(look_back) + 1..=last {
+        let tally = ends.get(&end).unwrap_or(&empty);
+        let measured = rule.metric.measure(rule.counting, tally);
+        let mut verdict = judge(rule, measured, !series.group.is_empty());
+        let standing = machine.step(end, verdict.state);
+        let is_rate_of_nothing = tally.is_empty() && rule.metric.is_rate() && standing.state == State::NoData;
+        if end <= last - look_back || is_rate_of_nothing {
+            continue;
+        }
+        let patience = || age(TimeDelta::minutes(rule.pending_minutes.into()));
+        verdict.state = standing.state;
+        if standing.recovering {
+            verdict.reason = format!("{}, was {} before", verdict.reason, standing.state.as_str());
+        } else if standing.state == State::Pending && end == last {
+            verdict.reason = format!("{}, not yet for {}", verdict.reason, patience());
+        } else if standing.state == State::Pending {
+            // Nothing came of it.
+            verdict = Verdict { state: State::Ok, reason: format!("{}, but not for {}", verdict.reason, patience()) };
+        }
+        // A minute with too little mail says nothing as long as another was judged.
+        let order = (verdict.state == State::NoData, rank(verdict.state), standing.recovering);
+        let is_worse = worst.as_ref().is_none_or(|(of, told): &(_, Told)| {
+            order < *of || (order == *of && measured.interval().0 > told.measured.interval().0)
+        });
+        if is_worse {
+            let at = |minute: i64| DateTime::from_timestamp(minute * 60, 0).unwrap_or_default();
+            let span = (at(end - i64::from(width)), at(end));
+            worst =
+                Some((order, Told { measured, tally: tally.clone(), span, verdict, recovering: standing.recovering }));
+        }
+    }
+    worst.map(|(_, told)| told)
+}
+
+/// Takes what is silenced, and warnings of what another rule calls critical, out of the state of the check.
+fn mute(findings: &mut [Finding], options: &CheckOptions) {
+    for finding in findings.iter_mut() {
+        let silence = options.silences.iter().find(|s| s.covers(&finding.rule, &finding.group, options.now));
+        finding.muted = silence.map(|silence| Muted::Silenced(silence.until, silence.reason.clone()));
+    }
+    let critical: Vec<(Metric, Option<String>, Group, String)> = findings
+        .iter()
+        .filter(|finding| finding.is_alarm() && finding.verdict.state == State::Critical)
+        .map(|f| (f.metric, f.account_id.clone(), f.group.clone(), f.rule.clone()))
+        .collect();
+    for finding in findings.iter_mut().filter(|f| f.muted.is_none() && f.verdict.state == State::Warning) {
+        let same = critical.iter().find(|(metric, account, group, _)| {
+            (metric, account, group) == (&finding.metric, &finding.account_id, &finding.group)
+        });
+        finding.muted = same.map(|(.., rule)| Muted::Inhibited(rule.clone()));
+    }
 }
 
 /// No send for an hour although this hour usually has many: the usual number of sends.
@@ -233,14 +378,14 @@ fn sum_up(
     options: &CheckOptions,
 ) -> CheckResult {
     let old = options.now - newest_event;
-    let worst = findings.first().map_or(State::NoData, |finding| finding.verdict.state);
+    let alarm = findings.iter().find(|finding| finding.is_alarm());
     let (state, summary) = if old > options.max_age {
         (State::NoData, format!("newest event {} old (limit {})", age(old), age(options.max_age)))
-    } else if matches!(worst, State::Critical | State::Warning) {
-        (worst, findings.first().map(sentence).unwrap_or_default())
+    } else if let Some(worst) = alarm {
+        (worst.verdict.state, sentence(worst))
     } else if let Some(usual) = silence {
         (State::Warning, format!("no mail sent for an hour, usually about {usual} at this time of day"))
-    } else if findings.iter().any(|finding| finding.verdict.state == State::Ok) {
+    } else if findings.iter().any(|finding| finding.muted.is_some() || finding.verdict.state != State::NoData) {
         (State::Ok, headline(&findings))
     } else {
         (State::NoData, headline(&findings))
@@ -251,18 +396,30 @@ fn sum_up(
 /// A finding in a sentence: `bounce rate 5.21 % in marketing (521 of 10,000): over AWS's review line (5 %)`.
 pub fn sentence(finding: &Finding) -> String {
     let Measured { events, sends } = finding.measured;
-    let rate = finding.measured.rate().map_or_else(|| "no data".to_owned(), percent);
-    let set = match &finding.configuration_set {
-        None => String::new(),
-        Some(set) => format!(" in {}", set.as_deref().unwrap_or("(no configuration set)")),
+    let whose: Vec<String> =
+        finding.group.iter().map(|(dimension, value)| group_words(dimension, value.as_deref())).collect();
+    let whose = if whose.is_empty() { String::new() } else { format!(" in {}", whose.join(", ")) };
+    let numbers = if finding.metric.is_rate() {
+        let rate = finding.measured.rate().map_or_else(|| "no data".to_owned(), percent);
+        format!("{rate}{whose} ({} of {})", thousands(events), thousands(sends))
+    } else {
+        format!("{}{whose}", thousands(events))
     };
-    let (events, sends) = (thousands(events), thousands(sends));
-    format!("{} {rate}{set} ({events} of {sends}): {}", finding.metric.words(), finding.verdict.reason)
+    let state = if finding.recovering { " (RECOVERING)" } else { "" };
+    format!("{} {numbers}: {}{state}", finding.metric.words(), finding.verdict.reason)
+}
+
+/// A value of a dimension, with the dimension's name unless that is the usual one.
+fn group_words(dimension: &Dimension, value: Option<&str>) -> String {
+    if *dimension == Dimension::CONFIGURATION_SET {
+        return value.unwrap_or("(no configuration set)").to_owned();
+    }
+    format!("{dimension} {}", value.unwrap_or("(none)"))
 }
 
 /// The account's figures, when nothing is wrong or nothing can be said.
 fn headline(findings: &[Finding]) -> String {
-    let account = || findings.iter().filter(|finding| finding.configuration_set.is_none());
+    let account = || findings.iter().filter(|finding| finding.group.is_empty());
     let judged = |finding: &&Finding| finding.verdict.state != State::NoData;
     let mut sentences: Vec<String> = account().filter(judged).take(2).map(sentence).collect();
     if sentences.is_empty() {

@@ -8,7 +8,7 @@ use datafusion::logical_expr::{Expr, ScalarUDF, col};
 use repute_lake::schema::column;
 
 /// A property of a message or recipient.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dimension {
     /// A column of the events table that holds text.
     Column(&'static str),

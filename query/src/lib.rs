@@ -31,8 +31,11 @@ mod check;
 mod report;
 mod wording;
 
-pub use alert::{Measured, Metric, Rule, State, Verdict, Window, default_rules, judge};
-pub use check::{CheckOptions, CheckResult, Finding, check, sentence};
+pub use alert::{
+    Compare, Confidence, Counting, JudgedRate, Measured, Metric, Missing, Rule, Silence, State, UnknownMetric, Verdict,
+    Window, decisive, default_rules, judge,
+};
+pub use check::{CheckOptions, CheckResult, Finding, Group, Muted, check, sentence};
 pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
 pub use error::QueryError;

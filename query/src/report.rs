@@ -5,7 +5,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-use crate::check::{CheckResult, Finding};
+use crate::check::{CheckResult, Finding, Muted};
 use crate::counting::{CountingRules, Side};
 use crate::dimension::Dimension;
 use crate::rates::{Counts, Rates};
@@ -139,28 +139,48 @@ pub fn reputation_report(rows: &[Reputation], last_sends: u64, rules: &CountingR
 
 /// `check --format json`.
 pub fn check_report(result: &CheckResult) -> Value {
-    let finding = |finding: &Finding| {
-        let (low, high) = finding.measured.interval();
-        let mut object = group(finding.account_id.as_deref(), finding.configuration_set.as_ref());
-        object.extend([
-            ("rule".to_owned(), json!(finding.rule)),
-            ("state".to_owned(), json!(finding.verdict.state.as_str())),
-            ("reason".to_owned(), json!(finding.verdict.reason)),
-            ("rate".to_owned(), json!(finding.measured.rate())),
-            ("events".to_owned(), json!(finding.measured.events)),
-            ("sends".to_owned(), json!(finding.measured.sends)),
-            ("interval_95".to_owned(), json!([low, high])),
-            ("warn".to_owned(), json!(finding.thresholds.0)),
-            ("critical".to_owned(), json!(finding.thresholds.1)),
-            ("from".to_owned(), finding.span.map_or(Value::Null, |(from, _)| time(from))),
-            ("to".to_owned(), finding.span.map_or(Value::Null, |(_, to)| time(to))),
-        ]);
-        Value::Object(object)
-    };
     json!({
         "state": result.state.as_str(),
         "summary": result.summary,
         "newest_event": result.newest_event.map_or(Value::Null, time),
         "findings": result.findings.iter().map(finding).collect::<Vec<_>>(),
     })
+}
+
+fn finding(finding: &Finding) -> Value {
+    let (low, high) = finding.measured.interval();
+    let mut object = Map::new();
+    let scope = match (finding.group.is_empty(), finding.configuration_set()) {
+        (true, _) => "account",
+        (false, Some(_)) => "configuration_set",
+        (false, None) => "group",
+    };
+    object.insert("scope".to_owned(), scope.into());
+    object.insert("account_id".to_owned(), json!(finding.account_id));
+    object.extend(finding.group.iter().map(|(dimension, value)| (dimension.to_string(), json!(value))));
+    object.extend([
+        ("rule".to_owned(), json!(finding.rule)),
+        ("metric".to_owned(), json!(finding.metric.as_str())),
+        ("state".to_owned(), json!(finding.state_name())),
+        ("reason".to_owned(), json!(finding.verdict.reason)),
+        ("rate".to_owned(), json!(finding.measured.rate().filter(|_| finding.metric.is_rate()))),
+        ("events".to_owned(), json!(finding.measured.events)),
+        ("sends".to_owned(), json!(finding.measured.sends)),
+        ("interval_95".to_owned(), if finding.metric.is_rate() { json!([low, high]) } else { Value::Null }),
+        ("warn".to_owned(), json!(finding.thresholds.0)),
+        ("critical".to_owned(), json!(finding.thresholds.1)),
+        ("from".to_owned(), finding.span.map_or(Value::Null, |(from, _)| time(from))),
+        ("to".to_owned(), finding.span.map_or(Value::Null, |(_, to)| time(to))),
+        ("muted".to_owned(), muted(finding.muted.as_ref())),
+    ]);
+    Value::Object(object)
+}
+
+/// Why a finding does not enter the state.
+fn muted(muted: Option<&Muted>) -> Value {
+    match muted {
+        None => Value::Null,
+        Some(Muted::Silenced(until, reason)) => json!({"by": "silence", "until": time(*until), "reason": reason}),
+        Some(Muted::Inhibited(rule)) => json!({"by": rule}),
+    }
 }

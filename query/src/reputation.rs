@@ -100,6 +100,32 @@ type Scope = (Option<String>, Option<Option<String>>);
 
 /// The judged figures: per account first, then per configuration set of each account.
 pub async fn reputation(reader: &Reader, query: &ReputationQuery) -> Result<Vec<Reputation>, QueryError> {
+    let judged = judged_volume(reader, query).await?;
+    Ok(judged
+        .into_iter()
+        .map(|Judged { account_id, configuration_set, from, to, full, tally }| Reputation {
+            account_id,
+            configuration_set,
+            from,
+            to,
+            full,
+            aws: AwsCounts::of(&tally),
+        })
+        .collect())
+}
+
+/// What was counted over the judged volume: the fields are those of [`Reputation`].
+pub(crate) struct Judged {
+    pub(crate) account_id: Option<String>,
+    pub(crate) configuration_set: Option<Option<String>>,
+    pub(crate) from: DateTime<Utc>,
+    pub(crate) to: DateTime<Utc>,
+    full: bool,
+    pub(crate) tally: Tally,
+}
+
+/// The counts of sends, bounces and complaints that are judged, in the order of [`reputation`].
+pub(crate) async fn judged_volume(reader: &Reader, query: &ReputationQuery) -> Result<Vec<Judged>, QueryError> {
     let selection = Selection {
         clock: Clock::Sent,
         since: query.since,
@@ -127,13 +153,13 @@ pub async fn reputation(reader: &Reader, query: &ReputationQuery) -> Result<Vec<
             of_scope.into_iter().filter(|(t, _)| (minute..minute + MINUTE).contains(t)).collect();
         let (from, full) = take_until(&within, missing, &mut tally).unwrap_or((minute, false));
         let to = minutes.get(&scope).and_then(|minutes| minutes.last_key_value()).map_or(from, |(minute, _)| *minute);
-        found.push(Reputation {
+        found.push(Judged {
             account_id: scope.0,
             configuration_set: scope.1,
             from: DateTime::from_timestamp_micros(from).unwrap_or_default(),
             to: DateTime::from_timestamp_micros(to.max(from)).unwrap_or_default(),
             full,
-            aws: AwsCounts::of(&tally),
+            tally,
         });
     }
     found.sort_by(|a, b| (&a.account_id, &a.configuration_set).cmp(&(&b.account_id, &b.configuration_set)));

@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use repute_query::{CheckOptions, CheckResult, Finding, State, check, check_report, default_rules, sentence};
+use repute_query::{CheckOptions, CheckResult, Finding, Muted, Rule, State, check, check_report, sentence};
 
+use super::explain;
 use crate::cli::{CheckArgs, Format, Global};
 use crate::config::Config;
 use crate::exit::{self, Exit, Failure};
@@ -17,12 +18,12 @@ const PERFORMANCE_DATA_BYTES: usize = 4_000;
 
 /// Whatever fails is UNKNOWN: a monitoring system must never read a failure as OK.
 pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
-    let result = super::start_log(&global.log)
+    let (rules, result) = super::start_log(&global.log)
         .and_then(|()| evaluate(global, args))
         .map_err(|failure| explained(failure, global))
         .map_err(unknown)?;
     let exit = match result.state {
-        State::Ok => Exit::Done,
+        State::Ok | State::Pending => Exit::Done,
         State::Warning => Exit::Warning,
         State::Critical => Exit::Critical,
         State::NoData => Exit::UNKNOWN,
@@ -33,7 +34,10 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     let now = args.volume.at.unwrap_or_else(Utc::now);
     match args.format {
         Format::Json => output::print_json(&check_report(&result))?,
-        Format::Text => output::print(&text(&result, now))?,
+        Format::Text => match rules.iter().find(|rule| Some(&rule.name) == args.explain.as_ref()) {
+            Some(rule) => output::print(&format!("{}\n\n{}", first_line(&result, now), explain::text(rule, &result)))?,
+            None => output::print(&text(&result, now))?,
+        },
     }
     Ok(exit)
 }
@@ -52,14 +56,19 @@ fn unknown(failure: Failure) -> Failure {
     Failure::CheckUnknown(line(&text))
 }
 
-fn evaluate(global: &Global, args: &CheckArgs) -> Result<CheckResult, Failure> {
+fn evaluate(global: &Global, args: &CheckArgs) -> Result<(Vec<Rule>, CheckResult), Failure> {
     let config = Config::load(global)?;
+    let (rules, silences) = config.alerts(config.last_sends(&args.volume))?;
     let options = CheckOptions {
         now: args.volume.at.unwrap_or_else(Utc::now),
         max_age: config.max_age(args.max_age),
         since: config.reset(&args.volume),
+        silences,
     };
-    let rules = default_rules(config.last_sends(&args.volume));
+    if let Some(name) = args.explain.as_ref().filter(|name| rules.iter().all(|rule| rule.name != **name)) {
+        let known = rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(Failure::Usage(format!("there is no rule `{name}` to explain; known are {known}")));
+    }
     let limit = args.timeout.to_std().unwrap_or_default();
     let runtime = super::runtime()?;
     let evaluated = runtime.block_on(async {
@@ -70,19 +79,25 @@ fn evaluate(global: &Global, args: &CheckArgs) -> Result<CheckResult, Failure> {
         .await
     });
     runtime.shutdown_background();
-    evaluated.unwrap_or_else(|_| {
+    let result = evaluated.unwrap_or_else(|_| {
         Err(Failure::CheckUnknown(format!("no answer within {}", humantime::format_duration(limit))))
-    })
+    })?;
+    Ok((rules, result))
 }
 
-fn text(result: &CheckResult, now: DateTime<Utc>) -> String {
+/// What the monitoring system reads.
+fn first_line(result: &CheckResult, now: DateTime<Utc>) -> String {
     let state = if result.state == State::NoData { "UNKNOWN" } else { result.state.as_str() };
     let mut out = format!("REPUTE {state} - {}", line(&result.summary));
     let data = performance_data(result, now);
     if !data.is_empty() {
         out += &format!(" | {}", data.join(" "));
     }
-    out.push('\n');
+    out
+}
+
+fn text(result: &CheckResult, now: DateTime<Utc>) -> String {
+    let mut out = first_line(result, now) + "\n";
     if let Some(newest) = result.newest_event {
         out += &format!("newest event {}\n", newest.to_rfc3339_opts(SecondsFormat::Secs, true));
     }
@@ -90,15 +105,27 @@ fn text(result: &CheckResult, now: DateTime<Utc>) -> String {
         let span = finding.span.map_or_else(String::new, |(from, to)| {
             format!(", {} to {} UTC", from.format("%m-%d %H:%M"), to.format("%m-%d %H:%M"))
         });
-        let state = finding.verdict.state.as_str();
-        out += &format!("{state:<8}  {}: {}{span}\n", finding.rule, line(&sentence(finding)));
+        let state = finding.state_name();
+        out += &format!("{state:<10}  {}: {}{span}{}\n", finding.rule, line(&sentence(finding)), muted(finding));
     }
     out
 }
 
-/// Configuration sets with too little mail for a verdict are left to the JSON form.
+/// Why a finding is not in the first line.
+fn muted(finding: &Finding) -> String {
+    match &finding.muted {
+        None => String::new(),
+        Some(Muted::Silenced(until, reason)) => {
+            let reason = if reason.is_empty() { String::new() } else { format!(": {}", line(reason)) };
+            format!(" [silenced until {}{reason}]", until.to_rfc3339_opts(SecondsFormat::Secs, true))
+        }
+        Some(Muted::Inhibited(rule)) => format!(" [told by {rule}]"),
+    }
+}
+
+/// Groups with too little mail for a verdict are left to the JSON form.
 fn is_worth_a_line(finding: &Finding) -> bool {
-    finding.configuration_set.is_none() || finding.verdict.state != State::NoData
+    finding.group.is_empty() || finding.verdict.state != State::NoData
 }
 
 /// Text that fits one line of plugin output: `|` would start performance data.
@@ -114,7 +141,7 @@ fn performance_data(result: &CheckResult, now: DateTime<Utc>) -> Vec<String> {
     }
     let accounts: BTreeSet<_> = result.findings.iter().map(|finding| &finding.account_id).collect();
     let mut findings: Vec<&Finding> = result.findings.iter().filter(|finding| is_worth_a_line(finding)).collect();
-    findings.sort_by_key(|finding| (&finding.configuration_set, finding.rule));
+    findings.sort_by_key(|finding| (&finding.group, &finding.rule));
     let mut length = 0;
     for text in findings.into_iter().filter_map(|finding| measured(finding, accounts.len() > 1)) {
         length += text.len() + 1;
@@ -126,17 +153,19 @@ fn performance_data(result: &CheckResult, now: DateTime<Utc>) -> Vec<String> {
     data
 }
 
-/// `'aws_bounce_rate'=2.163%;2;4;0;100`, for the account or a configuration set.
+/// `'aws_bounce_rate'=2.163%;2;4;0;100`, for the account or a group; numbers without a unit.
 fn measured(finding: &Finding, several_accounts: bool) -> Option<String> {
-    let rate = finding.measured.rate()? * 100.0;
-    let mut label = finding.rule.to_owned();
+    let value = finding.metric.value(finding.measured)?;
+    let mut label = finding.rule.clone();
     let account = finding.account_id.as_deref().filter(|_| several_accounts);
-    let set = finding.configuration_set.as_ref().map(|set| set.as_deref().unwrap_or("none"));
-    for part in [account, set].into_iter().flatten() {
+    let group = finding.group.iter().map(|(_, value)| value.as_deref().unwrap_or("none"));
+    for part in account.into_iter().chain(group) {
         label.push('_');
         label.extend(part.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }));
     }
-    let short = |percent: f64| format!("{percent:.4}").trim_end_matches('0').trim_end_matches('.').to_owned();
+    let (scale, unit, most) = if finding.metric.is_rate() { (100.0, "%", "100") } else { (1.0, "", "") };
+    let short = |value: f64| format!("{:.4}", value * scale).trim_end_matches('0').trim_end_matches('.').to_owned();
+    let threshold = |value: Option<f64>| value.map(short).unwrap_or_default();
     let (warn, critical) = finding.thresholds;
-    Some(format!("'{label}'={}%;{};{};0;100", short(rate), short(warn * 100.0), short(critical * 100.0)))
+    Some(format!("'{label}'={}{unit};{};{};0;{most}", short(value), threshold(warn), threshold(critical)))
 }

@@ -55,7 +55,7 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
     runtime.block_on(findings(&location, &rules, config, now))?;
 
     let source = LakeSource { location: location.clone(), rules, providers: config.providers() };
-    let options = repute_web::Options { last_sends: REPRESENTATIVE_VOLUME, reset: None, max_age: config.max_age(None) };
+    let options = repute_web::Options { max_age: config.max_age(None), ..repute_web::Options::default() };
     let state = AppState::new(location.to_string(), Arc::new(Utc::now), options);
     runtime.block_on(serve(args.listen, state, source, |address| {
         say(&format!("The dashboard is at http://{address}/ (stop with Ctrl-C)"));
@@ -74,7 +74,7 @@ async fn findings(
     let query = ReputationQuery::default();
     say("What AWS would see: repute reputation --verified corp.example,staff.example");
     say(&indent(&super::reputation::text(&reputation(&reader, &query).await?, &query, rules)));
-    let options = CheckOptions { now, max_age: config.max_age(None), since: None };
+    let options = CheckOptions { now, max_age: config.max_age(None), since: None, silences: Vec::new() };
     let result = check(&reader, &default_rules(REPRESENTATIVE_VOLUME), &options).await?;
     say(&format!("What cron would mail: repute check\n  REPUTE {} - {}\n", result.state.as_str(), result.summary));
     Ok(())

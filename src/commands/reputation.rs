@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use repute_query::{
-    BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, CountingRules, Reputation, ReputationQuery, Side,
+    BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, CountingRules, Reputation, ReputationQuery,
     percent, reputation, reputation_report, thousands,
 };
 
@@ -77,7 +77,7 @@ fn account_text(row: &Reputation, volume: u64) -> String {
         percent(bounce.0),
         percent(bounce.1),
         headroom(row.bounce_headroom(BOUNCE_REVIEW), BOUNCE_REVIEW, row.bounce_headroom(BOUNCE_PAUSE), BOUNCE_PAUSE),
-        arithmetic(&aws.eligible_sends, "sends", "eligible"),
+        aws.eligible_sends.arithmetic("sends", "eligible"),
         rate(aws.complaint_rate()),
         thousands(aws.complaints.counted),
         thousands(aws.complaint_eligible_sends.counted),
@@ -89,7 +89,7 @@ fn account_text(row: &Reputation, volume: u64) -> String {
             row.complaint_headroom(COMPLAINT_PAUSE),
             COMPLAINT_PAUSE
         ),
-        arithmetic(&aws.complaint_eligible_sends, "sends", "eligible"),
+        aws.complaint_eligible_sends.arithmetic("sends", "eligible"),
     )
 }
 
@@ -103,13 +103,6 @@ fn headroom(to_review: u64, review: f64, to_pause: u64, pause: f64) -> String {
         more => format!("{} more before AWS's {name} line ({})", thousands(more), percent(line)),
     };
     format!("{}, {}", line(to_review, "review", review), line(to_pause, "pause", pause))
-}
-
-/// `4,812 sends - 310 to your verified domains = 4,502 eligible`.
-fn arithmetic(side: &Side, all: &str, rest: &str) -> String {
-    let out: String =
-        side.excluded.iter().map(|(reason, rows)| format!(" - {} {}", thousands(*rows), reason.words())).collect();
-    format!("{} {all}{out} = {} {rest}", thousands(side.total), thousands(side.counted))
 }
 
 fn set_cells(row: &Reputation) -> Option<Vec<String>> {

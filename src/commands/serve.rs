@@ -26,13 +26,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<Exit, Failure> {
     let location = config.location(global)?;
     let at = args.volume.at;
+    let last_sends = config.last_sends(&args.volume);
+    let (rules, silences) = config.alerts(last_sends)?;
     let state = AppState::new(
         location.to_string(),
         Arc::new(move || at.unwrap_or_else(Utc::now)),
         repute_web::Options {
-            last_sends: config.last_sends(&args.volume),
+            last_sends,
             reset: config.reset(&args.volume),
             max_age: config.max_age(args.max_age),
+            rules,
+            silences,
         },
     );
     let source = LakeSource { location, rules: config.rules(&args.counting), providers: config.providers() };

@@ -33,6 +33,7 @@ mod durability;
 mod check;
 mod help;
 mod replay;
+mod rules;
 
 mod browser;
 mod demo;

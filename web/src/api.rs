@@ -3,10 +3,7 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_query::{
-    CheckOptions, Clock, Dimension, ReputationQuery, Selection, check_report, default_rules, rates_report,
-    reputation_report,
-};
+use repute_query::{Clock, Dimension, ReputationQuery, Selection, check_report, rates_report, reputation_report};
 use serde_json::Value;
 
 use crate::failure::{ApiFailure, Failure};
@@ -48,13 +45,12 @@ pub(crate) async fn reputation(
     Ok(Json(reputation_report(&rows, options.last_sends, reader.rules())))
 }
 
-/// `GET /api/v1/check`: the default rules as of now. The state is in the body; a warning is no failure of the request.
+/// `GET /api/v1/check`: the server's rules as of now. The state is in the body; a warning is no failure of the request.
 pub(crate) async fn check(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiFailure> {
     Parameters::strict(query.as_deref(), &[])?;
     let reader = state.current()?;
     let options = state.options();
-    let how = CheckOptions { now: state.now(), max_age: options.max_age, since: options.reset };
-    let result = repute_query::check(&reader, &default_rules(options.last_sends), &how).await?;
+    let result = repute_query::check(&reader, &options.rules, &options.check(state.now())).await?;
     Ok(Json(check_report(&result)))
 }
 

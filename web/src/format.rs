@@ -1,7 +1,7 @@
 //! Figures and times as people read them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_query::Metric;
+use repute_query::JudgedRate;
 pub(crate) use repute_query::{count, thousands};
 
 /// What stands where there is no figure.
@@ -22,12 +22,12 @@ pub(crate) fn percent(fraction: f64, decimals: usize) -> String {
 }
 
 /// A rate as its metric is read: bounces to two decimals, complaints (whose lines are at 0.1 % and 0.5 %) to three.
-pub(crate) fn rate(metric: Metric, rate: Option<f64>) -> String {
+pub(crate) fn rate(metric: JudgedRate, rate: Option<f64>) -> String {
     rate.map_or_else(|| NO_DATA.to_owned(), |rate| percent(rate, decimals(metric)))
 }
 
 /// An interval of a rate: `1.90 % to 2.44 %`.
-pub(crate) fn interval(metric: Metric, (low, high): (f64, f64)) -> String {
+pub(crate) fn interval(metric: JudgedRate, (low, high): (f64, f64)) -> String {
     format!("{} to {}", percent(low, decimals(metric)), percent(high, decimals(metric)))
 }
 
@@ -68,10 +68,10 @@ pub(crate) fn sentence_case(text: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-fn decimals(metric: Metric) -> usize {
+fn decimals(metric: JudgedRate) -> usize {
     match metric {
-        Metric::BounceRate => 2,
-        Metric::ComplaintRate => 3,
+        JudgedRate::BounceRate => 2,
+        JudgedRate::ComplaintRate => 3,
     }
 }
 
@@ -86,10 +86,10 @@ mod tests {
 
     #[test]
     fn rates() {
-        assert_eq!(rate(Metric::BounceRate, Some(97.0 / 4_485.0)), "2.16\u{a0}%");
-        assert_eq!(rate(Metric::ComplaintRate, Some(0.000_43)), "0.043\u{a0}%");
-        assert_eq!(rate(Metric::BounceRate, None), "no data");
-        assert_eq!(interval(Metric::BounceRate, (0.019, 0.0244)), "1.90\u{a0}% to 2.44\u{a0}%");
+        assert_eq!(rate(JudgedRate::BounceRate, Some(97.0 / 4_485.0)), "2.16\u{a0}%");
+        assert_eq!(rate(JudgedRate::ComplaintRate, Some(0.000_43)), "0.043\u{a0}%");
+        assert_eq!(rate(JudgedRate::BounceRate, None), "no data");
+        assert_eq!(interval(JudgedRate::BounceRate, (0.019, 0.0244)), "1.90\u{a0}% to 2.44\u{a0}%");
         assert_eq!(line(0.05), "5\u{a0}%");
         assert_eq!(line(0.001), "0.1\u{a0}%");
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_query::{REPRESENTATIVE_VOLUME, Reader};
+use repute_query::{CheckOptions, REPRESENTATIVE_VOLUME, Reader, Rule, Silence, default_rules};
 use tokio::sync::watch;
 
 use crate::failure::Failure;
@@ -20,11 +20,28 @@ pub struct Options {
     pub reset: Option<DateTime<Utc>>,
     /// Data older than this is stale.
     pub max_age: TimeDelta,
+    /// Alert rules.
+    pub rules: Vec<Rule>,
+    /// Findings that are not to be told of.
+    pub silences: Vec<Silence>,
+}
+
+impl Options {
+    /// How the rules are checked at this time.
+    pub(crate) fn check(&self, now: DateTime<Utc>) -> CheckOptions {
+        CheckOptions { now, max_age: self.max_age, since: self.reset, silences: self.silences.clone() }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { last_sends: REPRESENTATIVE_VOLUME, reset: None, max_age: TimeDelta::hours(2) }
+        Self {
+            last_sends: REPRESENTATIVE_VOLUME,
+            reset: None,
+            max_age: TimeDelta::hours(2),
+            rules: default_rules(REPRESENTATIVE_VOLUME),
+            silences: Vec::new(),
+        }
     }
 }
 

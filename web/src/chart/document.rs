@@ -151,7 +151,7 @@ mod tests {
     use super::*;
     use crate::chart::Span;
     use chrono::{DateTime, TimeDelta, Utc};
-    use repute_query::Metric;
+    use repute_query::JudgedRate;
 
     fn series(sends: &[(u64, u64)]) -> Series {
         let from: DateTime<Utc> = "2026-10-31T00:00:00Z".parse().unwrap();
@@ -167,7 +167,7 @@ mod tests {
             })
             .collect();
         let to = points.last().map_or(from + hour, |point| point.end);
-        Series { metric: Metric::BounceRate, span: Span { from, to, width: hour }, points }
+        Series { metric: JudgedRate::BounceRate, span: Span { from, to, width: hour }, points }
     }
 
     fn chart(sends: &[(u64, u64)], colours: Colours) -> String {

@@ -7,7 +7,7 @@ use plotters::coord::cartesian::Cartesian2d;
 use plotters::coord::types::{RangedCoordf64, RangedCoordi64};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use repute_query::Metric;
+use repute_query::JudgedRate;
 
 use super::document::Size;
 use super::palette::Ink;
@@ -185,8 +185,8 @@ fn draw_volume(panel: &mut Panel<'_>, series: &Series, most: f64) -> Drawn {
     let (_, bottom) = panel.backend_coord(&(from, 0.0));
     write(panel, "0", &text_style(Ink::Text, HPos::Right, VPos::Center), (x - px(7), bottom))?;
     let name = match series.metric {
-        Metric::BounceRate => "eligible sends",
-        Metric::ComplaintRate => "sends to domains that report complaints",
+        JudgedRate::BounceRate => "eligible sends",
+        JudgedRate::ComplaintRate => "sends to domains that report complaints",
     };
     write(panel, name, &text_style(Ink::Text, HPos::Left, VPos::Bottom), (x + px(4), y - px(2)))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use repute_query::{Measured, Metric};
+use repute_query::{JudgedRate, Measured};
 
 use crate::format;
 
@@ -14,7 +14,7 @@ const OVER: f64 = 1.2;
 
 /// A scale with the zones below review, up to pause and above, and the measured rate with its interval. The colours are
 /// the page's. The figures stand beside it in words, so it is hidden from screen readers.
-pub fn gauge(metric: Metric, measured: Measured) -> String {
+pub fn gauge(metric: JudgedRate, measured: Measured) -> String {
     let place = |rate: f64| (rate / (metric.pause_line() * OVER)).clamp(0.0, 1.0) * WIDTH;
     let (review, pause) = (place(metric.review_line()), place(metric.pause_line()));
     let mut svg = format!("<svg class=\"gauge\" viewBox=\"0 0 {WIDTH} 46\" aria-hidden=\"true\" focusable=\"false\">");
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn lines_and_needle_stand_where_the_scale_has_them() {
         // 12 % is the end of the scale: 5 % at 150 of 360, 10 % at 300, 6 % at 180.
-        let svg = gauge(Metric::BounceRate, Measured { events: 60, sends: 1_000 });
+        let svg = gauge(JudgedRate::BounceRate, Measured { events: 60, sends: 1_000 });
         assert!(svg.contains("x=\"150.0\" y=\"40\" text-anchor=\"middle\">review 5\u{a0}%<"), "{svg}");
         assert!(svg.contains("x=\"300.0\" y=\"40\" text-anchor=\"middle\">pause 10\u{a0}%<"), "{svg}");
         assert!(svg.contains("M180.0 5V24"), "{svg}");
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn without_mail_there_is_no_needle() {
-        assert!(!gauge(Metric::ComplaintRate, Measured::default()).contains("needle"));
-        assert!(gauge(Metric::ComplaintRate, Measured { events: 9, sends: 10 }).contains("M358.0 5V24"));
+        assert!(!gauge(JudgedRate::ComplaintRate, Measured::default()).contains("needle"));
+        assert!(gauge(JudgedRate::ComplaintRate, Measured { events: 9, sends: 10 }).contains("M358.0 5V24"));
     }
 }

@@ -1,7 +1,7 @@
 //! Shaping: what a rate chart shows, before anything is drawn.
 
 use chrono::{DateTime, Utc};
-use repute_query::{Metric, Rates, wilson};
+use repute_query::{JudgedRate, Rates, wilson};
 
 use super::Span;
 use crate::format;
@@ -40,7 +40,7 @@ impl Point {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     /// Which rate.
-    pub metric: Metric,
+    pub metric: JudgedRate,
     /// The time it covers.
     pub span: Span,
     /// Its windows, without a hole.
@@ -52,12 +52,12 @@ const LOWEST_REVIEW_LINE: f64 = 0.08;
 
 impl Series {
     /// Puts the rates of windows into the windows of a span. Windows that are not there had no mail.
-    pub fn new(metric: Metric, span: Span, windows: &[Rates]) -> Self {
+    pub fn new(metric: JudgedRate, span: Span, windows: &[Rates]) -> Self {
         let point = |(start, end)| {
             let found = windows.iter().find(|row| row.window_start == Some(start));
             let (events, sends) = found.map_or((0, 0), |row| match metric {
-                Metric::BounceRate => (row.aws.bounces.counted, row.aws.eligible_sends.counted),
-                Metric::ComplaintRate => (row.aws.complaints.counted, row.aws.complaint_eligible_sends.counted),
+                JudgedRate::BounceRate => (row.aws.bounces.counted, row.aws.eligible_sends.counted),
+                JudgedRate::ComplaintRate => (row.aws.complaints.counted, row.aws.complaint_eligible_sends.counted),
             });
             Point { start, end, events, sends }
         };
@@ -151,7 +151,7 @@ mod tests {
     fn series(windows: &[(u32, u64, u64)]) -> Series {
         let span = Span { from: at(8), to: at(14), width: chrono::TimeDelta::hours(1) };
         let windows: Vec<Rates> = windows.iter().map(|(hour, events, sends)| rates(*hour, *events, *sends)).collect();
-        Series::new(Metric::BounceRate, span, &windows)
+        Series::new(JudgedRate::BounceRate, span, &windows)
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn complaints_have_their_own_denominator() {
         let span = Span { from: at(8), to: at(9), width: chrono::TimeDelta::hours(1) };
-        let series = Series::new(Metric::ComplaintRate, span, &[rates(8, 5, 1_000)]);
+        let series = Series::new(JudgedRate::ComplaintRate, span, &[rates(8, 5, 1_000)]);
         assert_eq!((series.points[0].events, series.points[0].sends), (1, 500));
     }
 }

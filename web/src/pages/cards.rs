@@ -1,6 +1,6 @@
 //! The judged rates of an account: large, with the arithmetic behind them.
 
-use repute_query::{Measured, Metric, Reputation, Side};
+use repute_query::{JudgedRate, Measured, Reputation, Side};
 
 use super::level::{Level, icon};
 use crate::chart::gauge;
@@ -73,7 +73,7 @@ fn span(row: &Reputation, last_sends: u64) -> String {
 }
 
 fn bounces(row: &Reputation, last_sends: u64) -> Figure {
-    let metric = Metric::BounceRate;
+    let metric = JudgedRate::BounceRate;
     let (sends, events) = (&row.aws.eligible_sends, &row.aws.bounces);
     let measured = Measured { events: events.counted, sends: sends.counted };
     Figure {
@@ -98,7 +98,7 @@ fn bounces(row: &Reputation, last_sends: u64) -> Figure {
 }
 
 fn complaints(row: &Reputation, last_sends: u64) -> Figure {
-    let metric = Metric::ComplaintRate;
+    let metric = JudgedRate::ComplaintRate;
     let (sends, events) = (&row.aws.complaint_eligible_sends, &row.aws.complaints);
     let measured = Measured { events: events.counted, sends: sends.counted };
     let to = "send to domains that report complaints";
@@ -124,7 +124,7 @@ fn complaints(row: &Reputation, last_sends: u64) -> Figure {
     }
 }
 
-fn interval(metric: Metric, measured: Measured) -> String {
+fn interval(metric: JudgedRate, measured: Measured) -> String {
     if measured.sends == 0 {
         return "No mail that counts".to_owned();
     }
@@ -158,11 +158,11 @@ fn sum(noun: &str, side: &Side, result: &str) -> String {
 }
 
 /// `; 97 counted hard bounces = 2.16 %.`
-fn quotient(metric: Metric, measured: Measured, noun: &str) -> String {
+fn quotient(metric: JudgedRate, measured: Measured, noun: &str) -> String {
     format!("; {} = {}.", format::count(measured.events, noun), format::rate(metric, measured.rate()))
 }
 
-fn plain(metric: Metric, noun: &str, events: u64, sends: u64) -> String {
+fn plain(metric: JudgedRate, noun: &str, events: u64, sends: u64) -> String {
     let rate = format::rate(metric, repute_query::rate(events, sends));
     format!("{rate} ({} of {}, nothing left out)", format::count(events, noun), format::count(sends, "send"))
 }

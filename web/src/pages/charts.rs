@@ -4,7 +4,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use repute_query::Metric;
+use repute_query::JudgedRate;
 
 use crate::chart::{Colours, Series, Size, Span, rate_chart};
 use crate::failure::PageFailure;
@@ -21,16 +21,16 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// `GET /charts/bounce-rate.svg`, with the filters of the overview.
 pub(crate) async fn bounce_chart(state: State<AppState>, query: RawQuery) -> Result<Response, PageFailure> {
-    chart(&state, query.0.as_deref(), Metric::BounceRate).await
+    chart(&state, query.0.as_deref(), JudgedRate::BounceRate).await
 }
 
 /// `GET /charts/complaint-rate.svg`, with the filters of the overview.
 pub(crate) async fn complaint_chart(state: State<AppState>, query: RawQuery) -> Result<Response, PageFailure> {
-    chart(&state, query.0.as_deref(), Metric::ComplaintRate).await
+    chart(&state, query.0.as_deref(), JudgedRate::ComplaintRate).await
 }
 
 /// The title of a chart.
-pub(super) fn chart_title(metric: Metric, filters: &Filters) -> String {
+pub(super) fn chart_title(metric: JudgedRate, filters: &Filters) -> String {
     let rate = format!("{} as AWS counts", format::sentence_case(metric.words()));
     match &filters.configuration_set {
         None => rate,
@@ -39,7 +39,7 @@ pub(super) fn chart_title(metric: Metric, filters: &Filters) -> String {
     }
 }
 
-async fn chart(state: &AppState, query: Option<&str>, metric: Metric) -> Result<Response, PageFailure> {
+async fn chart(state: &AppState, query: Option<&str>, metric: JudgedRate) -> Result<Response, PageFailure> {
     let now = state.now();
     let filters = Filters::from_query(&Parameters::lenient(query), now)?;
     let reader = state.current()?;

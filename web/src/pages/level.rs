@@ -1,6 +1,8 @@
 //! How near a rate is to AWS's lines, in words, with a sign of its own for each.
 
-use repute_query::{Measured, Metric, Rule, State, Window, default_rules, judge, reaches};
+use repute_query::{
+    Compare, Counting, JudgedRate, Measured, Rule, State, Window, decisive, default_rules, judge, reaches,
+};
 
 /// From fine to worst; what cannot be judged stands below fine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,34 +11,42 @@ pub(crate) enum Level {
     TooLittle,
     Healthy,
     Elevated,
+    /// Over the first threshold of a rule on something that AWS does not judge.
+    Warning,
     Close,
+    /// Over its second threshold.
+    Critical,
     Review,
     Pause,
 }
 
 impl Level {
     /// The level of a rate over AWS's volume, by the default rules.
-    pub(crate) fn of(metric: Metric, measured: Measured, last_sends: u64) -> Self {
-        judged_rule(metric, last_sends).map_or(Self::TooLittle, |rule| Self::by_rule(&rule, measured))
+    pub(crate) fn of(metric: JudgedRate, measured: Measured, last_sends: u64) -> Self {
+        let rule = judged_rule(metric, last_sends);
+        rule.map_or(Self::TooLittle, |rule| Self::of_state(&rule, measured, false, judge(&rule, measured, false).state))
     }
 
     /// The level of a configuration set's rate: as of an account's, but the rate must be sure.
-    pub(crate) fn of_set(metric: Metric, measured: Measured, last_sends: u64) -> Self {
+    pub(crate) fn of_set(metric: JudgedRate, measured: Measured, last_sends: u64) -> Self {
         let rule = judged_rule(metric, last_sends);
-        rule.map_or(Self::TooLittle, |rule| Self::by_rule(&rule.for_part(), measured))
+        rule.map_or(Self::TooLittle, |rule| Self::of_state(&rule, measured, true, judge(&rule, measured, true).state))
     }
 
-    /// The level of what a rule measured.
-    pub(crate) fn by_rule(rule: &Rule, measured: Measured) -> Self {
-        let decisive = if rule.confident { measured.interval().0 } else { measured.rate().unwrap_or(0.0) };
-        match judge(rule, measured).state {
-            State::NoData if measured.sends == 0 => Self::NoMail,
-            State::NoData => Self::TooLittle,
-            State::Ok => Self::Healthy,
-            State::Warning | State::Critical if reaches(decisive, rule.metric.pause_line()) => Self::Pause,
-            State::Warning | State::Critical if reaches(decisive, rule.metric.review_line()) => Self::Review,
-            State::Critical => Self::Close,
-            State::Warning => Self::Elevated,
+    /// The level of what a rule measured of an account or one of its groups, by the state that it gave it.
+    pub(crate) fn of_state(rule: &Rule, measured: Measured, of_group: bool, state: State) -> Self {
+        let judged = rule.metric.judged().filter(|_| rule.compare == Compare::Above && rule.counting == Counting::Aws);
+        let reached = |line: f64| reaches(decisive(rule, measured, of_group), line);
+        match (state, judged) {
+            (State::NoData, _) if measured.sends == 0 => Self::NoMail,
+            (State::NoData, _) => Self::TooLittle,
+            (State::Ok, _) => Self::Healthy,
+            (State::Warning | State::Critical, Some(judged)) if reached(judged.pause_line()) => Self::Pause,
+            (State::Warning | State::Critical, Some(judged)) if reached(judged.review_line()) => Self::Review,
+            (State::Critical, Some(_)) => Self::Close,
+            (State::Warning | State::Pending, Some(_)) => Self::Elevated,
+            (State::Critical, None) => Self::Critical,
+            (State::Warning | State::Pending, None) => Self::Warning,
         }
     }
 
@@ -47,6 +57,8 @@ impl Level {
             Self::TooLittle => "Too little mail",
             Self::Healthy => "Healthy",
             Self::Elevated => "Elevated",
+            Self::Warning => "Warning",
+            Self::Critical => "Critical",
             Self::Close => "Close to review",
             Self::Review => "Over review line",
             Self::Pause => "Over pause line",
@@ -60,6 +72,8 @@ impl Level {
             Self::TooLittle => "unknown: too little mail",
             Self::Healthy => "well below AWS's review line",
             Self::Elevated => "rising towards AWS's review line",
+            Self::Warning => "over the first threshold of its rule",
+            Self::Critical => "over the second threshold of its rule",
             Self::Close => "close to AWS's review line",
             Self::Review => "over AWS's review line",
             Self::Pause => "over AWS's pause line",
@@ -71,15 +85,15 @@ impl Level {
         match self {
             Self::NoMail | Self::TooLittle => "quiet",
             Self::Healthy => "good",
-            Self::Elevated | Self::Close => "warn",
-            Self::Review | Self::Pause => "bad",
+            Self::Elevated | Self::Warning | Self::Close => "warn",
+            Self::Critical | Self::Review | Self::Pause => "bad",
         }
     }
 }
 
 /// The default rule over AWS's volume.
-fn judged_rule(metric: Metric, last_sends: u64) -> Option<Rule> {
-    let over_volume = |rule: &Rule| rule.metric == metric && matches!(rule.window, Window::LastSends(_));
+fn judged_rule(metric: JudgedRate, last_sends: u64) -> Option<Rule> {
+    let over_volume = |rule: &Rule| rule.metric == metric.metric() && matches!(rule.window, Window::LastSends(_));
     default_rules(last_sends).into_iter().find(over_volume)
 }
 
@@ -106,7 +120,7 @@ mod tests {
     use super::*;
 
     fn level(events: u64, sends: u64) -> Level {
-        Level::of(Metric::BounceRate, Measured { events, sends }, 10_000)
+        Level::of(JudgedRate::BounceRate, Measured { events, sends }, 10_000)
     }
 
     #[test]
@@ -118,6 +132,6 @@ mod tests {
         assert_eq!(level(400, 10_000), Level::Close);
         assert_eq!(level(500, 10_000), Level::Review);
         assert_eq!(level(1_000, 10_000), Level::Pause);
-        assert_eq!(Level::of(Metric::ComplaintRate, Measured { events: 9, sends: 10_000 }, 10_000), Level::Close);
+        assert_eq!(Level::of(JudgedRate::ComplaintRate, Measured { events: 9, sends: 10_000 }, 10_000), Level::Close);
     }
 }

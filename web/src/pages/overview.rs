@@ -7,8 +7,8 @@ use axum::extract::{RawQuery, State};
 use axum::response::Html;
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{
-    CheckOptions, CheckResult, Dimension, Metric, QueryError, Rates, Reader, Reputation, ReputationQuery, Selection,
-    check, default_rules, rates, reputation,
+    CheckResult, Dimension, JudgedRate, QueryError, Rates, Reader, Reputation, ReputationQuery, Selection, check,
+    rates, reputation,
 };
 
 use super::Shell;
@@ -71,12 +71,11 @@ struct Answers {
 }
 
 async fn ask(reader: &Reader, filters: &Filters, options: &Options, now: DateTime<Utc>) -> Result<Answers, QueryError> {
-    let rules = default_rules(options.last_sends);
-    let how = CheckOptions { now, max_age: options.max_age, since: options.reset };
+    let how = options.check(now);
     let judged = ReputationQuery { last_sends: options.last_sends, since: options.reset, as_of: Some(now) };
     let sets = Selection { by: vec![Dimension::CONFIGURATION_SET], ..filters.selection(now) };
     let (check, reputation, history, by_set) = tokio::try_join!(
-        check(reader, &rules, &how),
+        check(reader, &options.rules, &how),
         reputation(reader, &judged),
         history(reader, filters, now),
         rates(reader, &sets),
@@ -175,11 +174,11 @@ impl OverviewPage {
         let shown =
             |row: &&Reputation| row.configuration_set.is_none() || row.configuration_set == filters.configuration_set;
         let series = |metric| answers.history.as_ref().map(|found| Series::new(metric, found.span, &found.windows));
-        let (bounces, complaints) = (series(Metric::BounceRate), series(Metric::ComplaintRate));
+        let (bounces, complaints) = (series(JudgedRate::BounceRate), series(JudgedRate::ComplaintRate));
         let charts = bounces.iter().chain(&complaints).filter(|_| !answers.by_set.is_empty());
         Ok(Self {
             shell,
-            verdict: Verdict::new(&answers.check, &default_rules(options.last_sends), now, options.max_age),
+            verdict: Verdict::new(&answers.check, &options.rules, now, options.max_age),
             cards: answers.reputation.iter().filter(shown).map(|row| Card::new(row, options.last_sends)).collect(),
             last_sends: format::thousands(options.last_sends),
             reset: options.reset.map(format::time),
@@ -256,8 +255,10 @@ impl ChartPanel {
         let title = chart_title(series.metric, filters);
         let chart = |size| rate_chart(series, &title, series.metric.as_str(), size, Colours::Page);
         let (heading, note, address) = match series.metric {
-            Metric::BounceRate => ("Bounce rate", "Counted hard bounces of eligible sends", "/charts/bounce-rate.svg"),
-            Metric::ComplaintRate => (
+            JudgedRate::BounceRate => {
+                ("Bounce rate", "Counted hard bounces of eligible sends", "/charts/bounce-rate.svg")
+            }
+            JudgedRate::ComplaintRate => (
                 "Complaint rate",
                 "Counted complaints of sends to domains that report them",
                 "/charts/complaint-rate.svg",
@@ -279,10 +280,10 @@ fn window_rows(bounces: &Series, complaints: &Series) -> Vec<WindowRow> {
         start: format::time(bounce.start),
         eligible: format::thousands(bounce.sends),
         bounces: format::thousands(bounce.events),
-        bounce_rate: format::rate(Metric::BounceRate, bounce.rate()),
+        bounce_rate: format::rate(JudgedRate::BounceRate, bounce.rate()),
         complaint_eligible: format::thousands(complaint.sends),
         complaints: format::thousands(complaint.events),
-        complaint_rate: format::rate(Metric::ComplaintRate, complaint.rate()),
+        complaint_rate: format::rate(JudgedRate::ComplaintRate, complaint.rate()),
     };
     bounces.points.iter().zip(&complaints.points).map(row).collect()
 }

@@ -1,6 +1,6 @@
 //! The table of configuration sets, worst first.
 
-use repute_query::{Measured, Metric, Rates};
+use repute_query::{JudgedRate, Measured, Rates};
 
 use super::level::{Level, icon};
 use crate::filters::Filters;
@@ -40,7 +40,7 @@ pub(crate) fn set_rows(rates: &[Rates], filters: &Filters, last_sends: u64) -> V
 fn judge(row: &Rates, last_sends: u64) -> (Level, f64, &Rates) {
     let bounces = Measured { events: row.aws.bounces.counted, sends: row.aws.eligible_sends.counted };
     let complaints = Measured { events: row.aws.complaints.counted, sends: row.aws.complaint_eligible_sends.counted };
-    let pair = [(Metric::BounceRate, bounces), (Metric::ComplaintRate, complaints)];
+    let pair = [(JudgedRate::BounceRate, bounces), (JudgedRate::ComplaintRate, complaints)];
     let level = pair.map(|(metric, measured)| Level::of_set(metric, measured, last_sends)).into_iter().max();
     let nearness = pair.map(|(metric, measured)| measured.rate().unwrap_or(0.0) / metric.review_line());
     (level.unwrap_or(Level::NoMail), nearness[0].max(nearness[1]), row)
@@ -55,10 +55,10 @@ fn set_row(row: &Rates, level: Level, filters: &Filters) -> SetRow {
         sends: format::thousands(row.counts.send),
         eligible: format::thousands(row.aws.eligible_sends.counted),
         bounces: format::thousands(row.aws.bounces.counted),
-        bounce_rate: format::rate(Metric::BounceRate, row.aws.bounce_rate()),
+        bounce_rate: format::rate(JudgedRate::BounceRate, row.aws.bounce_rate()),
         complaints: format::thousands(row.aws.complaints.counted),
-        complaint_rate: format::rate(Metric::ComplaintRate, row.aws.complaint_rate()),
-        plain_bounce_rate: format::rate(Metric::BounceRate, row.counts.bounce_rate()),
+        complaint_rate: format::rate(JudgedRate::ComplaintRate, row.aws.complaint_rate()),
+        plain_bounce_rate: format::rate(JudgedRate::BounceRate, row.counts.bounce_rate()),
         delivery_rate: row
             .counts
             .delivery_rate()

@@ -1,7 +1,7 @@
 //! The band at the top: how things stand, how fresh the data is, and what asks for attention.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_query::{CheckResult, Finding, Rule, State, Window};
+use repute_query::{CheckResult, Dimension, Finding, JudgedRate, Measured, Rule, State, Window};
 
 use super::level::{Level, icon};
 use crate::format;
@@ -31,7 +31,7 @@ impl Verdict {
     pub(crate) fn new(result: &CheckResult, rules: &[Rule], now: DateTime<Utc>, max_age: TimeDelta) -> Self {
         let age = result.newest_event.map(|newest| now - newest);
         let stale = age.is_none_or(|age| age > max_age);
-        let alarms = || result.findings.iter().filter(|f| matches!(f.verdict.state, State::Warning | State::Critical));
+        let alarms = || result.findings.iter().filter(|finding| finding.is_alarm());
         let (tone, title, summary) = match (result.state, alarms().next()) {
             _ if stale => ("quiet", "No verdict: the data is out of date".to_owned(), stale_words(max_age)),
             (State::Warning | State::Critical, Some(worst)) => {
@@ -43,7 +43,7 @@ impl Verdict {
                 "Sending has gone quiet".to_owned(),
                 format!("{}.", format::sentence_case(&format::printable(&result.summary))),
             ),
-            (State::Ok, _) => ("good", "Healthy".to_owned(), calm_words(result, rules)),
+            (State::Ok | State::Pending, _) => ("good", "Healthy".to_owned(), calm_words(result, rules)),
             (State::NoData, _) => (
                 "quiet",
                 "No verdict: too little mail".to_owned(),
@@ -100,13 +100,13 @@ fn stale_words(max_age: TimeDelta) -> String {
 
 /// What is judged, when nothing is wrong.
 fn calm_words(result: &CheckResult, rules: &[Rule]) -> String {
-    let judged = |finding: &&Finding| finding.configuration_set.is_none() && over_volume(finding, rules);
-    let told = |finding: &Finding| {
-        let rate = format::rate(finding.metric, finding.measured.rate());
-        let line = format::line(finding.metric.review_line());
-        format!("{} {rate}, review at {line}", finding.metric.words())
-    };
-    let told: Vec<String> = result.findings.iter().filter(judged).take(2).map(told).collect();
+    let told = result.findings.iter().filter(|finding| finding.group.is_empty() && over_volume(finding, rules));
+    let told = told.filter_map(|finding| {
+        let judged = finding.metric.judged()?;
+        let (rate, line) = (finding.measured.rate(), format::line(judged.review_line()));
+        Some(format!("{} {}, review at {line}", judged.words(), format::rate(judged, rate)))
+    });
+    let told: Vec<String> = told.take(2).collect();
     if told.is_empty() {
         return "Nothing asks for attention.".to_owned();
     }
@@ -122,48 +122,70 @@ fn over_volume(finding: &Finding, rules: &[Rule]) -> bool {
 }
 
 fn level(finding: &Finding, rules: &[Rule]) -> Level {
-    rule(finding, rules).map_or(Level::TooLittle, |rule| match finding.configuration_set {
-        None => Level::by_rule(rule, finding.measured),
-        Some(_) => Level::by_rule(&rule.for_part(), finding.measured),
-    })
+    let of_group = !finding.group.is_empty();
+    rule(finding, rules)
+        .map_or(Level::TooLittle, |rule| Level::of_state(rule, finding.measured, of_group, finding.verdict.state))
 }
 
 fn title(finding: &Finding, level: Level, rules: &[Rule]) -> String {
-    let place = match (&finding.configuration_set, over_volume(finding, rules)) {
-        (None, true) => "",
-        (None, false) => " in the last hour",
-        (Some(_), true) => " in one configuration set",
-        (Some(_), false) => " in one configuration set in the last hour",
+    let part = match (finding.group.is_empty(), finding.configuration_set()) {
+        (true, _) => "",
+        (false, Some(_)) => " in one configuration set",
+        (false, None) => " in one group",
     };
-    format!("{} {}{place}", format::sentence_case(finding.metric.words()), level.phrase())
+    let time = if over_volume(finding, rules) { "" } else { " in the last hour" };
+    format!("{} {}{part}{time}", format::sentence_case(finding.metric.words()), level.phrase())
 }
 
 /// `Bounce rate of marketing: 6.10 % (610 of 10,000 eligible sends, last 3.4 days), over AWS's review line.`
 fn sentence(finding: &Finding, rules: &[Rule]) -> String {
-    let of = match &finding.configuration_set {
-        None => "the account".to_owned(),
-        Some(None) => "mail without a configuration set".to_owned(),
-        Some(Some(set)) => format::printable(set),
-    };
-    let span = match (finding.span, over_volume(finding, rules)) {
+    let over_volume = over_volume(finding, rules);
+    let span = match (finding.span, over_volume) {
         (Some((from, to)), true) => format!(", {}", format::days((to - from).num_minutes() as f64 / 1_440.0)),
         (Some((from, to)), false) => format!(", {} to {}", from.format("%H:%M"), to.format("%H:%M UTC")),
         (None, _) => String::new(),
     };
+    let Measured { events, sends } = finding.measured;
+    let figure = match finding.metric.judged() {
+        Some(judged) => format!(
+            "{} ({} of {}{span})",
+            format::rate(judged, finding.measured.rate()),
+            format::thousands(events),
+            format::count(sends, "eligible send"),
+        ),
+        None if finding.metric.is_rate() => {
+            let rate =
+                finding.measured.rate().map_or_else(|| format::NO_DATA.to_owned(), |rate| format::percent(rate, 2));
+            format!("{rate} ({} of {}{span})", format::thousands(events), format::thousands(sends))
+        }
+        None => format!("{} ({})", format::thousands(events), span.trim_start_matches(", ")),
+    };
+    let recovering = if finding.recovering { "; recovering" } else { "" };
     format!(
-        "{} of {of}: {} ({} of {}{span}), {}.",
+        "{} of {}: {figure}, {}{recovering}.",
         format::sentence_case(finding.metric.words()),
-        format::rate(finding.metric, finding.measured.rate()),
-        format::thousands(finding.measured.events),
-        format::count(finding.measured.sends, "eligible send"),
+        whose(finding),
         standing(finding, rules),
     )
+}
+
+/// Whose mail a finding is about.
+fn whose(finding: &Finding) -> String {
+    let value =
+        |(dimension, value): &(Dimension, Option<String>)| match (value, *dimension == Dimension::CONFIGURATION_SET) {
+            (None, true) => "mail without a configuration set".to_owned(),
+            (Some(set), true) => format::printable(set),
+            (value, false) => format!("{dimension} {}", format::printable(value.as_deref().unwrap_or("(none)"))),
+        };
+    let parts: Vec<String> = finding.group.iter().map(value).collect();
+    if parts.is_empty() { "the account".to_owned() } else { parts.join(", ") }
 }
 
 /// Where the rate stands. One that is over the review line, but of so little mail that this may be chance, is told so.
 fn standing(finding: &Finding, rules: &[Rule]) -> &'static str {
     let level = level(finding, rules);
-    let over = finding.measured.rate().is_some_and(|rate| rate >= finding.metric.review_line());
+    let line = finding.metric.judged().map(JudgedRate::review_line);
+    let over = finding.measured.rate().zip(line).is_some_and(|(rate, line)| rate >= line);
     if over && matches!(level, Level::Elevated | Level::Close) {
         return "perhaps over AWS's review line";
     }
@@ -180,25 +202,29 @@ fn freshness(newest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use repute_query::{Measured, Metric, default_rules, judge};
+    use repute_query::{Metric, Tally, default_rules, judge};
 
     fn at(text: &str) -> DateTime<Utc> {
         format!("2026-10-31T{text}:00Z").parse().unwrap()
     }
 
-    fn finding(name: &'static str, set: Option<Option<&str>>, events: u64, sends: u64) -> Finding {
+    fn finding(name: &str, set: Option<Option<&str>>, events: u64, sends: u64) -> Finding {
         let rules = default_rules(10_000);
         let rule = rules.iter().find(|rule| rule.name == name).unwrap();
         let measured = Measured { events, sends };
+        let group: Vec<_> = set.map(|set| (Dimension::CONFIGURATION_SET, set.map(str::to_owned))).into_iter().collect();
         Finding {
-            rule: name,
+            rule: name.to_owned(),
             metric: rule.metric,
             account_id: None,
-            configuration_set: set.map(|set| set.map(str::to_owned)),
+            recovering: false,
+            muted: None,
             measured,
+            tally: Tally::default(),
             thresholds: (rule.warn, rule.critical),
             span: Some((at("10:00"), at("10:10"))),
-            verdict: judge(rule, measured),
+            verdict: judge(rule, measured, !group.is_empty()),
+            group,
         }
     }
 

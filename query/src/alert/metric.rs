@@ -1,0 +1,241 @@
+//! What a rule can watch, measured from a tally.
+
+use std::fmt;
+use std::str::FromStr;
+
+use repute_lake::EventType;
+
+use super::Measured;
+use crate::counting::AwsCounts;
+use crate::rates::Counts;
+use crate::reputation::{BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW};
+use crate::tally::Tally;
+
+/// What a rule watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// Hard bounces over sends.
+    BounceRate,
+    /// Complaints over sends: as AWS counts, those to domains that report complaints; plain, over deliveries.
+    ComplaintRate,
+    /// Transient bounces over sends.
+    SoftBounceRate,
+    /// Deliveries over sends.
+    DeliveryRate,
+    /// Rejects over sends.
+    RejectRate,
+    /// Delivery delays over sends.
+    DelayRate,
+    /// Rendering failures over sends.
+    RenderingFailureRate,
+    /// Opens over deliveries; one recipient may open more than once.
+    OpenRate,
+    /// Clicks over deliveries; one recipient may click more than once.
+    ClickRate,
+    /// How many sends.
+    Sends,
+    /// How many deliveries.
+    Deliveries,
+    /// How many hard bounces.
+    Bounces,
+    /// How many complaints.
+    Complaints,
+}
+
+/// One of the two rates that AWS judges a sender by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JudgedRate {
+    /// Counted hard bounces over eligible sends.
+    BounceRate,
+    /// Counted complaints over sends to domains that report complaints.
+    ComplaintRate,
+}
+
+impl JudgedRate {
+    /// The name in output and performance data.
+    pub fn as_str(self) -> &'static str {
+        self.metric().as_str()
+    }
+
+    /// The rate in words.
+    pub fn words(self) -> &'static str {
+        self.metric().words()
+    }
+
+    /// The metric that measures it.
+    pub fn metric(self) -> Metric {
+        match self {
+            Self::BounceRate => Metric::BounceRate,
+            Self::ComplaintRate => Metric::ComplaintRate,
+        }
+    }
+
+    /// The rate at which AWS puts an account under review.
+    pub fn review_line(self) -> f64 {
+        match self {
+            Self::BounceRate => BOUNCE_REVIEW,
+            Self::ComplaintRate => COMPLAINT_REVIEW,
+        }
+    }
+
+    /// The rate at which AWS may pause sending.
+    pub fn pause_line(self) -> f64 {
+        match self {
+            Self::BounceRate => BOUNCE_PAUSE,
+            Self::ComplaintRate => COMPLAINT_PAUSE,
+        }
+    }
+}
+
+/// How a rule counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Counting {
+    /// As SES does: see [`AwsCounts`].
+    Aws,
+    /// Every recipient row.
+    Plain,
+}
+
+/// A name that is no metric.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no metric; known are {list}", list = Metric::ALL.map(Metric::as_str).join(", "))]
+pub struct UnknownMetric(pub String);
+
+impl FromStr for Metric {
+    type Err = UnknownMetric;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|metric| metric.as_str() == text).ok_or_else(|| UnknownMetric(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Metric {
+    /// All of them, in the order in which help lists them.
+    pub const ALL: [Self; 13] = [
+        Self::BounceRate,
+        Self::ComplaintRate,
+        Self::SoftBounceRate,
+        Self::DeliveryRate,
+        Self::RejectRate,
+        Self::DelayRate,
+        Self::RenderingFailureRate,
+        Self::OpenRate,
+        Self::ClickRate,
+        Self::Sends,
+        Self::Deliveries,
+        Self::Bounces,
+        Self::Complaints,
+    ];
+
+    /// The name in rules, output and performance data.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BounceRate => "bounce_rate",
+            Self::ComplaintRate => "complaint_rate",
+            Self::SoftBounceRate => "soft_bounce_rate",
+            Self::DeliveryRate => "delivery_rate",
+            Self::RejectRate => "reject_rate",
+            Self::DelayRate => "delay_rate",
+            Self::RenderingFailureRate => "rendering_failure_rate",
+            Self::OpenRate => "open_rate",
+            Self::ClickRate => "click_rate",
+            Self::Sends => "sends",
+            Self::Deliveries => "deliveries",
+            Self::Bounces => "bounces",
+            Self::Complaints => "complaints",
+        }
+    }
+
+    /// The metric in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::BounceRate => "bounce rate",
+            Self::ComplaintRate => "complaint rate",
+            Self::SoftBounceRate => "soft bounce rate",
+            Self::DeliveryRate => "delivery rate",
+            Self::RejectRate => "reject rate",
+            Self::DelayRate => "delay rate",
+            Self::RenderingFailureRate => "rendering failure rate",
+            Self::OpenRate => "open rate",
+            Self::ClickRate => "click rate",
+            Self::Sends => "sends",
+            Self::Deliveries => "deliveries",
+            Self::Bounces => "hard bounces",
+            Self::Complaints => "complaints",
+        }
+    }
+
+    /// Whether it is a share of something, not a number.
+    pub fn is_rate(self) -> bool {
+        !matches!(self, Self::Sends | Self::Deliveries | Self::Bounces | Self::Complaints)
+    }
+
+    /// Whether AWS's counting differs from the plain one.
+    pub fn is_judged_by_aws(self) -> bool {
+        matches!(self, Self::BounceRate | Self::ComplaintRate | Self::Sends | Self::Bounces | Self::Complaints)
+    }
+
+    /// The rate as AWS judges it, if it is one of the two.
+    pub fn judged(self) -> Option<JudgedRate> {
+        match self {
+            Self::BounceRate => Some(JudgedRate::BounceRate),
+            Self::ComplaintRate => Some(JudgedRate::ComplaintRate),
+            _ => None,
+        }
+    }
+
+    /// Types of the events it is measured from. As AWS counts, suppressed bounces take their sends out.
+    pub(crate) fn types(self, counting: Counting) -> &'static [EventType] {
+        use EventType::{Bounce, Click, Complaint, Delivery, DeliveryDelay, Open, Reject, RenderingFailure, Send};
+        match (self, counting) {
+            (Self::ComplaintRate | Self::Complaints, Counting::Plain) => &[Delivery, Complaint],
+            (Self::BounceRate | Self::ComplaintRate | Self::Sends | Self::Bounces | Self::Complaints, _) => {
+                &[Send, Bounce, Complaint]
+            }
+            (Self::SoftBounceRate, _) => &[Send, Bounce],
+            (Self::DeliveryRate | Self::Deliveries, _) => &[Send, Delivery],
+            (Self::RejectRate, _) => &[Send, Reject],
+            (Self::DelayRate, _) => &[Send, DeliveryDelay],
+            (Self::RenderingFailureRate, _) => &[Send, RenderingFailure],
+            (Self::OpenRate, _) => &[Delivery, Open],
+            (Self::ClickRate, _) => &[Delivery, Click],
+        }
+    }
+
+    /// Measures it. A number has itself as events, and the sends beside it.
+    pub(crate) fn measure(self, counting: Counting, tally: &Tally) -> Measured {
+        let (aws, all) = (AwsCounts::of(tally), Counts::of(tally));
+        let (events, sends) = match (self, counting) {
+            (Self::BounceRate, Counting::Aws) => (aws.bounces.counted, aws.eligible_sends.counted),
+            (Self::BounceRate, Counting::Plain) => (all.hard_bounce, all.send),
+            (Self::ComplaintRate, Counting::Aws) => (aws.complaints.counted, aws.complaint_eligible_sends.counted),
+            (Self::ComplaintRate, Counting::Plain) => (all.complaint, all.delivery),
+            (Self::SoftBounceRate, _) => (all.soft_bounce, all.send),
+            (Self::DeliveryRate, _) => (all.delivery, all.send),
+            (Self::RejectRate, _) => (all.reject, all.send),
+            (Self::DelayRate, _) => (all.delivery_delay, all.send),
+            (Self::RenderingFailureRate, _) => (all.rendering_failure, all.send),
+            (Self::OpenRate, _) => (all.open, all.delivery),
+            (Self::ClickRate, _) => (all.click, all.delivery),
+            (Self::Sends, Counting::Aws) => (aws.eligible_sends.counted, aws.eligible_sends.counted),
+            (Self::Sends, Counting::Plain) => (all.send, all.send),
+            (Self::Deliveries, _) => (all.delivery, all.send),
+            (Self::Bounces, Counting::Aws) => (aws.bounces.counted, aws.eligible_sends.counted),
+            (Self::Bounces, Counting::Plain) => (all.hard_bounce, all.send),
+            (Self::Complaints, Counting::Aws) => (aws.complaints.counted, aws.complaint_eligible_sends.counted),
+            (Self::Complaints, Counting::Plain) => (all.complaint, all.delivery),
+        };
+        Measured { events, sends }
+    }
+
+    /// The value that is held against thresholds: a fraction or a number; `None` for a rate of nothing.
+    pub fn value(self, measured: Measured) -> Option<f64> {
+        if self.is_rate() { measured.rate() } else { Some(measured.events as f64) }
+    }
+}
