@@ -223,15 +223,21 @@ pub(crate) struct CheckArgs {
     /// UNKNOWN if the newest event is older than this [default: 2h]
     #[arg(long, env = "REPUTE_MAX_AGE", value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_age: Option<TimeDelta>,
-    /// UNKNOWN if there is no answer within this time
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
-    pub(crate) timeout: TimeDelta,
+    /// UNKNOWN if there is no answer within this time [default: 10s; none with --backtest]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) timeout: Option<TimeDelta>,
     /// Print nothing when all is well, so that cron mails only trouble
     #[arg(long, short)]
     pub(crate) quiet: bool,
     /// Show the arithmetic behind every finding of this rule, after the first line
     #[arg(long, value_name = "RULE", conflicts_with = "quiet")]
     pub(crate) explain: Option<String>,
+    /// List what the rules would have told in the past instead: exit 0 whatever that is
+    #[arg(long, conflicts_with_all = ["quiet", "explain"])]
+    pub(crate) backtest: bool,
+    /// How far back: a time, a date or a duration [default: 30d]
+    #[arg(long, value_name = "WHEN", requires = "backtest", value_parser = parse_when)]
+    pub(crate) since: Option<When>,
     /// How the result is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

@@ -3,6 +3,7 @@
 mod check;
 mod damage;
 mod demo;
+mod episodes;
 mod explain;
 mod generate;
 mod import;

@@ -3,6 +3,8 @@
 //! Options come from flags, then `REPUTE_*` variables (clap reads both), then the file. A key the file should not have is
 //! an error that names the file and line.
 
+mod rules;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +16,8 @@ use toml::Spanned;
 
 use crate::cli::{CountingArgs, Global, VolumeArgs};
 use crate::exit::Failure;
-use crate::rules::{self, Mistake, RuleText, SilenceText};
 use crate::when::{parse_duration, parse_time};
+use rules::{Mistake, RuleText, SilenceText};
 
 /// Data older than this is stale, unless told otherwise. Firehose buffers up to 15 minutes; a small sender's nights are
 /// quieter than that.

@@ -7,7 +7,6 @@ mod config;
 mod exit;
 mod output;
 mod progress;
-mod rules;
 mod when;
 
 use std::process::ExitCode;

@@ -26,6 +26,7 @@ mod reputation;
 mod sliding;
 
 mod alert;
+mod backtest;
 mod check;
 
 mod report;
@@ -35,6 +36,7 @@ pub use alert::{
     Compare, Confidence, Counting, JudgedRate, Measured, Metric, Missing, Rule, Silence, State, UnknownMetric, Verdict,
     Window, decisive, default_rules, judge,
 };
+pub use backtest::{Episode, backtest};
 pub use check::{CheckOptions, CheckResult, Finding, Group, Muted, check, sentence};
 pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
@@ -42,7 +44,7 @@ pub use error::QueryError;
 pub use interval::{headroom, rate, reaches, wilson};
 pub use provider::Providers;
 pub use rates::{Counts, Rates, rates};
-pub use report::{check_report, rates_report, reputation_report};
+pub use report::{backtest_report, check_report, rates_report, reputation_report};
 pub use reputation::{
     BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, REPRESENTATIVE_VOLUME, Reputation, ReputationQuery,
     reputation,

@@ -5,7 +5,8 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-use crate::check::{CheckResult, Finding, Muted};
+use crate::backtest::Episode;
+use crate::check::{CheckResult, Finding, Group, Muted};
 use crate::counting::{CountingRules, Side};
 use crate::dimension::Dimension;
 use crate::rates::{Counts, Rates};
@@ -147,17 +148,23 @@ pub fn check_report(result: &CheckResult) -> Value {
     })
 }
 
-fn finding(finding: &Finding) -> Value {
-    let (low, high) = finding.measured.interval();
+/// Whose mail: an account, or a part of it.
+fn whose(account: Option<&str>, group: &Group) -> Map<String, Value> {
     let mut object = Map::new();
-    let scope = match (finding.group.is_empty(), finding.configuration_set()) {
-        (true, _) => "account",
-        (false, Some(_)) => "configuration_set",
-        (false, None) => "group",
+    let scope = match group.as_slice() {
+        [] => "account",
+        [(dimension, _)] if *dimension == Dimension::CONFIGURATION_SET => "configuration_set",
+        _ => "group",
     };
     object.insert("scope".to_owned(), scope.into());
-    object.insert("account_id".to_owned(), json!(finding.account_id));
-    object.extend(finding.group.iter().map(|(dimension, value)| (dimension.to_string(), json!(value))));
+    object.insert("account_id".to_owned(), json!(account));
+    object.extend(group.iter().map(|(dimension, value)| (dimension.to_string(), json!(value))));
+    object
+}
+
+fn finding(finding: &Finding) -> Value {
+    let (low, high) = finding.measured.interval();
+    let mut object = whose(finding.account_id.as_deref(), &finding.group);
     object.extend([
         ("rule".to_owned(), json!(finding.rule)),
         ("metric".to_owned(), json!(finding.metric.as_str())),
@@ -183,4 +190,24 @@ fn muted(muted: Option<&Muted>) -> Value {
         Some(Muted::Silenced(until, reason)) => json!({"by": "silence", "until": time(*until), "reason": reason}),
         Some(Muted::Inhibited(rule)) => json!({"by": rule}),
     }
+}
+
+/// `check --backtest --format json`: an array with one object per episode.
+pub fn backtest_report(episodes: &[Episode]) -> Value {
+    let object = |episode: &Episode| {
+        let mut object = whose(episode.account_id.as_deref(), &episode.group);
+        object.extend([
+            ("rule".to_owned(), json!(episode.rule)),
+            ("metric".to_owned(), json!(episode.metric.as_str())),
+            ("state".to_owned(), json!(episode.state.as_str())),
+            ("from".to_owned(), time(episode.from)),
+            ("to".to_owned(), time(episode.to)),
+            ("ongoing".to_owned(), json!(episode.ongoing)),
+            ("rate".to_owned(), json!(episode.worst.rate().filter(|_| episode.metric.is_rate()))),
+            ("events".to_owned(), json!(episode.worst.events)),
+            ("sends".to_owned(), json!(episode.worst.sends)),
+        ]);
+        Value::Object(object)
+    };
+    episodes.iter().map(object).collect()
 }

@@ -4,42 +4,119 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use repute_query::{CheckOptions, CheckResult, Finding, Muted, Rule, State, check, check_report, sentence};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use repute_query::{
+    CheckOptions, CheckResult, Finding, Muted, QueryError, Reader, Rule, State, backtest, backtest_report, check,
+    check_report, sentence,
+};
 
-use super::explain;
+use super::{episodes, explain};
 use crate::cli::{CheckArgs, Format, Global};
 use crate::config::Config;
 use crate::exit::{self, Exit, Failure};
 use crate::output::{self, plain};
+use crate::when::When;
 
 /// Nagios reads 8 KiB of output at most; the rest of the line needs room too.
 const PERFORMANCE_DATA_BYTES: usize = 4_000;
 
+/// How long an answer may take, unless told otherwise; the past may take longer.
+const TIMEOUT: TimeDelta = TimeDelta::seconds(10);
+
+/// How far back the past is looked at, unless told otherwise.
+const BACKTEST: TimeDelta = TimeDelta::days(30);
+
 /// Whatever fails is UNKNOWN: a monitoring system must never read a failure as OK.
 pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
-    let (rules, result) = super::start_log(&global.log)
-        .and_then(|()| evaluate(global, args))
-        .map_err(|failure| explained(failure, global))
-        .map_err(unknown)?;
-    let exit = match result.state {
-        State::Ok | State::Pending => Exit::Done,
-        State::Warning => Exit::Warning,
-        State::Critical => Exit::Critical,
-        State::NoData => Exit::UNKNOWN,
-    };
-    if args.quiet && exit == Exit::Done {
-        return Ok(exit);
+    let done = super::start_log(&global.log).and_then(|()| {
+        let config = Config::load(global)?;
+        let check = Check { global, args, config: &config, now: args.volume.at.unwrap_or_else(Utc::now) };
+        if args.backtest { check.look_back() } else { check.evaluate() }
+    });
+    done.map_err(|failure| explained(failure, global)).map_err(unknown)
+}
+
+struct Check<'a> {
+    global: &'a Global,
+    args: &'a CheckArgs,
+    config: &'a Config,
+    now: DateTime<Utc>,
+}
+
+impl Check<'_> {
+    /// Evaluates the rules once, and tells what they say.
+    fn evaluate(&self) -> Result<Exit, Failure> {
+        let Self { args, config, now, .. } = self;
+        let (rules, silences) = config.alerts(config.last_sends(&args.volume))?;
+        let explained = args.explain.as_ref().map(|name| named(&rules, name)).transpose()?;
+        let options = CheckOptions {
+            now: *now,
+            max_age: config.max_age(args.max_age),
+            since: config.reset(&args.volume),
+            silences,
+        };
+        let result = self.ask(Some(TIMEOUT), async |reader| check(&reader, &rules, &options).await)?;
+        let exit = match result.state {
+            State::Ok | State::Pending => Exit::Done,
+            State::Warning => Exit::Warning,
+            State::Critical => Exit::Critical,
+            State::NoData => Exit::UNKNOWN,
+        };
+        if args.quiet && exit == Exit::Done {
+            return Ok(exit);
+        }
+        match (args.format, explained) {
+            (Format::Json, _) => output::print_json(&check_report(&result))?,
+            (Format::Text, Some(rule)) => {
+                output::print(&format!("{}\n\n{}", first_line(&result, *now), explain::text(rule, &result)))?;
+            }
+            (Format::Text, None) => output::print(&text(&result, *now))?,
+        }
+        Ok(exit)
     }
-    let now = args.volume.at.unwrap_or_else(Utc::now);
-    match args.format {
-        Format::Json => output::print_json(&check_report(&result))?,
-        Format::Text => match rules.iter().find(|rule| Some(&rule.name) == args.explain.as_ref()) {
-            Some(rule) => output::print(&format!("{}\n\n{}", first_line(&result, now), explain::text(rule, &result)))?,
-            None => output::print(&text(&result, now))?,
-        },
+
+    /// Tells what the rules would have said in the past.
+    fn look_back(&self) -> Result<Exit, Failure> {
+        let Self { args, config, now, .. } = self;
+        let (rules, _) = config.alerts(config.last_sends(&args.volume))?;
+        let since = args.since.unwrap_or(When::Ago(BACKTEST)).resolve(*now);
+        let reset = config.reset(&args.volume);
+        let episodes = self.ask(None, async |reader| backtest(&reader, &rules, since, *now, reset).await)?;
+        match args.format {
+            Format::Json => output::print_json(&backtest_report(&episodes))?,
+            Format::Text => output::print(&episodes::text(&episodes, since, *now))?,
+        }
+        Ok(Exit::Done)
     }
-    Ok(exit)
+
+    /// Asks the lake, for as long as that may take.
+    fn ask<T>(
+        &self,
+        usual_limit: Option<TimeDelta>,
+        question: impl AsyncFnOnce(Reader) -> Result<T, QueryError>,
+    ) -> Result<T, Failure> {
+        let limit = self.args.timeout.or(usual_limit).and_then(|limit| limit.to_std().ok());
+        let runtime = super::runtime()?;
+        let answer = runtime.block_on(async {
+            let asked = async {
+                let reader = super::reader(self.global, self.config, &self.args.counting).await?;
+                Ok(question(reader).await?)
+            };
+            let Some(limit) = limit else { return asked.await };
+            let late = |_| Failure::CheckUnknown(format!("no answer within {}", humantime::format_duration(limit)));
+            tokio::time::timeout(limit, asked).await.map_err(late)?
+        });
+        runtime.shutdown_background();
+        answer
+    }
+}
+
+/// The rule of this name.
+fn named<'r>(rules: &'r [Rule], name: &str) -> Result<&'r Rule, Failure> {
+    rules.iter().find(|rule| rule.name == name).ok_or_else(|| {
+        let known = rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>().join(", ");
+        Failure::Usage(format!("there is no rule `{name}` to explain; known are {known}"))
+    })
 }
 
 /// The file behind a failure, where the lake is damaged.
@@ -54,35 +131,6 @@ fn unknown(failure: Failure) -> Failure {
         Failure::Failed(error) | Failure::Unknown(error) => exit::told(&error),
     };
     Failure::CheckUnknown(line(&text))
-}
-
-fn evaluate(global: &Global, args: &CheckArgs) -> Result<(Vec<Rule>, CheckResult), Failure> {
-    let config = Config::load(global)?;
-    let (rules, silences) = config.alerts(config.last_sends(&args.volume))?;
-    let options = CheckOptions {
-        now: args.volume.at.unwrap_or_else(Utc::now),
-        max_age: config.max_age(args.max_age),
-        since: config.reset(&args.volume),
-        silences,
-    };
-    if let Some(name) = args.explain.as_ref().filter(|name| rules.iter().all(|rule| rule.name != **name)) {
-        let known = rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(Failure::Usage(format!("there is no rule `{name}` to explain; known are {known}")));
-    }
-    let limit = args.timeout.to_std().unwrap_or_default();
-    let runtime = super::runtime()?;
-    let evaluated = runtime.block_on(async {
-        tokio::time::timeout(limit, async {
-            let reader = super::reader(global, &config, &args.counting).await?;
-            Ok::<_, Failure>(check(&reader, &rules, &options).await?)
-        })
-        .await
-    });
-    runtime.shutdown_background();
-    let result = evaluated.unwrap_or_else(|_| {
-        Err(Failure::CheckUnknown(format!("no answer within {}", humantime::format_duration(limit))))
-    })?;
-    Ok((rules, result))
 }
 
 /// What the monitoring system reads.

@@ -221,6 +221,62 @@ fn the_arithmetic_is_explained() {
     }
 }
 
+#[test]
+fn the_past_is_tried() {
+    let rules = rule(
+        "for = \"2m\"\nby = [\"recipient_domain\"]\ntotal = true\nmin_sends = 10\n[[rule]]\nname = \"volume\"\nmetric = \"bounce_rate\"\nmin_sends = 1000\nwarn = \"2 %\"\n",
+    );
+    let run = rules.check("12:30:00", " --backtest --since 1h --format json").expect(0);
+    let episodes = run.json();
+    let told: Vec<String> = episodes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| {
+            let text = |key: &str| e[key].as_str().unwrap_or("-").to_owned();
+            let (from, to) = (text("from"), text("to"));
+            let whose = text("recipient_domain");
+            format!(
+                "{} {whose} {} {} {} {} {}/{}",
+                text("rule"),
+                &from[11..16],
+                &to[11..16],
+                e["ongoing"],
+                text("state"),
+                e["events"],
+                e["sends"]
+            )
+        })
+        .collect();
+    // Reached in the minutes that end from 12:06 to 12:10, so it fires at 12:08. At 12:30 the volume is 50 of 2,000: 2.5 %.
+    assert_eq!(
+        told,
+        [
+            "test - 12:08 12:10 false WARNING 10/100",
+            "test corp.example 12:08 12:10 false WARNING 10/50",
+            "volume - 12:30 12:30 true WARNING 50/2000",
+        ]
+    );
+    let text = rules.check("12:30:00", " --backtest --since 1h").expect(0).stdout;
+    assert!(text.contains("3 episodes from 2026-10-05 11:30 to 2026-10-05 12:30 UTC"), "{text}");
+    let none = rule("").check("12:05:30", " --backtest --since 2026-10-05").expect(0).stdout;
+    assert_eq!(none, "no rule would have fired from 2026-10-05 00:00 to 2026-10-05 12:05 UTC\n");
+    rules.check("12:30:00", " --since 1h").expect(3);
+}
+
+/// The examples in the documentation are read as they stand there.
+#[test]
+fn documented_rules_are_read() {
+    for file in ["README.md", "docs/alerts.md"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let blocks: Vec<&str> = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(!blocks.is_empty(), "{file}");
+        for block in blocks {
+            Config::of(block).findings("12:20:00");
+        }
+    }
+}
+
 /// A file, the line of the mistake, and words that must be in what is said: the key or value, and what to do.
 const MISTAKES: [(&str, usize, [&str; 2]); 26] = [
     (

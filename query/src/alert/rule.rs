@@ -1,6 +1,6 @@
 //! A rule: what is watched, over what, held against which thresholds, and for how long before it counts.
 
-use super::{Counting, JudgedRate, Metric};
+use super::{Counting, JudgedRate, Measured, Metric};
 use crate::dimension::Dimension;
 use crate::scan::Clock;
 
@@ -123,6 +123,15 @@ impl Rule {
             Confidence::Rate => false,
             Confidence::IntervalOfGroups => of_group,
             Confidence::Interval => true,
+        }
+    }
+
+    /// Whether a measured value lies further on the bad side than another.
+    pub(crate) fn is_worse(&self, one: Measured, other: Measured) -> bool {
+        match (self.metric.value(one), self.metric.value(other), self.compare) {
+            (Some(one), Some(other), Compare::Above) => one > other,
+            (Some(one), Some(other), Compare::Below) => one < other,
+            (one, other, _) => one.is_some() && other.is_none(),
         }
     }
 

@@ -21,7 +21,7 @@ const LONGEST: TimeDelta = TimeDelta::days(7);
 /// `[[rule]]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RuleText {
+pub(super) struct RuleText {
     name: String,
     metric: Parsed<Metric>,
     counting: Option<Parsed<Counting>>,
@@ -50,7 +50,7 @@ pub(crate) struct RuleText {
 /// `[[silence]]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SilenceText {
+pub(super) struct SilenceText {
     rule: Option<String>,
     #[serde(default)]
     only: BTreeMap<Parsed<Dimension>, String>,
@@ -203,10 +203,10 @@ impl<'de> Deserialize<'de> for Time {
 }
 
 /// A mistake, and where in the file it is.
-pub(crate) type Mistake = (std::ops::Range<usize>, String);
+pub(super) type Mistake = (std::ops::Range<usize>, String);
 
 /// The rules of the file and, unless it does without them, the default ones that it does not replace by name.
-pub(crate) fn rules(texts: &[Spanned<RuleText>], with_default: bool, last_sends: u64) -> Result<Vec<Rule>, Mistake> {
+pub(super) fn rules(texts: &[Spanned<RuleText>], with_default: bool, last_sends: u64) -> Result<Vec<Rule>, Mistake> {
     let mut names = BTreeSet::new();
     let mut rules = Vec::new();
     for text in texts {
@@ -315,7 +315,7 @@ fn only(values: &BTreeMap<Parsed<Dimension>, String>) -> Vec<(Dimension, Option<
 }
 
 /// The silences of the file, each for a rule that there is.
-pub(crate) fn silences(texts: &[Spanned<SilenceText>], rules: &[Rule]) -> Result<Vec<Silence>, Mistake> {
+pub(super) fn silences(texts: &[Spanned<SilenceText>], rules: &[Rule]) -> Result<Vec<Silence>, Mistake> {
     let silence = |spanned: &Spanned<SilenceText>| {
         let text = spanned.get_ref();
         if let Some(name) = text.rule.as_ref().filter(|name| rules.iter().all(|rule| rule.name != **name)) {
