@@ -61,6 +61,10 @@ pub fn judge(rule: &Rule, measured: Measured, of_group: bool) -> Verdict {
         State::Ok if reached != State::Ok => {
             format!("{}, fewer than the {} that would alarm", count(measured.events, "event"), rule.min_events)
         }
+        State::Ok if over_by_chance(rule, measured, decisive) => {
+            let first = rule.warn.or(rule.critical).unwrap_or_default();
+            format!("too little mail to be sure of {}", threshold_words(rule.metric, first))
+        }
         State::Ok => calm(rule),
         state => crossed(rule, decisive, state),
     };
@@ -74,6 +78,13 @@ pub fn decisive(rule: &Rule, measured: Measured, of_group: bool) -> f64 {
         (true, Compare::Above) => measured.interval().0,
         (true, Compare::Below) => measured.interval().1,
     }
+}
+
+/// Whether a rate is over the first threshold, but its interval is not.
+fn over_by_chance(rule: &Rule, measured: Measured, decisive: f64) -> bool {
+    let first = rule.warn.or(rule.critical);
+    let rate = rule.metric.value(measured);
+    rate.zip(first).is_some_and(|(rate, first)| is_over(rule, rate, first) && !is_over(rule, decisive, first))
 }
 
 fn is_over(rule: &Rule, value: f64, threshold: f64) -> bool {
@@ -163,6 +174,8 @@ mod tests {
         let groups = rule(Confidence::IntervalOfGroups);
         let judged = |of_group| judge(&groups, Measured { events: 60, sends: 1_000 }, of_group).state;
         assert_eq!((judged(false), judged(true)), (State::Critical, State::Warning));
+        let unsure = judge(&sure, Measured { events: 5, sends: 200 }, false);
+        assert_eq!((unsure.state, unsure.reason.as_str()), (State::Ok, "too little mail to be sure of 2 %"));
     }
 
     #[test]

@@ -148,7 +148,8 @@ impl Rule {
 /// at 80 % of AWS's review lines (2 % and 4 % for bounces, 0.04 % and 0.08 % for complaints), as cloud.gov alarms; findings name
 /// the line that is crossed.
 ///
-/// The volume floors: one event alone must not reach a threshold, as AWS's own figure over 10,000 sends would not.
+/// The floors: fewer complaints than are 0.04 % of the 10,000 sends that AWS looks at say little, however few the sends: two in 2,500 would
+/// be 0.08 %, and come to one healthy sender in eleven (0.02 %) by chance, four to one in 600.
 pub fn default_rules(last_sends: u64) -> Vec<Rule> {
     let rule = |name, judged: JudgedRate, window, min_sends, min_events| {
         let share = |share: f64| Some(share * judged.review_line());
@@ -168,7 +169,7 @@ pub fn default_rules(last_sends: u64) -> Vec<Rule> {
     };
     vec![
         rule("aws_bounce_rate", JudgedRate::BounceRate, Window::LastSends(last_sends), 500, 5),
-        rule("aws_complaint_rate", JudgedRate::ComplaintRate, Window::LastSends(last_sends), 2_500, 2),
+        rule("aws_complaint_rate", JudgedRate::ComplaintRate, Window::LastSends(last_sends), 500, 4),
         rule("bounce_rate_10m", JudgedRate::BounceRate, Window::Minutes(10), 50, 5),
         rule("complaint_rate_10m", JudgedRate::ComplaintRate, Window::Minutes(10), 1_000, 3),
     ]
