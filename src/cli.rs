@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use repute_query::{Clock, Dimension};
+use repute_query::{Clock, Dimension, Silent, Tz};
 
 use crate::exit::Failure;
 use crate::when::{When, parse_duration, parse_time, parse_when};
@@ -129,6 +129,10 @@ pub(crate) struct CountingArgs {
     /// Recipient domains that report no complaints to SES [default: gmail.com,googlemail.com]
     #[arg(long, env = "REPUTE_NO_FEEDBACK_LOOP", value_name = "DOMAIN", value_delimiter = ',')]
     pub(crate) no_feedback_loop: Vec<String>,
+    /// Count what AWS does not say whether it counts: tenant_suppression, email_validation, unsubscribed, undetermined, not_spam,
+    /// suppressed_complaint [default: none of them]
+    #[arg(long, env = "REPUTE_COUNT", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) count: Vec<Silent>,
 }
 
 /// What AWS's rate is taken over.
@@ -178,6 +182,15 @@ pub(crate) struct RatesArgs {
     /// Width of a window, as in 10m, 1h, 1d (counted from midnight UTC) [default: one window over everything]
     #[arg(long, value_name = "WIDTH", value_parser = parse_duration)]
     pub(crate) window: Option<TimeDelta>,
+    /// Windows of whole days begin at midnight of this IANA time zone, as in Europe/Berlin
+    #[arg(long, env = "REPUTE_TIMEZONE", value_name = "ZONE", requires = "window")]
+    pub(crate) timezone: Option<Tz>,
+    /// Every window of that width in steps of a minute, from --since (24h back unless told otherwise) on
+    #[arg(long, requires = "window", conflicts_with = "timezone")]
+    pub(crate) sliding: bool,
+    /// Show the rates of so long before beside each, as in 7d
+    #[arg(long, value_name = "PERIOD", value_parser = parse_duration)]
+    pub(crate) compare: Option<TimeDelta>,
     /// From here on: a time, a date, or a duration back from now
     #[arg(long, value_name = "WHEN", value_parser = parse_when)]
     pub(crate) since: Option<When>,

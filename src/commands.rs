@@ -18,7 +18,7 @@ use std::io;
 use std::os::unix::net::UnixStream;
 
 use repute_lake::Lake;
-use repute_query::Reader;
+use repute_query::{CountingRules, Reader, Silent};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command, CountingArgs, Global, completions};
@@ -73,6 +73,23 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let spare = (0..4).map(|_| UnixStream::pair()).collect::<io::Result<Vec<_>>>()?;
     drop(spare);
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// By which choices of the sender's rows were counted as AWS counts.
+fn counted_with(rules: &CountingRules) -> String {
+    let list = |names: Vec<&str>, none: &str| {
+        if names.is_empty() { none.to_owned() } else { output::plain(&names.join(", ")).into_owned() }
+    };
+    let (counted, left_out) = rules.silent();
+    let names = |silent: Vec<Silent>| silent.into_iter().map(Silent::as_str).collect();
+    format!(
+        "Counted with verified identities: {}; domains that report no complaints: {}.\n\
+         Where AWS is silent, counted: {}; left out: {}.",
+        list(rules.verified_identities(), "none given (--verified)"),
+        list(rules.no_feedback_loop(), "none"),
+        list(names(counted), "nothing (--count)"),
+        list(names(left_out), "nothing"),
+    )
 }
 
 /// Opens the lake for questions.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::Location;
-use repute_query::{CountingRules, Providers, REPRESENTATIVE_VOLUME, Rule, Silence};
+use repute_query::{CountingRules, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
@@ -69,6 +69,8 @@ pub(crate) struct ImportConfig {
 struct CountingConfig {
     verified: Vec<String>,
     no_feedback_loop: Option<Vec<String>>,
+    #[serde(deserialize_with = "silent")]
+    count: Vec<Silent>,
     last_sends: Option<u64>,
     #[serde(deserialize_with = "time")]
     reset: Option<DateTime<Utc>>,
@@ -95,6 +97,11 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Ut
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TimeDelta>, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn silent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Silent>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect()
 }
 
 /// Has the Delta library write its log without asking whether an entry is there already.
@@ -154,12 +161,13 @@ impl Config {
             |flags: &Vec<String>, file: &Vec<String>| if flags.is_empty() { file.clone() } else { flags.clone() };
         let verified = given(&counting.verified, &self.counting.verified);
         let silent = given(&counting.no_feedback_loop, self.counting.no_feedback_loop.as_ref().unwrap_or(&Vec::new()));
-        if silent.is_empty() && self.counting.no_feedback_loop.is_none() {
-            let default = CountingRules::default();
-            let silent = default.no_feedback_loop().into_iter().map(str::to_owned).collect::<Vec<_>>();
-            return CountingRules::new(verified, silent);
-        }
-        CountingRules::new(verified, silent)
+        let count = if counting.count.is_empty() { &self.counting.count } else { &counting.count };
+        let silent = if silent.is_empty() && self.counting.no_feedback_loop.is_none() {
+            CountingRules::default().no_feedback_loop().into_iter().map(str::to_owned).collect()
+        } else {
+            silent
+        };
+        CountingRules::new(verified, silent).counting(count.iter().copied())
     }
 
     /// Mailbox providers.

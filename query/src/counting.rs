@@ -2,14 +2,15 @@
 //!
 //! Sources: SES developer guide, "Sending review process FAQs" (hard bounces to domains you have not verified, over mail
 //! to such domains), "Using the account-level suppression list" (suppressed mail does not count; Gmail sends no complaint
-//! data), "Reputation metrics messages" (the simulator does not count). On the subtypes `EmailValidationSuppressed` and
-//! `UnsubscribedRecipient`, and on `not-spam` complaints, AWS is silent: they are left out by default and shown by name.
+//! data), "Reputation metrics messages" (the simulator does not count). Where AWS is silent ([`Silent`]), rows are left out by default
+//! and shown by name; the sender may have them counted.
 //!
 //! Every suppressed bounce belongs to exactly one send, so eligible sends are sends minus the excluded ones by plain
 //! arithmetic; no join is needed. Each recipient that a complaint lists counts: SES lists candidates, most providers
 //! hide who complained.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::str::FromStr;
 
 use crate::tally::{Kind, RecipientClass, Tally};
 use crate::wording::thousands;
@@ -24,6 +25,76 @@ pub struct CountingRules {
     verified_domains: HashSet<String>,
     verified_addresses: HashSet<String>,
     no_feedback_loop: HashSet<String>,
+    counted: BTreeSet<Silent>,
+}
+
+/// What AWS does not say whether it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Silent {
+    /// Bounces `OnTenantSuppressionList`. Third parties cite AWS that they do not count; its page was not found.
+    TenantSuppression,
+    /// Bounces `EmailValidationSuppressed`.
+    EmailValidation,
+    /// Bounces `UnsubscribedRecipient`.
+    Unsubscribed,
+    /// Bounces of type Undetermined: AWS speaks of hard bounces only.
+    Undetermined,
+    /// Complaints with the feedback type `not-spam`: corrections, by IANA's wording.
+    NotSpam,
+    /// Complaints with a subtype that names a suppression list.
+    SuppressedComplaint,
+}
+
+impl Silent {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::TenantSuppression,
+        Self::EmailValidation,
+        Self::Unsubscribed,
+        Self::Undetermined,
+        Self::NotSpam,
+        Self::SuppressedComplaint,
+    ];
+
+    /// The name in options and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TenantSuppression => "tenant_suppression",
+            Self::EmailValidation => "email_validation",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Undetermined => "undetermined",
+            Self::NotSpam => "not_spam",
+            Self::SuppressedComplaint => "suppressed_complaint",
+        }
+    }
+
+    /// Kinds of rows, each with the kind that it is counted as.
+    fn kinds(self) -> &'static [(Kind, Kind)] {
+        match self {
+            Self::TenantSuppression => &[(Kind::BounceTenantSuppression, Kind::HardBounce)],
+            Self::EmailValidation => &[(Kind::BounceEmailValidation, Kind::HardBounce)],
+            Self::Unsubscribed => &[(Kind::BounceUnsubscribed, Kind::HardBounce)],
+            Self::Undetermined => &[(Kind::UndeterminedBounce, Kind::CountedUndetermined)],
+            Self::NotSpam => &[(Kind::ComplaintNotSpam, Kind::Complaint)],
+            Self::SuppressedComplaint => &[
+                (Kind::ComplaintAccountSuppression, Kind::Complaint),
+                (Kind::ComplaintTenantSuppression, Kind::Complaint),
+            ],
+        }
+    }
+}
+
+/// A name that is none of [`Silent`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is nothing on which AWS is silent; known are {list}", list = Silent::ALL.map(Silent::as_str).join(", "))]
+pub struct UnknownSilent(pub String);
+
+impl FromStr for Silent {
+    type Err = UnknownSilent;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|silent| silent.as_str() == text).ok_or_else(|| UnknownSilent(text.to_owned()))
+    }
 }
 
 impl Default for CountingRules {
@@ -45,6 +116,24 @@ impl CountingRules {
             verified_domains: domains,
             verified_addresses: addresses,
             no_feedback_loop: no_feedback_loop.into_iter().map(lower).collect(),
+            counted: BTreeSet::new(),
+        }
+    }
+
+    /// The same, with these counted although AWS is silent on them.
+    pub fn counting(self, silent: impl IntoIterator<Item = Silent>) -> Self {
+        Self { counted: silent.into_iter().collect(), ..self }
+    }
+
+    /// Of what AWS is silent on: what is counted, and what is left out.
+    pub fn silent(&self) -> (Vec<Silent>, Vec<Silent>) {
+        Silent::ALL.into_iter().partition(|silent| self.counted.contains(silent))
+    }
+
+    /// Makes rows that are to be counted those of a kind that is.
+    pub(crate) fn settle(&self, tally: &mut Tally) {
+        for (from, to) in self.counted.iter().flat_map(|silent| silent.kinds()) {
+            tally.reassign(*from, *to);
         }
     }
 
@@ -234,9 +323,9 @@ impl AwsCounts {
         silent.insert(0, (NoFeedbackLoop, Exclusion::NoFeedbackLoop));
         Self {
             eligible_sends: eligible_sends(tally),
-            bounces: reports(tally, Kind::HardBounce, &NOT_HARD, &OWN, &SUPPRESSED),
+            bounces: reports(tally, &[Kind::HardBounce, Kind::CountedUndetermined], &NOT_HARD, &OWN, &SUPPRESSED),
             complaint_eligible_sends: complaint_eligible_sends(tally),
-            complaints: reports(tally, Kind::Complaint, &NO_COMPLAINT, &silent, &[]),
+            complaints: reports(tally, &[Kind::Complaint], &NO_COMPLAINT, &silent, &[]),
         }
     }
 }
@@ -260,12 +349,12 @@ fn complaint_eligible_sends(tally: &Tally) -> Side {
 /// the remaining kinds that do not count.
 fn reports(
     tally: &Tally,
-    counted: Kind,
+    counted: &[Kind],
     never: &[(Kind, Exclusion)],
     recipients: &[(RecipientClass, Exclusion)],
     suppressed: &[(Kind, Exclusion)],
 ) -> Side {
-    let attempted: Vec<Kind> = std::iter::once(counted).chain(suppressed.iter().map(|(kind, _)| *kind)).collect();
+    let attempted: Vec<Kind> = counted.iter().copied().chain(suppressed.iter().map(|(kind, _)| *kind)).collect();
     let others: Vec<RecipientClass> =
         RecipientClass::ALL.into_iter().filter(|class| recipients.iter().all(|(out, _)| out != class)).collect();
     let by_kind = never.iter().map(|(kind, reason)| (*reason, tally.all(*kind)));

@@ -20,7 +20,9 @@ mod functions;
 mod provider;
 mod scan;
 
+mod calendar;
 mod interval;
+mod pace;
 mod rates;
 mod reputation;
 mod sliding;
@@ -37,17 +39,20 @@ pub use alert::{
     Window, decisive, default_rules, judge,
 };
 pub use backtest::{Episode, backtest};
+pub use calendar::LocalDays;
 pub use check::{CheckOptions, CheckResult, Finding, Group, Muted, check, sentence};
-pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
+pub use chrono_tz::Tz;
+pub use counting::{AwsCounts, CountingRules, Exclusion, Side, Silent, UnknownSilent};
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
 pub use error::QueryError;
 pub use interval::{headroom, rate, reaches, wilson};
+pub use pace::Pace;
 pub use provider::Providers;
-pub use rates::{Counts, Rates, rates};
+pub use rates::{Counts, Rates, Stepping, compared_rates, rates};
 pub use report::{backtest_report, check_report, rates_report, reputation_report};
 pub use reputation::{
-    BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, REPRESENTATIVE_VOLUME, Reputation, ReputationQuery,
-    reputation,
+    BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, RECENT_DAYS, REPRESENTATIVE_VOLUME, Recent,
+    Reputation, ReputationQuery, reputation,
 };
 pub use scan::{Clock, Reader, Selection, Tallied};
 pub use sliding::{Position, sliding};

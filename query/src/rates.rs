@@ -1,11 +1,15 @@
 //! Counts and rates per window and group: what `repute rates`, the charts and the tables show.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::calendar::{LocalDays, QUARTER};
 use crate::counting::AwsCounts;
 use crate::error::QueryError;
 use crate::interval::rate;
 use crate::scan::{Reader, Selection};
+use crate::sliding::sliding;
 use crate::tally::{Kind, Tally};
 
 /// Figures of one group in one window.
@@ -21,6 +25,8 @@ pub struct Rates {
     pub counts: Counts,
     /// As SES counts.
     pub aws: AwsCounts,
+    /// The same window of the period before, if it was asked for and has any event.
+    pub previous: Option<Box<Rates>>,
 }
 
 /// Recipient rows by event type, nothing left out.
@@ -67,7 +73,7 @@ impl Counts {
                 Kind::BounceUnsubscribed,
             ]),
             soft_bounce: tally.all(Kind::SoftBounce),
-            undetermined_bounce: tally.all(Kind::UndeterminedBounce),
+            undetermined_bounce: sum(&[Kind::UndeterminedBounce, Kind::CountedUndetermined]),
             complaint: sum(&[
                 Kind::Complaint,
                 Kind::ComplaintNotSpam,
@@ -116,8 +122,31 @@ impl AwsCounts {
     }
 }
 
+/// How windows follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stepping {
+    /// By the width of the selection, from 1970 in UTC; one window over everything if it has none.
+    #[default]
+    Tumbling,
+    /// By calendar days of a time zone.
+    Days(LocalDays),
+    /// By a minute: every window of so many minutes that ends after the selection's start and not after its end.
+    Sliding(u32),
+}
+
 /// Counts and rates for a selection, ordered by window and group. Windows and groups without any event are not there.
-pub async fn rates(reader: &Reader, selection: &Selection) -> Result<Vec<Rates>, QueryError> {
+///
+/// # Errors
+/// [`QueryError::Question`] for sliding windows without a start and an end.
+pub async fn rates(reader: &Reader, selection: &Selection, stepping: Stepping) -> Result<Vec<Rates>, QueryError> {
+    match stepping {
+        Stepping::Tumbling => tumbling(reader, selection).await,
+        Stepping::Days(days) => daily(reader, selection, days).await,
+        Stepping::Sliding(minutes) => gliding(reader, selection, minutes).await,
+    }
+}
+
+async fn tumbling(reader: &Reader, selection: &Selection) -> Result<Vec<Rates>, QueryError> {
     let tallied = reader.tallies(selection).await?;
     let window = |start: i64| match selection.width {
         None => (selection.since, selection.until),
@@ -126,17 +155,66 @@ pub async fn rates(reader: &Reader, selection: &Selection) -> Result<Vec<Rates>,
             (start, start.map(|t| t + TimeDelta::microseconds(width)))
         }
     };
-    Ok(tallied
-        .iter()
-        .map(|row| {
-            let (window_start, window_end) = window(row.window);
-            Rates {
-                window_start,
-                window_end,
-                group: row.group.clone(),
-                counts: Counts::of(&row.tally),
-                aws: AwsCounts::of(&row.tally),
-            }
-        })
-        .collect())
+    Ok(tallied.iter().map(|row| Rates::of(window(row.window), row.group.clone(), &row.tally)).collect())
+}
+
+async fn daily(reader: &Reader, selection: &Selection, days: LocalDays) -> Result<Vec<Rates>, QueryError> {
+    let quarters = Selection { width: Some(QUARTER), ..selection.clone() };
+    let mut windows: BTreeMap<(Window, Vec<Option<String>>), Tally> = BTreeMap::new();
+    for row in reader.tallies(&quarters).await?.iter() {
+        let window = days.window(DateTime::from_timestamp_micros(row.window).unwrap_or_default());
+        *windows.entry((window, row.group.clone())).or_default() += &row.tally;
+    }
+    let rates = |(((start, end), group), tally)| Rates::of((Some(start), Some(end)), group, &tally);
+    Ok(windows.into_iter().map(rates).collect())
+}
+
+async fn gliding(reader: &Reader, selection: &Selection, minutes: u32) -> Result<Vec<Rates>, QueryError> {
+    let (Some(since), Some(until)) = (selection.since, selection.until) else {
+        return Err(QueryError::Question("sliding windows need a start and an end".to_owned()));
+    };
+    let mut rows = Vec::new();
+    for (group, positions) in sliding(reader, selection, minutes, since, until).await? {
+        rows.extend(positions.iter().map(|p| Rates::of((Some(p.from), Some(p.to)), group.clone(), &p.tally)));
+    }
+    rows.sort_by(|a, b| (a.window_start, &a.group).cmp(&(b.window_start, &b.group)));
+    Ok(rows)
+}
+
+/// A window's start and end.
+type Window = (DateTime<Utc>, DateTime<Utc>);
+
+/// The same with the period before beside it: `period` back, in calendar days where windows are such.
+pub async fn compared_rates(
+    reader: &Reader,
+    selection: &Selection,
+    stepping: Stepping,
+    period: TimeDelta,
+) -> Result<Vec<Rates>, QueryError> {
+    let back = |time: DateTime<Utc>| match stepping {
+        Stepping::Days(days) => days.earlier(time, u32::try_from(period.num_days()).unwrap_or_default()),
+        Stepping::Tumbling | Stepping::Sliding(_) => time - period,
+    };
+    let before = Selection {
+        since: selection.since.map(|time| time - period),
+        until: selection.until.map(|time| time - period),
+        ..selection.clone()
+    };
+    let earlier = rates(reader, &before, stepping).await?;
+    let has_windows = selection.width.is_some() || stepping != Stepping::Tumbling;
+    let key = |start: Option<DateTime<Utc>>, group: &[Option<String>]| (start.filter(|_| has_windows), group.to_vec());
+    let mut earlier: BTreeMap<_, Rates> =
+        earlier.into_iter().map(|row| (key(row.window_start, &row.group), row)).collect();
+    let mut rows = rates(reader, selection, stepping).await?;
+    for row in &mut rows {
+        row.previous = earlier.remove(&key(row.window_start.map(back), &row.group)).map(Box::new);
+    }
+    Ok(rows)
+}
+
+impl Rates {
+    fn of(window: (Option<DateTime<Utc>>, Option<DateTime<Utc>>), group: Vec<Option<String>>, tally: &Tally) -> Self {
+        let (window_start, window_end) = window;
+        Self { window_start, window_end, group, counts: Counts::of(tally), aws: AwsCounts::of(tally), previous: None }
+    }
 }

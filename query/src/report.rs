@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::backtest::Episode;
 use crate::check::{CheckResult, Finding, Group, Muted};
-use crate::counting::{CountingRules, Side};
+use crate::counting::{CountingRules, Side, Silent};
 use crate::dimension::Dimension;
 use crate::rates::{Counts, Rates};
 use crate::reputation::{BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, Reputation};
@@ -33,8 +33,8 @@ fn counts(counts: &Counts) -> Value {
     })
 }
 
-/// `rates --format json`: an array with one object per window and group.
-pub fn rates_report(rows: &[Rates], by: &[Dimension]) -> Value {
+/// `rates --format json`: an array with one object per window and group; with `previous` where the period before was asked for.
+pub fn rates_report(rows: &[Rates], by: &[Dimension], compared: bool) -> Value {
     let object = |row: &Rates| {
         let mut object = Map::new();
         object.insert("window_start".to_owned(), row.window_start.map_or(Value::Null, time));
@@ -42,29 +42,39 @@ pub fn rates_report(rows: &[Rates], by: &[Dimension]) -> Value {
         for (dimension, value) in by.iter().zip(&row.group) {
             object.insert(dimension.to_string(), json!(value));
         }
-        object.insert("counts".to_owned(), counts(&row.counts));
-        object.insert(
-            "aws".to_owned(),
-            json!({
-                "eligible_sends": row.aws.eligible_sends.counted,
-                "counted_bounces": row.aws.bounces.counted,
-                "bounce_rate": row.aws.bounce_rate(),
-                "complaint_eligible_sends": row.aws.complaint_eligible_sends.counted,
-                "counted_complaints": row.aws.complaints.counted,
-                "complaint_rate": row.aws.complaint_rate(),
-            }),
-        );
-        object.insert(
-            "plain".to_owned(),
-            json!({
-                "bounce_rate": row.counts.bounce_rate(),
-                "complaint_rate": row.counts.complaint_rate(),
-                "delivery_rate": row.counts.delivery_rate(),
-            }),
-        );
+        object.extend(figures(row));
+        if compared {
+            let previous = row.previous.as_ref().map(|row| {
+                let mut object = figures(row);
+                object.insert("window_start".to_owned(), row.window_start.map_or(Value::Null, time));
+                object.insert("window_end".to_owned(), row.window_end.map_or(Value::Null, time));
+                object
+            });
+            object.insert("previous".to_owned(), json!(previous));
+        }
         Value::Object(object)
     };
     rows.iter().map(object).collect()
+}
+
+fn figures(row: &Rates) -> Map<String, Value> {
+    let aws = json!({
+        "eligible_sends": row.aws.eligible_sends.counted,
+        "counted_bounces": row.aws.bounces.counted,
+        "bounce_rate": row.aws.bounce_rate(),
+        "complaint_eligible_sends": row.aws.complaint_eligible_sends.counted,
+        "counted_complaints": row.aws.complaints.counted,
+        "complaint_rate": row.aws.complaint_rate(),
+    });
+    let plain = json!({
+        "bounce_rate": row.counts.bounce_rate(),
+        "complaint_rate": row.counts.complaint_rate(),
+        "delivery_rate": row.counts.delivery_rate(),
+    });
+    [("counts", counts(&row.counts)), ("aws", aws), ("plain", plain)]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect()
 }
 
 fn excluded(side: &Side) -> Value {
@@ -108,6 +118,8 @@ pub fn reputation_report(rows: &[Reputation], last_sends: u64, rules: &CountingR
                     "pause_line": BOUNCE_PAUSE,
                     "headroom_review": row.bounce_headroom(BOUNCE_REVIEW),
                     "headroom_pause": row.bounce_headroom(BOUNCE_PAUSE),
+                    "days_to_review": row.bounce_days(BOUNCE_REVIEW, last_sends),
+                    "days_to_pause": row.bounce_days(BOUNCE_PAUSE, last_sends),
                 }),
             ),
             (
@@ -125,15 +137,21 @@ pub fn reputation_report(rows: &[Reputation], last_sends: u64, rules: &CountingR
                     "pause_line": COMPLAINT_PAUSE,
                     "headroom_review": row.complaint_headroom(COMPLAINT_REVIEW),
                     "headroom_pause": row.complaint_headroom(COMPLAINT_PAUSE),
+                    "days_to_review": row.complaint_days(COMPLAINT_REVIEW, last_sends),
+                    "days_to_pause": row.complaint_days(COMPLAINT_PAUSE, last_sends),
                 }),
             ),
         ]);
         Value::Object(object)
     };
+    let (counted, left_out) = rules.silent();
+    let names = |list: &[Silent]| list.iter().map(|silent| silent.as_str()).collect::<Vec<_>>();
     json!({
         "last_eligible_sends": last_sends,
         "verified_identities": rules.verified_identities(),
         "no_feedback_loop": rules.no_feedback_loop(),
+        "counted_where_aws_is_silent": names(&counted),
+        "left_out_where_aws_is_silent": names(&left_out),
         "reputation": rows.iter().map(object).collect::<Vec<_>>(),
     })
 }

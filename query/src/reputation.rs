@@ -15,10 +15,11 @@ use chrono::{DateTime, Utc};
 
 use repute_lake::EventType;
 
-use crate::counting::AwsCounts;
+use crate::counting::{AwsCounts, Side};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
-use crate::interval::{headroom, wilson};
+use crate::interval::{headroom, rate, wilson};
+use crate::pace::Pace;
 use crate::scan::{Clock, MINUTE, Reader, Selection};
 use crate::tally::Tally;
 
@@ -66,9 +67,45 @@ pub struct Reputation {
     pub full: bool,
     /// The counts over that span.
     pub aws: AwsCounts,
+    /// The counts of mail sent lately, if there are days of it.
+    pub recent: Option<Recent>,
 }
 
+/// Mail sent in the last [`RECENT_DAYS`] days before the last send, or in all there are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recent {
+    /// How many days.
+    pub days: f64,
+    /// The counts.
+    pub aws: AwsCounts,
+}
+
+/// Days of mail by which the present pace is told.
+pub const RECENT_DAYS: i64 = 7;
+
+/// The present pace is not told of less.
+const LEAST_RECENT_DAYS: f64 = 0.25;
+
 impl Reputation {
+    /// Days until the bounce rate is at `line`, AWS's volume being `last_sends`, if mail goes on as it did lately; `None` if that
+    /// will not be, or if there was too little of it.
+    pub fn bounce_days(&self, line: f64, last_sends: u64) -> Option<f64> {
+        let (aws, recent) = (&self.aws, self.recent.as_ref()?);
+        let volume = if self.full { aws.eligible_sends.counted } else { last_sends };
+        let pace = recent.pace(&recent.aws.bounces, &recent.aws.eligible_sends)?;
+        pace.days_until(line, aws.bounces.counted, aws.eligible_sends.counted, volume)
+    }
+
+    /// The same of the complaint rate.
+    pub fn complaint_days(&self, line: f64, last_sends: u64) -> Option<f64> {
+        let (aws, recent) = (&self.aws, self.recent.as_ref()?);
+        let sends = aws.complaint_eligible_sends.counted;
+        let share = rate(sends, aws.eligible_sends.counted).unwrap_or_default();
+        let volume = if self.full { sends } else { (last_sends as f64 * share) as u64 };
+        let pace = recent.pace(&recent.aws.complaints, &recent.aws.complaint_eligible_sends)?;
+        pace.days_until(line, aws.complaints.counted, sends, volume)
+    }
+
     /// How long the span is, in days.
     pub fn span_days(&self) -> f64 {
         (self.to - self.from).num_milliseconds() as f64 / 86_400_000.0
@@ -95,6 +132,13 @@ impl Reputation {
     }
 }
 
+impl Recent {
+    fn pace(&self, events: &Side, sends: &Side) -> Option<Pace> {
+        let rate = rate(events.counted, sends.counted)?;
+        Some(Pace { sends_per_day: sends.counted as f64 / self.days, rate })
+    }
+}
+
 /// Account and, for its parts, configuration set.
 type Scope = (Option<String>, Option<Option<String>>);
 
@@ -103,13 +147,14 @@ pub async fn reputation(reader: &Reader, query: &ReputationQuery) -> Result<Vec<
     let judged = judged_volume(reader, query).await?;
     Ok(judged
         .into_iter()
-        .map(|Judged { account_id, configuration_set, from, to, full, tally }| Reputation {
+        .map(|Judged { account_id, configuration_set, from, to, full, tally, recent: (days, recent) }| Reputation {
             account_id,
             configuration_set,
             from,
             to,
             full,
             aws: AwsCounts::of(&tally),
+            recent: (days >= LEAST_RECENT_DAYS).then(|| Recent { days, aws: AwsCounts::of(&recent) }),
         })
         .collect())
 }
@@ -122,6 +167,8 @@ pub(crate) struct Judged {
     pub(crate) to: DateTime<Utc>,
     full: bool,
     pub(crate) tally: Tally,
+    /// Days of recent mail, and its counts.
+    recent: (f64, Tally),
 }
 
 /// The counts of sends, bounces and complaints that are judged, in the order of [`reputation`].
@@ -152,7 +199,9 @@ pub(crate) async fn judged_volume(reader: &Reader, query: &ReputationQuery) -> R
         let within: BTreeMap<i64, Tally> =
             of_scope.into_iter().filter(|(t, _)| (minute..minute + MINUTE).contains(t)).collect();
         let (from, full) = take_until(&within, missing, &mut tally).unwrap_or((minute, false));
-        let to = minutes.get(&scope).and_then(|minutes| minutes.last_key_value()).map_or(from, |(minute, _)| *minute);
+        let of_scope = minutes.get(&scope);
+        let to = of_scope.and_then(|minutes| minutes.last_key_value()).map_or(from, |(minute, _)| *minute);
+        let recent = of_scope.map(|minutes| recent(minutes, to)).unwrap_or_default();
         found.push(Judged {
             account_id: scope.0,
             configuration_set: scope.1,
@@ -160,10 +209,21 @@ pub(crate) async fn judged_volume(reader: &Reader, query: &ReputationQuery) -> R
             to: DateTime::from_timestamp_micros(to.max(from)).unwrap_or_default(),
             full,
             tally,
+            recent,
         });
     }
     found.sort_by(|a, b| (&a.account_id, &a.configuration_set).cmp(&(&b.account_id, &b.configuration_set)));
     Ok(found)
+}
+
+/// How many days of the last [`RECENT_DAYS`] before `to` there is mail of, and its counts.
+fn recent(minutes: &BTreeMap<i64, Tally>, to: i64) -> (f64, Tally) {
+    const DAY: i64 = 1_440 * MINUTE;
+    let since = to - RECENT_DAYS * DAY;
+    let mut sum = Tally::default();
+    minutes.range(since..).for_each(|(_, tally)| sum += tally);
+    let first = minutes.first_key_value().map_or(to, |(minute, _)| *minute);
+    ((to - first.max(since)) as f64 / DAY as f64, sum)
 }
 
 /// Tallies by time, for each account and each of its configuration sets.

@@ -177,6 +177,7 @@ impl Reader {
         for batch in &self.grouped(selection).await? {
             collect(batch, selection.by.len(), &mut groups);
         }
+        groups.values_mut().for_each(|tally| self.rules.settle(tally));
         let tallied = groups.into_iter().map(|((window, group), tally)| Tallied { window, group, tally });
         Ok(Arc::new(tallied.collect()))
     }

@@ -24,6 +24,8 @@ pub enum Kind {
     SoftBounce,
     /// Undetermined bounce, or a type AWS may add.
     UndeterminedBounce,
+    /// The same where the sender has it counted as a hard one: no row is this by itself.
+    CountedUndetermined,
     /// Complaint.
     Complaint,
     /// Complaint with feedback type `not-spam`: a correction.
@@ -61,7 +63,7 @@ pub enum RecipientClass {
 }
 
 impl Kind {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Send,
         Self::Delivery,
         Self::HardBounce,
@@ -71,6 +73,7 @@ impl Kind {
         Self::BounceUnsubscribed,
         Self::SoftBounce,
         Self::UndeterminedBounce,
+        Self::CountedUndetermined,
         Self::Complaint,
         Self::ComplaintNotSpam,
         Self::ComplaintAccountSuppression,
@@ -159,6 +162,14 @@ impl Tally {
     /// Adds rows.
     pub fn add(&mut self, kind: Kind, class: RecipientClass, rows: u64) {
         self.0[kind as usize][class as usize] += rows;
+    }
+
+    /// Makes all rows of a kind those of another.
+    pub(crate) fn reassign(&mut self, from: Kind, to: Kind) {
+        let rows = std::mem::take(&mut self.0[from as usize]);
+        for (mine, moved) in self.0[to as usize].iter_mut().zip(rows) {
+            *mine += moved;
+        }
     }
 
     /// Adds rows of a [`cell`] number; numbers outside the table are left out.

@@ -76,19 +76,14 @@ fn account_text(row: &Reputation, volume: u64) -> String {
         thousands(aws.eligible_sends.counted),
         percent(bounce.0),
         percent(bounce.1),
-        headroom(row.bounce_headroom(BOUNCE_REVIEW), BOUNCE_REVIEW, row.bounce_headroom(BOUNCE_PAUSE), BOUNCE_PAUSE),
+        headroom(row, [(BOUNCE_REVIEW, "review"), (BOUNCE_PAUSE, "pause")], volume, BOUNCES),
         aws.eligible_sends.arithmetic("sends", "eligible"),
         rate(aws.complaint_rate()),
         thousands(aws.complaints.counted),
         thousands(aws.complaint_eligible_sends.counted),
         percent(complaint.0),
         percent(complaint.1),
-        headroom(
-            row.complaint_headroom(COMPLAINT_REVIEW),
-            COMPLAINT_REVIEW,
-            row.complaint_headroom(COMPLAINT_PAUSE),
-            COMPLAINT_PAUSE
-        ),
+        headroom(row, [(COMPLAINT_REVIEW, "review"), (COMPLAINT_PAUSE, "pause")], volume, COMPLAINTS),
         aws.complaint_eligible_sends.arithmetic("sends", "eligible"),
     )
 }
@@ -97,12 +92,26 @@ fn moment(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-fn headroom(to_review: u64, review: f64, to_pause: u64, pause: f64) -> String {
-    let line = |more: u64, name: &str, line: f64| match more {
+/// How far a rate is from a line: in events, and in days of mail.
+type Distance = (fn(&Reputation, f64) -> u64, fn(&Reputation, f64, u64) -> Option<f64>);
+
+const BOUNCES: Distance = (Reputation::bounce_headroom, Reputation::bounce_days);
+const COMPLAINTS: Distance = (Reputation::complaint_headroom, Reputation::complaint_days);
+
+/// `212 more before AWS's review line (5 %), in 3.1 days at the present pace; ...`.
+fn headroom(row: &Reputation, lines: [(f64, &str); 2], volume: u64, (events, days): Distance) -> String {
+    let line = |(line, name): (f64, &str)| match events(row, line) {
         0 => format!("at or over AWS's {name} line ({})", percent(line)),
-        more => format!("{} more before AWS's {name} line ({})", thousands(more), percent(line)),
+        more => {
+            let pace = match (&row.recent, days(row, line, volume)) {
+                (None, _) => String::new(),
+                (Some(_), None) => ", not reached at the present pace".to_owned(),
+                (Some(_), Some(days)) => format!(", in {days:.1} days at the present pace"),
+            };
+            format!("{} more before AWS's {name} line ({}){pace}", thousands(more), percent(line))
+        }
     };
-    format!("{}, {}", line(to_review, "review", review), line(to_pause, "pause", pause))
+    lines.map(line).join("; ")
 }
 
 fn set_cells(row: &Reputation) -> Option<Vec<String>> {
@@ -123,14 +132,9 @@ fn set_cells(row: &Reputation) -> Option<Vec<String>> {
 }
 
 fn rules_text(rules: &CountingRules) -> String {
-    let list = |names: Vec<&str>, none: &str| {
-        if names.is_empty() { none.to_owned() } else { plain(&names.join(", ")).into_owned() }
-    };
     format!(
-        "Counted with verified identities: {}; domains that report no complaints: {}.\n\
-         AWS does not publish its volume; compare with \"Messages sent\" in the SES console and set --last-sends.\n",
-        list(rules.verified_identities(), "none given (--verified)"),
-        list(rules.no_feedback_loop(), "none"),
+        "{}\nAWS does not publish its volume; compare with \"Messages sent\" in the SES console and set --last-sends.\n",
+        super::counted_with(rules)
     )
 }
 

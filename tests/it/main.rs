@@ -26,6 +26,7 @@ mod s3_faults;
 mod samples;
 mod truth;
 
+mod counting;
 mod crash;
 mod disk;
 mod durability;
@@ -34,6 +35,7 @@ mod check;
 mod help;
 mod replay;
 mod rules;
+mod windows;
 
 mod browser;
 mod demo;

@@ -241,12 +241,15 @@ window (UTC)      configuration_set  sends  eligible  hard bounces  AWS bounce r
 2026-10-05 12:00  orders                 5         5             1             20 %           1                20 %               20 %           80 %
 
 Hard bounces and complaints as AWS counts them, by the event clock.
+Counted with verified identities: none given (--verified); domains that report no complaints: gmail.com, googlemail.com.
+Where AWS is silent, counted: nothing (--count); left out: tenant_suppression, email_validation, unsubscribed, undetermined, not_spam, suppressed_complaint.
 "
     );
     let reputation = on(&lake.path(), "reputation").expect(0).stdout;
     for line in [
         "account 111122223333, over the last 6 eligible sends (fewer than 10,000: all there are): 2026-10-05 12:00 UTC to 2026-10-05 12:00 UTC, 0.0 days",
         "bounce rate     16.667 % = 1 hard bounces of 6 eligible sends",
+        "at or over AWS's review line (5 %); at or over AWS's pause line (10 %)",
         "complaint rate  20 % = 1 complaints of 5 sends to domains that report complaints",
         "6 sends - 1 to domains that report no complaints = 5 eligible",
         "111122223333  news",

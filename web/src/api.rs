@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_query::{Clock, Dimension, ReputationQuery, Selection, check_report, rates_report, reputation_report};
+use repute_query::{
+    Clock, Dimension, ReputationQuery, Selection, Stepping, check_report, rates_report, reputation_report,
+};
 use serde_json::Value;
 
 use crate::failure::{ApiFailure, Failure};
@@ -21,7 +23,7 @@ const RATES_PARAMETERS: [&str; 6] = ["window", "since", "until", "by", "clock", 
 pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiFailure> {
     let selection = read_selection(&Parameters::strict(query.as_deref(), &RATES_PARAMETERS)?, state.now())?;
     let reader = state.current()?;
-    let rows = repute_query::rates(&reader, &selection).await?;
+    let rows = repute_query::rates(&reader, &selection, Stepping::Tumbling).await?;
     if rows.len() > MOST_ROWS {
         let what = format!(
             "{} rows, more than {MOST_ROWS}; choose a wider window, a shorter range or fewer groups",
@@ -29,7 +31,7 @@ pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQue
         );
         return Err(Failure::BadRequest(what).into());
     }
-    Ok(Json(rates_report(&rows, &selection.by)))
+    Ok(Json(rates_report(&rows, &selection.by, false)))
 }
 
 /// `GET /api/v1/reputation`: as of now, over the server's volume and from its reset date.

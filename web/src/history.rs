@@ -1,7 +1,7 @@
 //! Figures over time for the charts: which windows a range is cut into, and their rates.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_query::{QueryError, Rates, Reader, Selection, rates};
+use repute_query::{QueryError, Rates, Reader, Selection, Stepping, rates};
 
 use crate::filters::Filters;
 
@@ -77,7 +77,7 @@ pub(crate) async fn history(
     // A range that ends now, on the dot, has no window that only begins now.
     let span = Span::cut(from, to.min(now.max(from)));
     let selection = Selection { width: span.width.num_microseconds(), ..filters.selection(now) };
-    Ok(Some(History { span, windows: rates(reader, &selection).await? }))
+    Ok(Some(History { span, windows: rates(reader, &selection, Stepping::Tumbling).await? }))
 }
 
 /// The days that hold events of the filters' configuration set up to a time: start of the first, end of the last or that
@@ -89,7 +89,7 @@ pub(crate) async fn extent(
 ) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>, QueryError> {
     let selection =
         Selection { until: Some(until), only: filters.only(), width: DAY.num_microseconds(), ..Selection::default() };
-    let days = rates(reader, &selection).await?;
+    let days = rates(reader, &selection, Stepping::Tumbling).await?;
     let first = days.iter().filter_map(|day| day.window_start).min();
     let last = days.iter().filter_map(|day| day.window_end).max();
     Ok(first.zip(last.map(|last| last.min(until))))

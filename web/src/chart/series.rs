@@ -145,6 +145,7 @@ mod tests {
                 complaint_eligible_sends: side(sends / 2),
                 complaints: side(1),
             },
+            previous: None,
         }
     }
 

@@ -184,6 +184,7 @@ mod tests {
             from: "2026-10-28T02:00:00Z".parse().unwrap(),
             to: "2026-10-31T12:00:00Z".parse().unwrap(),
             full: false,
+            recent: None,
             aws: AwsCounts {
                 eligible_sends: side(
                     4_812,

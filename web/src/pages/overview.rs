@@ -7,8 +7,8 @@ use axum::extract::{RawQuery, State};
 use axum::response::Html;
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{
-    CheckResult, Dimension, JudgedRate, QueryError, Rates, Reader, Reputation, ReputationQuery, Selection, check,
-    rates, reputation,
+    CheckResult, Dimension, JudgedRate, QueryError, Rates, Reader, Reputation, ReputationQuery, Selection, Stepping,
+    check, rates, reputation,
 };
 
 use super::Shell;
@@ -78,7 +78,7 @@ async fn ask(reader: &Reader, filters: &Filters, options: &Options, now: DateTim
         check(reader, &options.rules, &how),
         reputation(reader, &judged),
         history(reader, filters, now),
-        rates(reader, &sets),
+        rates(reader, &sets, Stepping::Tumbling),
     )?;
     let elsewhere =
         if by_set.is_empty() { extent(reader, filters, now + TimeDelta::microseconds(1)).await? } else { None };
@@ -329,6 +329,7 @@ mod tests {
             group: Vec::new(),
             counts: Counts { send: 1_000, ..Counts::default() },
             aws: aws(1_000, u64::from(hour)),
+            previous: None,
         };
         let judged = |set: Option<Option<String>>| Reputation {
             account_id: Some("123456789012".to_owned()),
@@ -337,6 +338,7 @@ mod tests {
             to: at("10:00"),
             full: true,
             aws: aws(10_000, 216),
+            recent: None,
         };
         Answers {
             check: CheckResult {

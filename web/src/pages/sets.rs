@@ -85,6 +85,7 @@ mod tests {
                 complaint_eligible_sends: side(sends),
                 complaints: side(complaints),
             },
+            previous: None,
         }
     }
 
