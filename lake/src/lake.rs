@@ -20,6 +20,7 @@ use crate::schema::{event_file_schema, objects_schema, quarantine_schema};
 use crate::statistics::TableStatistics;
 use crate::store::{Location, refuse_without_conditional_put};
 use crate::table::{DataFile, Table, TableSpec};
+use crate::totals::{self, ImportTotals};
 
 /// Name of the table of events.
 pub const EVENTS: &str = "events";
@@ -143,6 +144,11 @@ impl Lake {
     pub async fn imported_objects(&mut self) -> Result<HashSet<ObjectKey>, LakeError> {
         self.objects_told.clear();
         ledger::objects_in(&self.objects, &mut self.objects_told).await
+    }
+
+    /// What all imports have done together.
+    pub async fn import_totals(&self) -> Result<ImportTotals, LakeError> {
+        totals::totals(&self.objects).await
     }
 
     /// What each table holds.

@@ -253,7 +253,7 @@ fn strings(batch: &RecordBatch, index: usize) -> Result<StringViewArray, LakeErr
 }
 
 /// Reads some columns of some files, in the given order (which is the order of the schema).
-async fn read(table: &Table, files: &[DataFile], columns: &[&str]) -> Result<Vec<RecordBatch>, LakeError> {
+pub(crate) async fn read(table: &Table, files: &[DataFile], columns: &[&str]) -> Result<Vec<RecordBatch>, LakeError> {
     let store = table.log_store().object_store(None);
     let mut batches = Vec::new();
     for file in files {

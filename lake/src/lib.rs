@@ -24,6 +24,7 @@ mod reader;
 mod rows;
 mod statistics;
 mod table;
+mod totals;
 
 mod append;
 mod compact;
@@ -51,3 +52,4 @@ pub use rows::{EventChunk, EventRows, RowKey};
 pub use statistics::{FileStatistics, TableStatistics};
 pub use store::Location;
 pub use table::DataFile;
+pub use totals::ImportTotals;

@@ -54,6 +54,7 @@ pub use reputation::{
     BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, RECENT_DAYS, REPRESENTATIVE_VOLUME, Recent,
     Reputation, ReputationQuery, reputation,
 };
+pub use repute_lake::ImportTotals;
 pub use scan::{Clock, Reader, Selection, Tallied};
 pub use sliding::{Position, sliding};
 pub use tally::{Kind, RecipientClass, Tally};

@@ -17,7 +17,7 @@ use datafusion::functions_aggregate::min_max::max;
 use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use repute_lake::schema::column;
-use repute_lake::{EVENTS, EventType, Lake};
+use repute_lake::{EVENTS, EventType, ImportTotals, Lake};
 use tokio::sync::OnceCell;
 
 use crate::counting::CountingRules;
@@ -103,6 +103,7 @@ pub struct Reader {
     tally_cell: ScalarUDF,
     provider: ScalarUDF,
     newest: OnceCell<Option<DateTime<Utc>>>,
+    imports: ImportTotals,
     answers: Mutex<HashMap<Selection, Answer>>,
 }
 
@@ -129,8 +130,19 @@ impl Reader {
             rules,
             provider: mailbox_provider(Arc::new(providers)),
             newest: OnceCell::new(),
+            imports: ImportTotals::default(),
             answers: Mutex::default(),
         })
+    }
+
+    /// The same, knowing what all imports did together.
+    pub fn with_imports(self, imports: ImportTotals) -> Self {
+        Self { imports, ..self }
+    }
+
+    /// What all imports did together, as far as it was told.
+    pub fn imports(&self) -> &ImportTotals {
+        &self.imports
     }
 
     /// The counting rules in force.

@@ -65,7 +65,9 @@ pub(super) async fn serve(
         )));
     }
     let mut lake = open(&source.location).await?;
-    lake.iter().try_for_each(|lake| show(&state, lake, &source))?;
+    if let Some(lake) = &lake {
+        show(&state, lake, &source).await?;
+    }
     let listener = TcpListener::bind(listen).await.map_err(|e| anyhow::anyhow!("cannot listen on {listen}: {e}"))?;
     let stop = interrupted()?;
     ready(listener.local_addr()?);
@@ -100,8 +102,9 @@ async fn open(location: &Location) -> Result<Option<Lake>, LakeError> {
 }
 
 /// Lets pages see this version of the lake, and asks the overview's questions once so that nobody waits for the first scan.
-fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Result<()> {
-    state.replace_reader(Arc::new(Reader::new(lake, source.rules.clone(), source.providers.clone())?));
+async fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Result<()> {
+    let reader = Reader::new(lake, source.rules.clone(), source.providers.clone())?;
+    state.replace_reader(Arc::new(reader.with_imports(lake.import_totals().await?)));
     let state = state.clone();
     tokio::spawn(async move { warm_up(&state).await });
     Ok(())
@@ -123,7 +126,7 @@ async fn look_again(lake: &mut Option<Lake>, state: &AppState, source: &LakeSour
         return Ok(());
     };
     if before != Some(found.versions()) {
-        show(state, &found, source)?;
+        show(state, &found, source).await?;
     }
     *lake = Some(found);
     Ok(())

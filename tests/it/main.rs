@@ -39,6 +39,7 @@ mod windows;
 
 mod browser;
 mod demo;
+mod metrics;
 mod serve;
 
 mod house;

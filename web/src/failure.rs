@@ -144,6 +144,12 @@ impl From<askama::Error> for Failure {
     }
 }
 
+impl From<prometheus::Error> for Failure {
+    fn from(error: prometheus::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 impl From<crate::chart::DrawError> for Failure {
     fn from(error: crate::chart::DrawError) -> Self {
         Self::Failed(error.into())

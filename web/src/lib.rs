@@ -24,6 +24,7 @@ pub mod chart;
 mod format;
 
 mod api;
+mod metrics;
 mod pages;
 mod stylesheet;
 
@@ -48,6 +49,7 @@ pub fn app(state: AppState) -> Router {
         .route("/api/v1/rates", get(api::rates))
         .route("/api/v1/reputation", get(api::reputation))
         .route("/api/v1/check", get(api::check))
+        .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(async || "ok"))
         .route(stylesheet::path(), get(stylesheet::serve))
         .fallback(failure::not_found)
