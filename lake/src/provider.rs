@@ -47,14 +47,16 @@ impl EventsTable {
         let date = ScalarValue::Date32(file.event_date.map(days_since_epoch));
         PartitionedFile::new(file.path.to_string(), file.size)
             .with_partition_values(vec![date])
-            .with_statistics(Arc::new(self.statistics(file)))
+            .with_statistics(Arc::new(self.statistics(file, Precision::Inexact)))
     }
 
-    fn statistics(&self, file: &DataFile) -> Statistics {
+    /// What the log says of a file. Its time ranges are rounded outwards, so they may only serve to leave files out: whoever
+    /// plans with them is told that they are inexact, and only [`Self::matching`] takes them for the ends they are.
+    fn statistics(&self, file: &DataFile, end: fn(ScalarValue) -> Precision<ScalarValue>) -> Statistics {
         let known = &file.statistics;
         let columns = self.schema.file_schema().fields().iter().map(|field| match field.name().as_str() {
-            column::EVENT_TIME => times(known.event_time, Some(0)),
-            column::SENT_TIME => times(known.sent_time, known.sent_time_nulls),
+            column::EVENT_TIME => times(known.event_time, Some(0), end),
+            column::SENT_TIME => times(known.sent_time, known.sent_time_nulls, end),
             _ => ColumnStatistics::new_unknown(),
         });
         let exact = |count: u64| usize::try_from(count).map_or(Precision::Absent, Precision::Exact);
@@ -75,7 +77,9 @@ impl EventsTable {
         else {
             return Ok(files);
         };
-        let statistics = files.iter().filter_map(|file| file.statistics.clone()).collect();
+        // DataFusion leaves nothing out by statistics that are inexact.
+        let known = |file| self.partitioned(file).with_statistics(Arc::new(self.statistics(file, Precision::Exact)));
+        let statistics = self.files.iter().filter_map(|file| known(file).statistics).collect();
         let keep = pruning.prune(&PrunableStatistics::new(statistics, table_schema))?;
         Ok(files.into_iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
     }
@@ -85,15 +89,17 @@ fn days_since_epoch(date: NaiveDate) -> i32 {
     date.num_days_from_ce() - NaiveDate::default().num_days_from_ce()
 }
 
-/// Ranges from the log are rounded outwards, so they only serve to leave files out.
-fn times(range: Option<(i64, i64)>, nulls: Option<u64>) -> ColumnStatistics {
+/// A range that the log does not say has null for its ends, of which pruning makes nothing.
+fn times(
+    range: Option<(i64, i64)>,
+    nulls: Option<u64>,
+    end: fn(ScalarValue) -> Precision<ScalarValue>,
+) -> ColumnStatistics {
     let DataType::Timestamp(_, zone) = timestamp() else { return ColumnStatistics::new_unknown() };
-    let value = |micros| Precision::Inexact(ScalarValue::TimestampMicrosecond(Some(micros), zone.clone()));
+    let value = |micros| end(ScalarValue::TimestampMicrosecond(micros, zone.clone()));
     let mut statistics = ColumnStatistics::new_unknown();
-    if let Some((low, high)) = range {
-        statistics.min_value = value(low);
-        statistics.max_value = value(high);
-    }
+    statistics.min_value = value(range.map(|(low, _)| low));
+    statistics.max_value = value(range.map(|(_, high)| high));
     if let Some(count) = nulls.and_then(|n| usize::try_from(n).ok()) {
         statistics.null_count = Precision::Exact(count);
     }
