@@ -1,10 +1,12 @@
 //! What can be typed: commands, options, help.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use repute_ingest::bare_address;
 use repute_query::{Clock, Dimension, Silent, Tz};
 
 use crate::exit::Failure;
@@ -55,6 +57,11 @@ pub(crate) enum Command {
     Rates(RatesArgs),
     /// Show the rates AWS judges by, with the arithmetic and the headroom
     Reputation(ReputationArgs),
+    /// Show the life of single messages, found by recipient, message id or subject: every event in order
+    #[command(
+        after_help = "For example, what became of the mail to one address since yesterday:\n  repute messages --recipient jane@example.com --since 24h\n\nWithout --since and --until the whole lake is searched. Of a message that fits every event is shown, also to other recipients and at other times. Finding nothing is no failure: standard error says so, and the exit code is 0.\n\nA message id carries its time of sending, so a look-up by id reads little."
+    )]
+    Messages(MessagesArgs),
     /// Evaluate the alert rules once, for cron and Nagios: exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
     Check(CheckArgs),
     /// Serve the dashboard and the JSON API
@@ -223,6 +230,32 @@ pub(crate) struct ReputationArgs {
     #[command(flatten)]
     pub(crate) counting: CountingArgs,
     /// How the figures are printed
+    #[arg(long, value_enum, default_value_t = RowFormat::Text)]
+    pub(crate) format: RowFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["recipient", "message_id", "subject"]))]
+pub(crate) struct MessagesArgs {
+    /// Messages to this address; case does not matter, nor do a name and brackets around it
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
+    pub(crate) recipient: Option<String>,
+    /// The message with this id, as SES gives it or as a header has it
+    #[arg(long, value_name = "ID", value_parser = parse_message_id)]
+    pub(crate) message_id: Option<String>,
+    /// Messages whose subject holds this text, in whatever case
+    #[arg(long, value_name = "TEXT", value_parser = parse_subject)]
+    pub(crate) subject: Option<String>,
+    /// Only messages with an event that fits from here on: a time, a date, or a duration back from now [default: all]
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub(crate) since: Option<When>,
+    /// Only messages with an event that fits before this [default: all]
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub(crate) until: Option<When>,
+    /// At most so many messages, those sent last
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) limit: u16,
+    /// How messages are printed; csv has a row per event
     #[arg(long, value_enum, default_value_t = RowFormat::Text)]
     pub(crate) format: RowFormat,
 }
@@ -437,6 +470,25 @@ fn parse_only(text: &str) -> Result<(Dimension, Option<String>), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` lacks a `=`: use DIMENSION=VALUE"))?;
     let dimension = name.parse::<Dimension>().map_err(|e| e.to_string())?;
     Ok((dimension, (!value.is_empty()).then(|| value.to_owned())))
+}
+
+fn parse_address(text: &str) -> Result<String, String> {
+    let address = bare_address(Cow::Borrowed(text));
+    if address.is_empty() { Err("it holds no address".to_owned()) } else { Ok(address.into_owned()) }
+}
+
+/// The header has the id in angle brackets and with a domain of SES's.
+fn parse_message_id(text: &str) -> Result<String, String> {
+    let text = text.trim().trim_start_matches('<').trim_end_matches('>');
+    let id = match text.split_once('@') {
+        Some((id, domain)) if domain.ends_with("amazonses.com") => id,
+        _ => text,
+    };
+    if id.is_empty() { Err("it holds no id".to_owned()) } else { Ok(id.to_owned()) }
+}
+
+fn parse_subject(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("every subject holds that".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// Reads the command line. A mistake in a `check` is UNKNOWN to the monitoring system, any other is a usage error.

@@ -8,6 +8,7 @@ mod explain;
 mod generate;
 mod import;
 mod lake;
+mod messages;
 mod quarantine;
 mod rates;
 mod replay;
@@ -43,6 +44,7 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
         Command::Import(args) => import::run(global, config, &args),
         Command::Rates(args) => rates::run(global, config, &args),
         Command::Reputation(args) => reputation::run(global, config, &args),
+        Command::Messages(args) => messages::run(global, config, &args),
         Command::Check(args) => check::run(global, &args),
         Command::Serve(args) => serve::run(global, config, &args),
         Command::Lake(command) => lake::run(global, config, &command),

@@ -21,14 +21,21 @@ pub(crate) fn print_json(value: &Value) -> anyhow::Result<()> {
 }
 
 /// Prints rows as CSV. Cells that a spreadsheet would take for a formula get a leading `'`.
-pub(crate) fn print_csv(header: &[String], rows: &[Vec<String>]) -> anyhow::Result<()> {
+pub(crate) fn print_csv(header: &[String], rows: &[Vec<String>]) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(io::stdout().lock());
-    writer.write_record(header)?;
+    writer.write_record(header).map_err(io_error)?;
     for row in rows {
-        writer.write_record(row.iter().map(|cell| csv_cell(cell).into_owned()))?;
+        writer.write_record(row.iter().map(|cell| csv_cell(cell).into_owned())).map_err(io_error)?;
     }
-    writer.flush()?;
-    Ok(())
+    writer.flush()
+}
+
+/// The error of standard output behind one of the CSV writer's, so that a reader that left is noticed here, too.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// Source: OWASP, "CSV Injection".

@@ -35,6 +35,7 @@ pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import};
 pub use limits::Limits;
 pub use replay::{Replay, ReplayError};
 pub use retry::{SecondReading, fragment, read_again, read_mended, resolution};
+pub use ses::bare_address;
 pub use source::{Content, Input, ListError, Listing, SourceObject, list, list_bucket};
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 

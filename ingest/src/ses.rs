@@ -10,6 +10,7 @@ pub(crate) mod wire;
 
 use std::str::FromStr;
 
+pub use address::bare as bare_address;
 use repute_lake::EventType;
 pub(crate) use tags::TagLists;
 

@@ -6,9 +6,10 @@
 //!                       │ reputation   the last N eligible sends: what AWS judges by
 //!                       │ sliding      every ten minutes
 //!                       └ check        rules, findings, one state
+//!            └────────> messages       the events of single messages, one by one
 //! ```
 //! Only here are queries written; values enter them as literals of the plan, never as text. Everything after the scan is
-//! arithmetic on [`Tally`].
+//! arithmetic on [`Tally`], but for single messages.
 
 mod error;
 
@@ -31,6 +32,8 @@ mod alert;
 mod backtest;
 mod check;
 
+mod messages;
+
 mod report;
 mod wording;
 
@@ -46,10 +49,11 @@ pub use counting::{AwsCounts, CountingRules, Exclusion, Side, Silent, UnknownSil
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
 pub use error::QueryError;
 pub use interval::{headroom, rate, reaches, wilson};
+pub use messages::{DETAILS, Detail, FoundMessages, MOST_EVENTS, Message, MessageEvent, MessageQuery, messages};
 pub use pace::Pace;
 pub use provider::Providers;
 pub use rates::{Counts, Rates, Stepping, compared_rates, rates};
-pub use report::{backtest_report, check_report, rates_report, reputation_report};
+pub use report::{backtest_report, check_report, messages_report, rates_report, reputation_report};
 pub use reputation::{
     BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, RECENT_DAYS, REPRESENTATIVE_VOLUME, Recent,
     Reputation, ReputationQuery, reputation,
@@ -58,4 +62,4 @@ pub use repute_lake::ImportTotals;
 pub use scan::{Clock, Reader, Selection, Tallied};
 pub use sliding::{Position, sliding};
 pub use tally::{Kind, RecipientClass, Tally};
-pub use wording::{age, count, percent, thousands};
+pub use wording::{after, age, count, percent, thousands};

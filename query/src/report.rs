@@ -9,6 +9,7 @@ use crate::backtest::Episode;
 use crate::check::{CheckResult, Finding, Group, Muted};
 use crate::counting::{CountingRules, Side, Silent};
 use crate::dimension::Dimension;
+use crate::messages::{Detail, Message, MessageEvent};
 use crate::rates::{Counts, Rates};
 use crate::reputation::{BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, Reputation};
 
@@ -228,4 +229,36 @@ pub fn backtest_report(episodes: &[Episode]) -> Value {
         Value::Object(object)
     };
     episodes.iter().map(object).collect()
+}
+
+/// `messages --format json`: an array with one object per message; a detail that an event lacks is left out.
+pub fn messages_report(messages: &[Message]) -> Value {
+    let event = |event: &MessageEvent| {
+        let mut object = Map::new();
+        object.insert("time".to_owned(), time(event.time));
+        object.insert("type".to_owned(), event.event_type.as_str().into());
+        object.insert("recipient".to_owned(), json!(event.recipient));
+        object.extend(event.details.iter().map(|(name, detail)| ((*name).to_owned(), value(detail))));
+        Value::Object(object)
+    };
+    let object = |message: &Message| {
+        json!({
+            "message_id": message.message_id,
+            "sent": message.sent.map_or(Value::Null, time),
+            "source": message.source,
+            "subject": message.subject,
+            "configuration_set": message.configuration_set,
+            "recipients": message.recipients,
+            "events": message.events.iter().map(event).collect::<Vec<_>>(),
+        })
+    };
+    messages.iter().map(object).collect()
+}
+
+fn value(detail: &Detail) -> Value {
+    match detail {
+        Detail::Text(text) => json!(text),
+        Detail::Time(at) => time(*at),
+        Detail::Milliseconds(number) => json!(number),
+    }
 }

@@ -15,7 +15,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::functions_aggregate::count::count;
 use datafusion::functions_aggregate::min_max::max;
 use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit};
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use repute_lake::schema::column;
 use repute_lake::{EVENTS, EventType, ImportTotals, Lake};
 use tokio::sync::OnceCell;
@@ -210,10 +210,7 @@ impl Reader {
     }
 
     async fn newest_of(&self, selection: &Selection) -> Result<Option<DateTime<Utc>>, QueryError> {
-        let mut events = self.context.table(EVENTS).await?;
-        for filter in self.filters(selection) {
-            events = events.filter(filter)?;
-        }
+        let events = self.events(selection).await?;
         let newest = max(cast(col(column::EVENT_TIME), DataType::Int64));
         let batches = events.aggregate(vec![], vec![newest])?.collect().await?;
         let values = batches
@@ -225,10 +222,7 @@ impl Reader {
 
     /// One row per (window, group values..., tally cell) with its count.
     async fn grouped(&self, selection: &Selection) -> Result<Vec<RecordBatch>, QueryError> {
-        let mut events = self.context.table(EVENTS).await?;
-        for filter in self.filters(selection) {
-            events = events.filter(filter)?;
-        }
+        let events = self.events(selection).await?;
         let micros = cast(col(selection.clock.column()), DataType::Int64);
         let window = match selection.width {
             Some(width) => micros / lit(width) * lit(width),
@@ -254,6 +248,12 @@ impl Reader {
         keys.push(cell.alias("cell"));
         let grouped = events.aggregate(keys, vec![count(lit(1_i64)).alias("rows")])?;
         Ok(grouped.collect().await?)
+    }
+
+    /// The rows that the selection names, ungrouped.
+    pub(crate) async fn events(&self, selection: &Selection) -> Result<DataFrame, QueryError> {
+        let events = self.context.table(EVENTS).await?;
+        Ok(self.filters(selection).into_iter().try_fold(events, DataFrame::filter)?)
     }
 
     fn filters(&self, selection: &Selection) -> Vec<Expr> {
@@ -300,7 +300,8 @@ impl Reader {
     }
 }
 
-fn at(time: DateTime<Utc>) -> Expr {
+/// A time as a literal.
+pub(crate) fn at(time: DateTime<Utc>) -> Expr {
     lit(ScalarValue::TimestampMicrosecond(Some(time.timestamp_micros()), Some("UTC".into())))
 }
 

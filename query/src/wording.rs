@@ -38,6 +38,21 @@ pub fn age(age: TimeDelta) -> String {
     }
 }
 
+/// How long after something else: `+40 ms`, `+2.1 s`, `+4 min 5 s`, `+3 h 12 min`, `+3 d 4 h`; before it with a minus.
+pub fn after(delta: TimeDelta) -> String {
+    let sign = if delta < TimeDelta::zero() { "-" } else { "+" };
+    let delta = delta.abs();
+    let (milliseconds, seconds, minutes) = (delta.num_milliseconds(), delta.num_seconds(), delta.num_minutes());
+    let length = match seconds {
+        0 => format!("{milliseconds} ms"),
+        1..60 => format!("{seconds}.{} s", milliseconds / 100 % 10),
+        60..3600 => format!("{minutes} min {} s", seconds % 60),
+        3600..86_400 => format!("{} h {} min", minutes / 60, minutes % 60),
+        _ => format!("{} d {} h", minutes / 1440, minutes / 60 % 24),
+    };
+    format!("{sign}{length}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +69,18 @@ mod tests {
         assert_eq!(count(1_000, "send"), "1,000 sends");
         assert_eq!(age(TimeDelta::minutes(192)), "3h12m");
         assert_eq!(age(TimeDelta::hours(98)), "4d2h");
+    }
+
+    #[test]
+    fn what_comes_after_says_when() {
+        let words = |milliseconds| after(TimeDelta::milliseconds(milliseconds));
+        assert_eq!(words(0), "+0 ms");
+        assert_eq!(words(40), "+40 ms");
+        assert_eq!(words(2_199), "+2.1 s");
+        assert_eq!(words(-2_199), "-2.1 s");
+        assert_eq!(words(59_999), "+59.9 s");
+        assert_eq!(words(245_000), "+4 min 5 s");
+        assert_eq!(words(11_520_000), "+3 h 12 min");
+        assert_eq!(words(273_600_000), "+3 d 4 h");
     }
 }

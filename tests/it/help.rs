@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::program::repute;
 
 /// Commands and options that their help must show.
-const COMMANDS: [(&str, &[&str]); 14] = [
+const COMMANDS: [(&str, &[&str]); 15] = [
     ("demo", &["--dir", "--events", "--listen"]),
     ("import", &["--lake", "--jobs", "--max-bad", "--promote-tag", "--again", "--quiet", "--format"]),
     (
@@ -25,6 +25,7 @@ const COMMANDS: [(&str, &[&str]); 14] = [
         ],
     ),
     ("reputation", &["--last-sends", "--reset", "--at", "--verified", "--format"]),
+    ("messages", &["--recipient", "--message-id", "--subject", "--since", "--until", "--limit", "--format"]),
     ("check", &["--max-age", "--timeout", "--quiet", "--at", "--format", "--last-sends"]),
     ("serve", &["--listen", "--at", "--max-age", "--verified"]),
     ("lake", &["stats", "fsck"]),

@@ -63,11 +63,13 @@ impl Mail {
         self.event("Complaint", "complaint", complaint)
     }
 
-    fn after(&self, seconds: i64) -> String {
+    /// The time so many seconds after the send.
+    pub(crate) fn after(&self, seconds: i64) -> String {
         rfc3339(self.sent + TimeDelta::seconds(seconds))
     }
 
-    fn event(&self, kind: &str, key: &str, particulars: Value) -> String {
+    /// An event with its own object under `key`.
+    pub(crate) fn event(&self, kind: &str, key: &str, particulars: Value) -> String {
         let mut event = json!({
             "eventType": kind,
             "mail": {

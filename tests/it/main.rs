@@ -33,6 +33,7 @@ mod durability;
 
 mod check;
 mod help;
+mod messages;
 mod replay;
 mod rules;
 mod windows;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// The bare address: display name, angle brackets and comments removed, domain in lower case. Empty if there is none.
 ///
 /// The local part keeps its case, because a receiving server may tell cases apart (RFC 5321, 2.4).
-pub(super) fn bare(text: Cow<'_, str>) -> Cow<'_, str> {
+pub fn bare(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'@' | b'.' | b'-' | b'_' | b'+' | b'=')) {
         return text;
     }
