@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Rates(RatesArgs),
     /// Show the rates AWS judges by, with the arithmetic and the headroom
     Reputation(ReputationArgs),
-    /// Show the life of single messages, found by recipient, message id or subject: every event in order
+    /// Show what became of single messages, by recipient, message id or subject
     #[command(
         after_help = "For example, what became of the mail to one address since yesterday:\n  repute messages --recipient jane@example.com --since 24h\n\nWithout --since and --until the whole lake is searched. Of a message that fits every event is shown, also to other recipients and at other times. Finding nothing is no failure: standard error says so, and the exit code is 0.\n\nA message id carries its time of sending, so a look-up by id reads little."
     )]
