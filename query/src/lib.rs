@@ -4,8 +4,8 @@
 //! Lake ── Reader ──> tallies (kind x recipient class, per window and group)
 //!                       │ rates        counts, AWS's and plain rates per window
 //!                       │ reputation   the last N eligible sends: what AWS judges by
-//!                       │ sliding      every ten minutes
-//!                       └ check        rules, findings, one state
+//!                       │ sliding      every window in steps of a minute
+//!                       └ check        rules, findings, one state; backtest: the same in the past
 //!            └────────> messages       the events of single messages, one by one
 //! ```
 //! Only here are queries written; values enter them as literals of the plan, never as text. Everything after the scan is
@@ -14,6 +14,7 @@
 mod error;
 
 mod counting;
+mod silent;
 mod tally;
 
 mod dimension;
@@ -45,7 +46,7 @@ pub use backtest::{Episode, backtest};
 pub use calendar::LocalDays;
 pub use check::{CheckOptions, CheckResult, Finding, Group, Muted, check, sentence};
 pub use chrono_tz::Tz;
-pub use counting::{AwsCounts, CountingRules, Exclusion, Side, Silent, UnknownSilent};
+pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
 pub use error::QueryError;
 pub use interval::{headroom, rate, reaches, wilson};
@@ -60,6 +61,7 @@ pub use reputation::{
 };
 pub use repute_lake::ImportTotals;
 pub use scan::{Clock, Reader, Selection, Tallied};
+pub use silent::{Silent, UnknownSilent};
 pub use sliding::{Position, sliding};
 pub use tally::{Kind, RecipientClass, Tally};
 pub use wording::{after, age, count, percent, thousands};
