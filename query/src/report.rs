@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 
 use crate::backtest::Episode;
 use crate::check::{CheckResult, Finding, Group, Muted};
-use crate::counting::{CountingRules, Side, Silent};
+use crate::counting::{CountingRules, Side};
 use crate::dimension::Dimension;
 use crate::messages::{Detail, Message, MessageEvent};
 use crate::rates::{Counts, Rates};
 use crate::reputation::{BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, Reputation};
+use crate::silent::Silent;
 
 fn time(time: DateTime<Utc>) -> Value {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()
