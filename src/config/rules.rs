@@ -18,6 +18,9 @@ use crate::when::{parse_duration, parse_time};
 /// Windows and patience are counted in minutes; longer ones would have every check read weeks.
 const LONGEST: TimeDelta = TimeDelta::days(7);
 
+/// Firehose may be so late. A rule that keeps firing by itself need not look back any further.
+const LATE_MINUTES: u32 = 15;
+
 /// `[[rule]]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -261,7 +264,11 @@ fn rule(text: &RuleText, last_sends: u64) -> Result<Rule, String> {
         keep_minutes: text.keep_firing_for.map_or(0, |Minutes(minutes)| minutes),
         hits: text.hits.as_ref().map_or(usual.hits, |Parsed(Hits(least, of))| (*least, *of)),
         missing: text.no_data.as_ref().map_or(usual.missing, |Parsed(missing)| *missing),
-        look_back_minutes: text.look_back.map_or(usual.look_back_minutes, |Minutes(minutes)| minutes),
+        look_back_minutes: match (text.look_back, text.keep_firing_for) {
+            (Some(Minutes(minutes)), _) => minutes,
+            (None, None) => usual.look_back_minutes,
+            (None, Some(_)) => LATE_MINUTES,
+        },
         ..usual
     };
     sensible(&rule)?;

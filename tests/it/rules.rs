@@ -104,6 +104,18 @@ fn patience_before_and_after() {
     assert_eq!(states, told(&[(0, "OK"), (1, "WARNING"), (1, "WARNING"), (0, "OK")]));
 }
 
+/// Without `look_back` the worst of the last hour is told; a rule that keeps firing looks back on as much as Firehose may be late.
+#[test]
+fn how_far_is_looked_back() {
+    let base = "[check]\ndefault_rules = false\n[[rule]]\nname = \"test\"\nmetric = \"bounce_rate\"\nwindow = \"1m\"\nwarn = 0.05\nmin_sends = 10\nno_data = \"ok\"\n";
+    // Reached in the minutes that end from 12:06 to 12:10.
+    let hour = Config::of(base).states(&["13:09:30", "13:10:30"]);
+    assert_eq!(hour, told(&[(1, "WARNING"), (0, "OK")]));
+    let kept = Config::of(&format!("{base}keep_firing_for = \"20m\"\n"));
+    let states = kept.states(&["12:24:30", "12:25:30", "12:44:30", "12:45:30"]);
+    assert_eq!(states, told(&[(1, "WARNING"), (1, "RECOVERING"), (1, "RECOVERING"), (0, "OK")]));
+}
+
 #[test]
 fn minutes_without_mail() {
     // The last mail is of 12:19.

@@ -1,7 +1,6 @@
 """Reads the events table of a lake with three Delta readers and prints what each sees, and the table's shape, as JSON."""
 
 import glob
-import json
 import os
 import sys
 
@@ -9,6 +8,7 @@ import duckdb
 import duckdb_extension_delta
 import polars
 from deltalake import DeltaTable, QueryBuilder
+from answer import answer
 
 path = f"{sys.argv[1]}/events"
 table = DeltaTable(path)
@@ -48,7 +48,7 @@ def polars_rows():
 
 files = table.file_uris()
 in_duckdb, tags_in_duckdb = duckdb_rows()
-print(json.dumps({
+answer({
     "readers": {"deltalake": summary(ask(COUNTS.format("events"))), "duckdb": summary(in_duckdb), "polars": summary(polars_rows())},
     "columns": [field.name for field in table.schema().fields],
     "partition_columns": table.metadata().partition_columns,
@@ -58,4 +58,4 @@ print(json.dumps({
     "statistics": len([a for a in table.get_add_actions(flatten=True).column("num_records") if a.as_py()]),
     "files": len(files),
     "stray_files": sorted(set(glob.glob(f"{path}/event_date=*/*")) - {os.path.join(path, f.split("/events/", 1)[1]) for f in files}),
-}))
+})

@@ -19,6 +19,7 @@ import time
 
 import boto3
 from botocore.config import Config
+from answer import answer
 
 ENDPOINT = sys.argv[1]
 KEYS = {"aws_access_key_id": "owner", "aws_secret_access_key": "owner-secret"}
@@ -111,4 +112,4 @@ def keys(prefix):
     return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
 
-print(json.dumps(globals()[sys.argv[2]](*sys.argv[3:])))
+answer(globals()[sys.argv[2]](*sys.argv[3:]))
