@@ -80,8 +80,9 @@ pub(super) async fn serve(
             match looked.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer within {} seconds", PATIENCE.as_secs()))) {
                 Ok(()) => state.note_looked(),
                 Err(error) => {
-                    tracing::warn!(error = told(&error), "cannot read the lake, showing what was read last");
-                    state.note_trouble(told(&error));
+                    if state.note_trouble(told(&error)) {
+                        tracing::warn!(error = told(&error), "cannot read the lake, showing what was read last");
+                    }
                 }
             }
         }

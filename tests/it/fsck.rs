@@ -500,6 +500,7 @@ fn a_server_notices_damage() {
     // It does not pass by itself.
     thread::sleep(Duration::from_secs(5));
     assert_eq!(rates().status, 503);
+    assert_eq!(server.log().matches("cannot read the lake").count(), 1, "{}", server.log());
     fs::remove_file(entry).unwrap();
     let mended = poll("the repair", PATIENCE, || Some(rates()).filter(|answer| answer.status == 200));
     assert_eq!(mended.json(), sound);

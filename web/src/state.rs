@@ -93,10 +93,12 @@ impl AppState {
         self.reader.borrow().is_some()
     }
 
-    /// Tells that the lake could not be looked at, and why: pages say so above what was read last, programs are refused.
-    pub fn note_trouble(&self, what: String) {
+    /// Tells that the lake could not be looked at, and why: pages say so above what was read last, programs are refused. Whether that
+    /// is news.
+    pub fn note_trouble(&self, what: String) -> bool {
         let since = self.trouble.borrow().as_ref().map_or_else(|| self.now(), |trouble| trouble.since);
-        self.trouble.send_replace(Some(Trouble { since, what }));
+        let trouble = Some(Trouble { since, what });
+        self.trouble.send_replace(trouble.clone()) != trouble
     }
 
     /// Tells that the lake was looked at, and is shown at its newest version.
