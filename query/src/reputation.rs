@@ -71,7 +71,7 @@ pub struct Reputation {
     pub recent: Option<Recent>,
 }
 
-/// Mail sent in the last [`RECENT_DAYS`] days before the last send, or in all there are.
+/// Mail sent in the last quarter of the judged span, but no more than [`RECENT_DAYS`] days of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recent {
     /// How many days.
@@ -80,11 +80,11 @@ pub struct Recent {
     pub aws: AwsCounts,
 }
 
-/// Days of mail by which the present pace is told.
+/// The most days of mail by which the present pace is told.
 pub const RECENT_DAYS: i64 = 7;
 
-/// The present pace is not told of less.
-const LEAST_RECENT_DAYS: f64 = 0.25;
+/// The present pace is not told of fewer eligible sends.
+const LEAST_RECENT_SENDS: u64 = 50;
 
 impl Reputation {
     /// Days until the bounce rate is at `line`, AWS's volume being `last_sends`, if mail goes on as it did lately; `None` if that
@@ -154,7 +154,8 @@ pub async fn reputation(reader: &Reader, query: &ReputationQuery) -> Result<Vec<
             to,
             full,
             aws: AwsCounts::of(&tally),
-            recent: (days >= LEAST_RECENT_DAYS).then(|| Recent { days, aws: AwsCounts::of(&recent) }),
+            recent: Some(Recent { days, aws: AwsCounts::of(&recent) })
+                .filter(|recent| recent.days > 0.0 && recent.aws.eligible_sends.counted >= LEAST_RECENT_SENDS),
         })
         .collect())
 }
@@ -201,7 +202,7 @@ pub(crate) async fn judged_volume(reader: &Reader, query: &ReputationQuery) -> R
         let (from, full) = take_until(&within, missing, &mut tally).unwrap_or((minute, false));
         let of_scope = minutes.get(&scope);
         let to = of_scope.and_then(|minutes| minutes.last_key_value()).map_or(from, |(minute, _)| *minute);
-        let recent = of_scope.map(|minutes| recent(minutes, to)).unwrap_or_default();
+        let recent = of_scope.map(|minutes| recent(minutes, from, to)).unwrap_or_default();
         found.push(Judged {
             account_id: scope.0,
             configuration_set: scope.1,
@@ -216,14 +217,13 @@ pub(crate) async fn judged_volume(reader: &Reader, query: &ReputationQuery) -> R
     Ok(found)
 }
 
-/// How many days of the last [`RECENT_DAYS`] before `to` there is mail of, and its counts.
-fn recent(minutes: &BTreeMap<i64, Tally>, to: i64) -> (f64, Tally) {
+/// The last quarter of the span, in days and no more than [`RECENT_DAYS`] of them, and what was sent in it.
+fn recent(minutes: &BTreeMap<i64, Tally>, from: i64, to: i64) -> (f64, Tally) {
     const DAY: i64 = 1_440 * MINUTE;
-    let since = to - RECENT_DAYS * DAY;
+    let span = ((to - from) / 4).clamp(0, RECENT_DAYS * DAY);
     let mut sum = Tally::default();
-    minutes.range(since..).for_each(|(_, tally)| sum += tally);
-    let first = minutes.first_key_value().map_or(to, |(minute, _)| *minute);
-    ((to - first.max(since)) as f64 / DAY as f64, sum)
+    minutes.range(to - span..).for_each(|(_, tally)| sum += tally);
+    (span as f64 / DAY as f64, sum)
 }
 
 /// Tallies by time, for each account and each of its configuration sets.

@@ -106,6 +106,7 @@ fn headroom(row: &Reputation, lines: [(f64, &str); 2], volume: u64, (events, day
             let pace = match (&row.recent, days(row, line, volume)) {
                 (None, _) => String::new(),
                 (Some(_), None) => ", not reached at the present pace".to_owned(),
+                (Some(_), Some(days)) if days < 1.0 => format!(", in {:.1} hours at the present pace", days * 24.0),
                 (Some(_), Some(days)) => format!(", in {days:.1} days at the present pace"),
             };
             format!("{} more before AWS's {name} line ({}){pace}", thousands(more), percent(line))

@@ -149,3 +149,28 @@ fn late_events_change_their_own_window() {
     let sent_hours = hours(&lake, "sent");
     assert_eq!((sent_hours[0].2, sent_hours[0].3), (1, 1));
 }
+
+/// Two sends an hour for a hundred hours; of those in the last quarter every fifth bounces.
+#[test]
+fn days_to_a_line_at_the_present_pace() {
+    let first = time("2026-10-05T00:00:00Z");
+    let mut events = Vec::new();
+    for number in 0..201_usize {
+        let mail = Mail::new(number, first + TimeDelta::minutes(30 * number as i64));
+        events.push(mail.send());
+        // The last quarter begins at 75 of 100 hours: sends 150 to 200, which are 51 in 25 hours.
+        events.extend((number >= 150 && number % 5 == 0).then(|| mail.bounce("Permanent", "General")));
+    }
+    let lake = Lake::of(&events);
+    let report = ask(&lake.path(), "reputation --at 2026-10-09T05:00:00Z");
+    let bounce = &report["reputation"][0]["bounce"];
+    assert_eq!((&bounce["counted_bounces"], &bounce["eligible_sends"]), (&json!(11), &json!(201)));
+    assert_eq!(bounce["days_to_review"], json!(0.0), "11 of 201 are 5.5 %");
+    // 11 of 51 lately, and so many a day: (11 + 11/51 x) / (201 + x) = 0.1 at x = 9.1 / (11/51 - 0.1).
+    let sends = 9.1 / (11.0 / 51.0 - 0.1);
+    let days = bounce["days_to_pause"].as_f64().unwrap();
+    assert!((days - sends / (51.0 * 24.0 / 25.0)).abs() < 1e-9, "{days}");
+    let text = on(&lake.path(), "reputation --at 2026-10-09T05:00:00Z").expect(0).stdout;
+    assert!(text.contains("10 more before AWS's pause line (10 %), in 1.6 days at the present pace"), "{text}");
+    assert!(text.contains("not reached at the present pace"), "no complaints: {text}");
+}
