@@ -190,7 +190,7 @@ pub(crate) struct RatesArgs {
     #[arg(long, value_name = "WIDTH", value_parser = parse_duration)]
     pub(crate) window: Option<TimeDelta>,
     /// Windows of whole days begin at midnight of this IANA time zone, as in Europe/Berlin
-    #[arg(long, env = "REPUTE_TIMEZONE", value_name = "ZONE", requires = "window")]
+    #[arg(long, value_name = "ZONE", requires = "window")]
     pub(crate) timezone: Option<Tz>,
     /// Every window of that width in steps of a minute, from --since (24h back unless told otherwise) on
     #[arg(long, requires = "window", conflicts_with = "timezone")]

@@ -7,6 +7,10 @@ use chrono::{DateTime, Utc};
 use crate::error::QueryError;
 use crate::scan::{MINUTE, Reader, Selection};
 use crate::tally::Tally;
+use crate::wording::thousands;
+
+/// Each group has a tally for every minute of its windows, so that more would fill the memory.
+const MOST_GROUPS: usize = 20_000;
 
 /// One position of a sliding window.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +42,13 @@ pub async fn sliding(
     let mut groups: BTreeMap<Vec<Option<String>>, BTreeMap<i64, Tally>> = BTreeMap::new();
     for row in reader.tallies(&scan).await?.iter() {
         groups.entry(row.group.clone()).or_default().insert(row.window.div_euclid(MINUTE), row.tally.clone());
+    }
+    if groups.len() > MOST_GROUPS {
+        let what = format!(
+            "more than {} groups over sliding windows; choose what has fewer values",
+            thousands(MOST_GROUPS as u64)
+        );
+        return Err(QueryError::Question(what));
     }
     let ends = (since.timestamp().div_euclid(60) + 1)..=until.timestamp().div_euclid(60);
     Ok(groups

@@ -276,6 +276,19 @@ fn the_past_is_tried() {
     rules.check("12:30:00", " --since 1h").expect(3);
 }
 
+/// Domains are other people's words: as many of them as somebody likes fill no memory, and are no OK.
+#[test]
+fn too_many_groups_are_unknown() {
+    let noon = time("2026-10-05T12:00:00Z");
+    let mail = |number: usize| Mail { to: format!("a@d{number}.example"), ..Mail::new(number, noon) };
+    let lake = Lake::of(&(0..20_001).map(|number| mail(number).send()).collect::<Vec<_>>());
+    let folder = scratch();
+    let rule = "[[rule]]\nname = \"test\"\nmetric = \"bounce_rate\"\nwindow = \"10m\"\nby = [\"recipient_domain\"]\nwarn = 0.1\n";
+    let file = object(folder.path(), "repute.toml", rule);
+    let run = on(&lake.path(), &format!("check --config {} --at 2026-10-05T12:30:00Z", file.display())).expect(3);
+    assert!(run.stdout.contains("more than 20,000 groups"), "{}", run.stdout);
+}
+
 /// The examples in the documentation are read as they stand there.
 #[test]
 fn documented_rules_are_read() {

@@ -1,6 +1,6 @@
 //! The verdict on one measured value: a pure function of a rule and two numbers.
 
-use super::{Compare, Counting, JudgedRate, Metric, Rule, State};
+use super::{Compare, JudgedRate, Metric, Rule, State};
 use crate::interval::{reaches, wilson};
 use crate::wording::{count, percent, thousands};
 
@@ -107,7 +107,7 @@ fn calm(rule: &Rule) -> String {
 
 /// The highest of AWS's lines, or share of one, that a rate AWS judges has reached; else the rule's own threshold.
 fn crossed(rule: &Rule, value: f64, state: State) -> String {
-    let judged = rule.metric.judged().filter(|_| rule.compare == Compare::Above && rule.counting == Counting::Aws);
+    let judged = rule.judged();
     let lines = judged.map(|judged| [(judged.pause_line(), "pause line"), (judged.review_line(), "review line")]);
     for (line, name) in lines.into_iter().flatten() {
         for (share, words) in [(1.0, ""), (0.8, "80 % of ")] {

@@ -117,6 +117,11 @@ impl Rule {
         }
     }
 
+    /// The rate that AWS judges, if its lines tell how bad a value is.
+    pub fn judged(&self) -> Option<JudgedRate> {
+        self.metric.judged().filter(|_| self.compare == Compare::Above && self.counting == Counting::Aws)
+    }
+
     /// Whether it takes the lower end of the interval for an account as a whole, or for one of its groups.
     pub fn is_confident(&self, of_group: bool) -> bool {
         match self.confidence {

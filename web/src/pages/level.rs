@@ -1,8 +1,6 @@
 //! How near a rate is to AWS's lines, in words, with a sign of its own for each.
 
-use repute_query::{
-    Compare, Counting, JudgedRate, Measured, Rule, State, Window, decisive, default_rules, judge, reaches,
-};
+use repute_query::{JudgedRate, Measured, Rule, State, Window, decisive, default_rules, judge, reaches};
 
 /// From fine to worst; what cannot be judged stands below fine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,9 +33,8 @@ impl Level {
 
     /// The level of what a rule measured of an account or one of its groups, by the state that it gave it.
     pub(crate) fn of_state(rule: &Rule, measured: Measured, of_group: bool, state: State) -> Self {
-        let judged = rule.metric.judged().filter(|_| rule.compare == Compare::Above && rule.counting == Counting::Aws);
         let reached = |line: f64| reaches(decisive(rule, measured, of_group), line);
-        match (state, judged) {
+        match (state, rule.judged()) {
             (State::NoData, _) if measured.sends == 0 => Self::NoMail,
             (State::NoData, _) => Self::TooLittle,
             (State::Ok, _) => Self::Healthy,
@@ -72,8 +69,8 @@ impl Level {
             Self::TooLittle => "unknown: too little mail",
             Self::Healthy => "well below AWS's review line",
             Self::Elevated => "rising towards AWS's review line",
-            Self::Warning => "over the first threshold of its rule",
-            Self::Critical => "over the second threshold of its rule",
+            Self::Warning => "past the first threshold of its rule",
+            Self::Critical => "past the second threshold of its rule",
             Self::Close => "close to AWS's review line",
             Self::Review => "over AWS's review line",
             Self::Pause => "over AWS's pause line",

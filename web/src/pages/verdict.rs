@@ -142,6 +142,9 @@ fn sentence(finding: &Finding, rules: &[Rule]) -> String {
     let over_volume = over_volume(finding, rules);
     let span = match (finding.span, over_volume) {
         (Some((from, to)), true) => format!(", {}", format::days((to - from).num_minutes() as f64 / 1_440.0)),
+        (Some((from, to)), false) if to - from >= TimeDelta::days(1) => {
+            format!(", {} to {}", from.format("%Y-%m-%d %H:%M"), format::time(to))
+        }
         (Some((from, to)), false) => format!(", {} to {}", from.format("%H:%M"), to.format("%H:%M UTC")),
         (None, _) => String::new(),
     };
@@ -181,15 +184,18 @@ fn whose(finding: &Finding) -> String {
     if parts.is_empty() { "the account".to_owned() } else { parts.join(", ") }
 }
 
-/// Where the rate stands. One that is over the review line, but of so little mail that this may be chance, is told so.
-fn standing(finding: &Finding, rules: &[Rule]) -> &'static str {
+/// Where the figure stands: against AWS's lines, or else against the rule's threshold. A rate that is over the review line, but of so little mail that this may be chance, is told so.
+fn standing(finding: &Finding, rules: &[Rule]) -> String {
     let level = level(finding, rules);
+    if matches!(level, Level::Warning | Level::Critical) {
+        return format::printable(&finding.verdict.reason);
+    }
     let line = finding.metric.judged().map(JudgedRate::review_line);
     let over = finding.measured.rate().zip(line).is_some_and(|(rate, line)| rate >= line);
     if over && matches!(level, Level::Elevated | Level::Close) {
-        return "perhaps over AWS's review line";
+        return "perhaps over AWS's review line".to_owned();
     }
-    level.phrase()
+    level.phrase().to_owned()
 }
 
 fn freshness(newest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
