@@ -184,7 +184,8 @@ fn whose(finding: &Finding) -> String {
     if parts.is_empty() { "the account".to_owned() } else { parts.join(", ") }
 }
 
-/// Where the figure stands: against AWS's lines, or else against the rule's threshold. A rate that is over the review line, but of so little mail that this may be chance, is told so.
+/// Where the figure stands: against AWS's lines, or else against the rule's threshold. A rate that is over the review line, but
+/// of so little mail that this may be chance, is told so.
 fn standing(finding: &Finding, rules: &[Rule]) -> String {
     let level = level(finding, rules);
     if matches!(level, Level::Warning | Level::Critical) {
