@@ -17,6 +17,7 @@ use crate::provider::EventsTable;
 use crate::quarantine::{self, KeptRecord, Resolution};
 use crate::rows::EventChunk;
 use crate::schema::{event_file_schema, objects_schema, quarantine_schema};
+use crate::sidecar::Sidecars;
 use crate::statistics::TableStatistics;
 use crate::store::{Location, refuse_without_conditional_put};
 use crate::table::{DataFile, Table, TableSpec};
@@ -202,6 +203,11 @@ impl Lake {
             .map_err(|e| LakeError::Location { location: self.location.to_string(), reason: e.to_string() })?;
         let table = EventsTable::new(store.clone(), event_file_schema(&self.promoted_tags), self.event_files()?);
         Ok((table, store, self.events.log_store().object_store(None)))
+    }
+
+    /// Small tables kept beside the lake under a key: see [`Sidecars`].
+    pub fn sidecars(&self, key: &str) -> Result<Sidecars, LakeError> {
+        Sidecars::open(&self.location, key)
     }
 }
 

@@ -43,6 +43,16 @@ impl EventsTable {
         Self { store, schema: TableSchema::builder(file_schema).with_table_partition_cols(vec![date]).build(), files }
     }
 
+    /// The same table as if it had only these files.
+    pub fn only(&self, files: Vec<DataFile>) -> Self {
+        Self { store: self.store.clone(), schema: self.schema.clone(), files }
+    }
+
+    /// Its files.
+    pub fn files(&self) -> &[DataFile] {
+        &self.files
+    }
+
     fn partitioned(&self, file: &DataFile) -> PartitionedFile {
         let date = ScalarValue::Date32(file.event_date.map(days_since_epoch));
         PartitionedFile::new(file.path.to_string(), file.size)

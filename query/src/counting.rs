@@ -68,6 +68,12 @@ impl CountingRules {
         }
     }
 
+    /// A name for the classes of recipients that these rules make: the same for the same classes.
+    pub(crate) fn fingerprint(&self, format: u32) -> String {
+        let names = (self.verified_identities(), self.no_feedback_loop());
+        format!("{:016x}", xxhash_rust::xxh3::xxh3_64(format!("{format} {names:?}").as_bytes()))
+    }
+
     /// Verified domains and addresses, sorted.
     pub fn verified_identities(&self) -> Vec<&str> {
         sorted(self.verified_domains.iter().chain(&self.verified_addresses))

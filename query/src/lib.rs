@@ -20,7 +20,9 @@ mod tally;
 mod dimension;
 mod functions;
 mod provider;
+mod rollup;
 mod scan;
+mod selection;
 
 mod calendar;
 mod interval;

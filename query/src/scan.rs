@@ -1,15 +1,17 @@
-//! The one scan behind every figure: rows of a time range, filtered, grouped, tallied.
+//! The lake at one version, and the one question behind every figure: rows of a time range, filtered, grouped, tallied.
 //!
 //! ```text
-//! events table ── time range, filters ──> (window, group values, tally cell) ── count ──> Tallied { window, group, tally }
+//! Selection ── by account, set, whole minutes ──> rollups ──────────────┐
+//!         └─── anything else ──> events table ── filter, group, count ──┴──> Tallied { window, group, tally }
 //! ```
+//! Where a selection begins or ends within a minute, that minute's rows are read, and the rest is taken from the rollups.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int16Type, Int64Type};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::functions_aggregate::count::count;
@@ -21,78 +23,19 @@ use repute_lake::{EVENTS, EventType, ImportTotals, Lake};
 use tokio::sync::OnceCell;
 
 use crate::counting::CountingRules;
-use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::functions::{mailbox_provider, tally_cell};
 use crate::provider::Providers;
-use crate::tally::Tally;
+use crate::rollup::day::Groups;
+use crate::rollup::{FORMAT, Rollups, Source};
+pub(crate) use crate::selection::MINUTE;
+pub use crate::selection::{Clock, Selection, Tallied};
+
+/// Minutes are asked for one by one up to so many.
+const MOST_RANGES: usize = 100;
 
 /// Memory a reader's queries may hold together, in bytes; beyond it they spill or fail.
 const MEMORY_LIMIT: usize = 1 << 30;
-
-/// A minute in microseconds.
-pub(crate) const MINUTE: i64 = 60_000_000;
-
-/// By which time an event belongs to a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Clock {
-    /// When it happened.
-    #[default]
-    Event,
-    /// When the mail it belongs to was sent. Events that do not say are in no window.
-    Sent,
-}
-
-impl Clock {
-    /// The name in options and output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Event => "event",
-            Self::Sent => "sent",
-        }
-    }
-
-    fn column(self) -> &'static str {
-        match self {
-            Self::Event => column::EVENT_TIME,
-            Self::Sent => column::SENT_TIME,
-        }
-    }
-}
-
-/// Which rows, and how they are grouped.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Selection {
-    /// By which time.
-    pub clock: Clock,
-    /// From here on (inclusive); `None` for all.
-    pub since: Option<DateTime<Utc>>,
-    /// Up to here (exclusive); `None` for all.
-    pub until: Option<DateTime<Utc>>,
-    /// Only what had happened before this time, whatever the clock; `None` for all.
-    pub as_of: Option<DateTime<Utc>>,
-    /// Only what lies in the minutes that begin at these times (microseconds); empty for all.
-    pub minutes: Vec<i64>,
-    /// Only events of these types; empty for all.
-    pub types: Vec<EventType>,
-    /// Width of a window in microseconds; `None` for one window over everything.
-    pub width: Option<i64>,
-    /// What to group by.
-    pub by: Vec<Dimension>,
-    /// Only rows with these values; `None` asks for rows without one.
-    pub only: Vec<(Dimension, Option<String>)>,
-}
-
-/// One group in one window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tallied {
-    /// Start of the window, microseconds since the epoch; zero when there is one window over everything.
-    pub window: i64,
-    /// Values of the dimensions, `None` where a row has none.
-    pub group: Vec<Option<String>>,
-    /// What was counted.
-    pub tally: Tally,
-}
 
 /// The lake at one version, ready to be asked. An answer is kept, since the version never changes: a page that asks again,
 /// and two questions that need the same scan, read nothing twice.
@@ -100,39 +43,78 @@ pub struct Reader {
     context: SessionContext,
     promoted_tags: Vec<String>,
     rules: Arc<CountingRules>,
-    tally_cell: ScalarUDF,
+    /// The tally's cell of a row.
+    cell: Expr,
     provider: ScalarUDF,
     newest: OnceCell<Option<DateTime<Utc>>>,
     imports: ImportTotals,
-    answers: Mutex<HashMap<Selection, Answer>>,
+    rollups: Option<(Rollups, Source)>,
+    answers: Mutex<Answers>,
+}
+
+/// Answers that are kept, and how many rows they have together.
+#[derive(Default)]
+struct Answers {
+    by_selection: HashMap<Selection, Answer>,
+    rows: usize,
 }
 
 /// An answer, or the place where it will be once the first who asked has it.
 type Answer = Arc<OnceCell<Arc<Vec<Tallied>>>>;
 
-/// How many answers are kept, and up to which size.
-const KEPT_ANSWERS: usize = 128;
-const KEPT_ROWS: usize = 100_000;
+/// How many answers are kept, and how many rows they may have together: a row takes up to a kilobyte.
+const KEPT_ANSWERS: usize = 256;
+const KEPT_ROWS: usize = 200_000;
 
 impl Reader {
     /// Reads `lake` at the version it shows.
     pub fn new(lake: &Lake, rules: CountingRules, providers: Providers) -> Result<Self, QueryError> {
         let runtime = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_LIMIT, 1.0).build_arc()?;
         let (table, url, store) = lake.events_table()?;
+        let table = Arc::new(table);
         runtime.register_object_store(url.as_ref(), store);
         let context = SessionContext::new_with_config_rt(SessionConfig::new().with_collect_statistics(false), runtime);
-        context.register_table(EVENTS, Arc::new(table))?;
+        context.register_table(EVENTS, Arc::clone(&table) as _)?;
         let rules = Arc::new(rules);
+        let sidecars = lake.sidecars(&rules.fingerprint(FORMAT))?;
+        let cell = cell(&tally_cell(Arc::clone(&rules)), &rules);
+        let rollups = Rollups::new(sidecars, &table);
+        let source = Source { context: context.clone(), table, cell: cell.clone() };
         Ok(Self {
             context,
             promoted_tags: lake.promoted_tags().to_vec(),
-            tally_cell: tally_cell(Arc::clone(&rules)),
+            cell,
             rules,
             provider: mailbox_provider(Arc::new(providers)),
             newest: OnceCell::new(),
             imports: ImportTotals::default(),
+            rollups: Some((rollups, source)),
             answers: Mutex::default(),
         })
+    }
+
+    /// The same, reading rows for every answer.
+    pub fn without_rollups(self) -> Self {
+        Self { rollups: None, ..self }
+    }
+
+    /// The same, knowing what another version of the lake, asked with the same rules, had counted already.
+    pub async fn continuing(self, other: &Self) -> Self {
+        if let (Some((rollups, _)), Some((others, _))) = (&self.rollups, &other.rollups)
+            && self.rules.fingerprint(FORMAT) == other.rules.fingerprint(FORMAT)
+        {
+            rollups.continue_from(others).await;
+        }
+        self
+    }
+
+    /// Counts the rows that were not counted yet, and keeps the counts beside the lake if it can be written to: questions then need
+    /// not wait for it.
+    pub async fn prepare(&self) -> Result<(), QueryError> {
+        match &self.rollups {
+            Some((rollups, source)) => rollups.prepare(source).await,
+            None => Ok(()),
+        }
     }
 
     /// The same, knowing what all imports did together.
@@ -155,19 +137,20 @@ impl Reader {
         let selection = self.without_idle_bounds(selection).await?;
         let answer = {
             let mut answers = self.answers();
-            if answers.len() >= KEPT_ANSWERS {
-                answers.clear();
+            if answers.by_selection.len() >= KEPT_ANSWERS || answers.rows > KEPT_ROWS {
+                *answers = Answers::default();
             }
-            Arc::clone(answers.entry(selection.clone()).or_default())
+            Arc::clone(answers.by_selection.entry(selection.clone()).or_default())
         };
-        let tallied = Arc::clone(answer.get_or_try_init(|| self.scan(&selection)).await?);
-        if tallied.len() > KEPT_ROWS {
-            self.answers().remove(&selection);
+        let is_new = !answer.initialized();
+        let tallied = Arc::clone(answer.get_or_try_init(|| self.count(&selection)).await?);
+        if is_new {
+            self.answers().rows += tallied.len();
         }
         Ok(tallied)
     }
 
-    fn answers(&self) -> MutexGuard<'_, HashMap<Selection, Answer>> {
+    fn answers(&self) -> MutexGuard<'_, Answers> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -184,29 +167,113 @@ impl Reader {
         Ok(selection)
     }
 
-    async fn scan(&self, selection: &Selection) -> Result<Arc<Vec<Tallied>>, QueryError> {
-        let mut groups: BTreeMap<(i64, Vec<Option<String>>), Tally> = BTreeMap::new();
+    async fn count(&self, selection: &Selection) -> Result<Arc<Vec<Tallied>>, QueryError> {
+        let mut groups = match &self.rollups {
+            Some((rollups, source)) if selection.is_by_minutes() => self.by_minutes(rollups, source, selection).await?,
+            Some((rollups, source)) if selection.is_by_moments() => self.by_moments(rollups, source, selection).await?,
+            _ => self.scan(selection).await?,
+        };
+        let mut tallied = Vec::new();
+        for (group, windows) in &mut groups {
+            for (window, tally) in windows {
+                self.rules.settle(tally);
+                tallied.push(Tallied { window: *window, group: group.clone(), tally: std::mem::take(tally) });
+            }
+        }
+        tallied.sort_by(|a, b| (a.window, &a.group).cmp(&(b.window, &b.group)));
+        Ok(Arc::new(tallied))
+    }
+
+    /// From the rollups, but for the minutes in which the selection begins and ends.
+    async fn by_minutes(
+        &self,
+        rollups: &Rollups,
+        source: &Source,
+        selection: &Selection,
+    ) -> Result<Groups, QueryError> {
+        let mut selection = selection.clone();
+        if selection.clock == Clock::Event {
+            let ends = [selection.until, selection.as_of.take()];
+            selection.until = ends.into_iter().flatten().min();
+        }
+        let from = selection.since.map(|time| time.timestamp_micros());
+        let to = selection.until.map(|time| time.timestamp_micros());
+        let first = from.map_or(i64::MIN, |from| -(-from).div_euclid(MINUTE) * MINUTE);
+        let last = to.map_or(i64::MAX, |to| to.div_euclid(MINUTE) * MINUTE);
+        if first >= last {
+            return self.scan(&selection).await;
+        }
+        let mut groups = Groups::new();
+        rollups.add_to(source, &selection, (first, last), &mut groups).await?;
+        let edges = [from.map(|from| (from, first)), to.map(|to| (last, to))];
+        for (from, to) in edges.into_iter().flatten().filter(|(from, to)| from < to) {
+            let (since, until) = (DateTime::from_timestamp_micros(from), DateTime::from_timestamp_micros(to));
+            let edge = Selection { since, until, ..selection.clone() };
+            merge(&mut groups, self.scan(&edge).await?);
+        }
+        Ok(groups)
+    }
+
+    /// Bounces and complaints from the rollups, sends from the rows of the minutes.
+    async fn by_moments(
+        &self,
+        rollups: &Rollups,
+        source: &Source,
+        selection: &Selection,
+    ) -> Result<Groups, QueryError> {
+        let mut groups = Groups::new();
+        if !rollups.add_reports(source, selection, &selection.minutes, &mut groups).await? {
+            return self.scan(selection).await;
+        }
+        if selection.types.contains(&EventType::Send) {
+            let sends = Selection { clock: Clock::Event, types: vec![EventType::Send], ..selection.clone() };
+            merge(&mut groups, self.scan(&sends).await?);
+        }
+        Ok(groups)
+    }
+
+    /// From the rows.
+    async fn scan(&self, selection: &Selection) -> Result<Groups, QueryError> {
+        let mut groups = Groups::new();
         for batch in &self.grouped(selection).await? {
             collect(batch, selection.by.len(), &mut groups);
         }
-        groups.values_mut().for_each(|tally| self.rules.settle(tally));
-        let tallied = groups.into_iter().map(|((window, group), tally)| Tallied { window, group, tally });
-        Ok(Arc::new(tallied.collect()))
+        Ok(groups)
     }
 
     /// Time of the newest event up to and including `now`; `None` where there is none.
     pub async fn newest_event(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, QueryError> {
-        match self.newest().await? {
-            Some(newest) if newest > now => {
-                let selection = Selection { until: Some(now + TimeDelta::microseconds(1)), ..Selection::default() };
-                self.newest_of(&selection).await
-            }
-            newest => Ok(newest),
+        let newest = self.newest().await?;
+        if newest.is_none_or(|newest| newest <= now) {
+            return Ok(newest);
         }
+        let mut selection = Selection { until: Some(now + TimeDelta::microseconds(1)), ..Selection::default() };
+        if let Some((rollups, source)) = &self.rollups {
+            let today = now.date_naive();
+            let of_today = Selection { since: Some(today.and_time(NaiveTime::MIN).and_utc()), ..selection.clone() };
+            if let Some(newest) = self.newest_of(&of_today).await? {
+                return Ok(Some(newest));
+            }
+            if let Some(yesterday) = today.pred_opt() {
+                let newest = rollups.newest(source, Some(yesterday)).await?;
+                return Ok(newest.and_then(|(_, micros)| DateTime::from_timestamp_micros(micros)));
+            }
+            selection = of_today;
+        }
+        self.newest_of(&selection).await
     }
 
     async fn newest(&self) -> Result<Option<DateTime<Utc>>, QueryError> {
-        self.newest.get_or_try_init(|| async { self.newest_of(&Selection::default()).await }).await.copied()
+        let find = || async {
+            match &self.rollups {
+                Some((rollups, source)) => {
+                    let newest = rollups.newest(source, None).await?;
+                    Ok(newest.and_then(|(_, micros)| DateTime::from_timestamp_micros(micros)))
+                }
+                None => self.newest_of(&Selection::default()).await,
+            }
+        };
+        self.newest.get_or_try_init(find).await.copied()
     }
 
     async fn newest_of(&self, selection: &Selection) -> Result<Option<DateTime<Utc>>, QueryError> {
@@ -233,19 +300,7 @@ impl Reader {
             let value = dimension.expression(&self.promoted_tags, &self.provider);
             keys.push(cast(value, DataType::Utf8View).alias(format!("group_{index}")));
         }
-        let mut columns = vec![
-            column::EVENT_TYPE,
-            column::BOUNCE_TYPE,
-            column::BOUNCE_SUBTYPE,
-            column::COMPLAINT_FEEDBACK_TYPE,
-            column::COMPLAINT_SUBTYPE,
-            column::RECIPIENT_DOMAIN,
-        ];
-        if self.rules.looks_at_addresses() {
-            columns.push(column::RECIPIENT);
-        }
-        let cell = self.tally_cell.call(columns.into_iter().map(col).collect());
-        keys.push(cell.alias("cell"));
+        keys.push(self.cell.clone().alias("cell"));
         let grouped = events.aggregate(keys, vec![count(lit(1_i64)).alias("rows")])?;
         Ok(grouped.collect().await?)
     }
@@ -279,11 +334,22 @@ impl Reader {
             filters.push(col(column::EVENT_DATE).lt_eq(date(as_of)));
         }
         if let (Some(first), Some(last)) = (selection.minutes.iter().min(), selection.minutes.iter().max()) {
-            let moment = |micros: i64| at(DateTime::from_timestamp_micros(micros).unwrap_or_default());
-            filters.push(time().gt_eq(moment(*first)));
-            filters.push(time().lt(moment(last + MINUTE)));
-            let minute = cast(time(), DataType::Int64) / lit(MINUTE) * lit(MINUTE);
-            filters.push(minute.in_list(selection.minutes.iter().map(|minute| lit(*minute)).collect(), false));
+            filters.push(time().gt_eq(micros(*first)));
+            filters.push(time().lt(micros(last + MINUTE)));
+            if selection.clock == Clock::Event {
+                let dates: BTreeSet<_> = selection.minutes.iter().map(|m| m.div_euclid(1_440 * MINUTE)).collect();
+                let dates =
+                    dates.into_iter().map(|day| date(DateTime::from_timestamp(day * 86_400, 0).unwrap_or_default()));
+                filters.push(col(column::EVENT_DATE).in_list(dates.collect(), false));
+            }
+            // Ranges tell which pages need not be read; so many of them would take longer than reading.
+            if selection.minutes.len() <= MOST_RANGES {
+                let range = |m: &i64| time().gt_eq(micros(*m)).and(time().lt(micros(m + MINUTE)));
+                filters.extend(selection.minutes.iter().map(range).reduce(Expr::or));
+            } else {
+                let minute = cast(time(), DataType::Int64) / lit(MINUTE) * lit(MINUTE);
+                filters.push(minute.in_list(selection.minutes.iter().map(|minute| lit(*minute)).collect(), false));
+            }
         }
         if !selection.types.is_empty() {
             let names = selection.types.iter().map(|t| lit(ScalarValue::Utf8View(Some(t.as_str().to_owned()))));
@@ -305,12 +371,32 @@ pub(crate) fn at(time: DateTime<Utc>) -> Expr {
     lit(ScalarValue::TimestampMicrosecond(Some(time.timestamp_micros()), Some("UTC".into())))
 }
 
+fn micros(time: i64) -> Expr {
+    at(DateTime::from_timestamp_micros(time).unwrap_or_default())
+}
+
 fn date(time: DateTime<Utc>) -> Expr {
     let days = i32::try_from(time.timestamp().div_euclid(86_400)).unwrap_or(i32::MAX);
     lit(ScalarValue::Date32(Some(days)))
 }
 
-fn collect(batch: &RecordBatch, dimensions: usize, groups: &mut BTreeMap<(i64, Vec<Option<String>>), Tally>) {
+/// The tally's cell of a row.
+fn cell(function: &ScalarUDF, rules: &CountingRules) -> Expr {
+    let mut columns = vec![
+        column::EVENT_TYPE,
+        column::BOUNCE_TYPE,
+        column::BOUNCE_SUBTYPE,
+        column::COMPLAINT_FEEDBACK_TYPE,
+        column::COMPLAINT_SUBTYPE,
+        column::RECIPIENT_DOMAIN,
+    ];
+    if rules.looks_at_addresses() {
+        columns.push(column::RECIPIENT);
+    }
+    function.call(columns.into_iter().map(col).collect())
+}
+
+fn collect(batch: &RecordBatch, dimensions: usize, groups: &mut Groups) {
     let windows = batch.column(0).as_primitive::<Int64Type>();
     let values: Vec<_> = (0..dimensions).map(|index| batch.column(1 + index).as_string_view()).collect();
     let cells = batch.column(1 + dimensions).as_primitive::<Int16Type>();
@@ -320,7 +406,16 @@ fn collect(batch: &RecordBatch, dimensions: usize, groups: &mut BTreeMap<(i64, V
             continue;
         }
         let group = values.iter().map(|array| array.is_valid(row).then(|| array.value(row).to_owned())).collect();
-        let tally = groups.entry((windows.value(row), group)).or_default();
+        let tally = groups.entry(group).or_default().entry(windows.value(row)).or_default();
         tally.add_cell(cells.value(row), u64::try_from(counts.value(row)).unwrap_or(0));
+    }
+}
+
+fn merge(groups: &mut Groups, others: Groups) {
+    for (group, windows) in others {
+        let mine = groups.entry(group).or_default();
+        for (window, tally) in windows {
+            *mine.entry(window).or_default() += &tally;
+        }
     }
 }

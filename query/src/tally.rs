@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use repute_lake::EventType;
+
 /// What a row of the lake is to the counts. Bounces and complaints are told apart as far as AWS treats them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -63,7 +65,8 @@ pub enum RecipientClass {
 }
 
 impl Kind {
-    const ALL: [Self; 20] = [
+    /// All kinds, in the order of their numbers.
+    pub(crate) const ALL: [Self; 20] = [
         Self::Send,
         Self::Delivery,
         Self::HardBounce,
@@ -109,6 +112,32 @@ impl Kind {
             "Subscription" => Self::Subscription,
             _ => return None,
         })
+    }
+
+    /// The type of event of which this is a kind.
+    pub(crate) fn event_type(self) -> EventType {
+        match self {
+            Self::Send => EventType::Send,
+            Self::Delivery => EventType::Delivery,
+            Self::HardBounce
+            | Self::BounceAccountSuppression
+            | Self::BounceTenantSuppression
+            | Self::BounceEmailValidation
+            | Self::BounceUnsubscribed
+            | Self::SoftBounce
+            | Self::UndeterminedBounce
+            | Self::CountedUndetermined => EventType::Bounce,
+            Self::Complaint
+            | Self::ComplaintNotSpam
+            | Self::ComplaintAccountSuppression
+            | Self::ComplaintTenantSuppression => EventType::Complaint,
+            Self::Reject => EventType::Reject,
+            Self::DeliveryDelay => EventType::DeliveryDelay,
+            Self::Open => EventType::Open,
+            Self::Click => EventType::Click,
+            Self::RenderingFailure => EventType::RenderingFailure,
+            Self::Subscription => EventType::Subscription,
+        }
     }
 
     fn of_bounce(bounce_type: Option<&str>, subtype: Option<&str>) -> Self {
