@@ -122,7 +122,7 @@ impl From<ClockName> for Clock {
 }
 
 /// Whose mail counts.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct CountingArgs {
     /// Domains and addresses you have verified in SES, whose mail AWS leaves out
     #[arg(

@@ -5,8 +5,9 @@
 //! compare with "Messages sent" and "Sent over period" in the SES console, and set another number if they differ.
 //!
 //! ```text
-//! tallies per minute of sending ── from the newest back until N eligible sends ──> boundary minute
-//! tallies per millisecond in that minute ──────────────────────────────────────> exact start ──> sums since
+//! tallies per day of sending ── from the newest back until N eligible sends ──> boundary day
+//! tallies per minute of that day ───────────────── likewise ──────────────────> boundary minute
+//! tallies per microsecond of that minute ───────── likewise ──────────────────> exact start ──> sums since
 //! ```
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::interval::{headroom, rate, wilson};
 use crate::pace::Pace;
+use crate::rollup::day::DAY;
 use crate::scan::{Clock, MINUTE, Reader, Selection};
 use crate::tally::Tally;
 
@@ -174,40 +176,31 @@ pub(crate) struct Judged {
 
 /// The counts of sends, bounces and complaints that are judged, in the order of [`reputation`].
 pub(crate) async fn judged_volume(reader: &Reader, query: &ReputationQuery) -> Result<Vec<Judged>, QueryError> {
-    let selection = Selection {
-        clock: Clock::Sent,
-        since: query.since,
-        as_of: query.as_of,
-        types: vec![EventType::Send, EventType::Bounce, EventType::Complaint],
-        width: Some(MINUTE),
-        by: vec![Dimension::ACCOUNT, Dimension::CONFIGURATION_SET],
-        ..Selection::default()
-    };
-    let minutes = by_scope(reader, &selection).await?;
-    let boundaries: Vec<(Scope, Boundary)> = minutes
-        .iter()
-        .filter_map(|(scope, minutes)| Some((scope.clone(), boundary_minute(minutes, query.last_sends)?)))
-        .collect();
-    let mut wanted: Vec<i64> = boundaries.iter().map(|(_, boundary)| boundary.minute).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let fine = Selection { minutes: wanted, width: Some(1), ..selection };
-    let mut moments = by_scope(reader, &fine).await?;
+    let asked = Asked { reader, query };
+    let mut bounds: Vec<Bounds> = Vec::new();
+    for (scope, days) in asked.days().await? {
+        let (Some(day), Some((newest, _))) = (boundary(&days, query.last_sends), days.last_key_value()) else {
+            continue;
+        };
+        let Some(minute) = boundary(&asked.minutes_of(&scope, day.start).await?, day.missing) else { continue };
+        let last = asked.minutes_of(&scope, *newest).await?.last_key_value().map_or(*newest, |(minute, _)| *minute);
+        let mut later = minute.later;
+        later += &day.later;
+        bounds.push(Bounds { scope, minute: minute.start, missing: minute.missing, later, last, days });
+    }
+    let mut moments = asked.moments(bounds.iter().map(|bounds| bounds.minute).collect()).await?;
     let mut found = Vec::new();
-    for (scope, boundary) in boundaries {
-        let Boundary { minute, missing, later: mut tally } = boundary;
+    for Bounds { scope, minute, missing, later: mut tally, last, days } in bounds {
         let of_scope = moments.remove(&scope).unwrap_or_default();
         let within: BTreeMap<i64, Tally> =
             of_scope.into_iter().filter(|(t, _)| (minute..minute + MINUTE).contains(t)).collect();
         let (from, full) = take_until(&within, missing, &mut tally).unwrap_or((minute, false));
-        let of_scope = minutes.get(&scope);
-        let to = of_scope.and_then(|minutes| minutes.last_key_value()).map_or(from, |(minute, _)| *minute);
-        let recent = of_scope.map(|minutes| recent(minutes, from, to)).unwrap_or_default();
+        let recent = asked.recent(&scope, &days, from, last).await?;
         found.push(Judged {
             account_id: scope.0,
             configuration_set: scope.1,
             from: DateTime::from_timestamp_micros(from).unwrap_or_default(),
-            to: DateTime::from_timestamp_micros(to.max(from)).unwrap_or_default(),
+            to: DateTime::from_timestamp_micros(last.max(from)).unwrap_or_default(),
             full,
             tally,
             recent,
@@ -217,13 +210,93 @@ pub(crate) async fn judged_volume(reader: &Reader, query: &ReputationQuery) -> R
     Ok(found)
 }
 
-/// The last quarter of the span, in days and no more than [`RECENT_DAYS`] of them, and what was sent in it.
-fn recent(minutes: &BTreeMap<i64, Tally>, from: i64, to: i64) -> (f64, Tally) {
-    const DAY: i64 = 1_440 * MINUTE;
-    let span = ((to - from) / 4).clamp(0, RECENT_DAYS * DAY);
-    let mut sum = Tally::default();
-    minutes.range(to - span..).for_each(|(_, tally)| sum += tally);
-    (span as f64 / DAY as f64, sum)
+/// Where an account's or configuration set's volume begins and ends.
+struct Bounds {
+    scope: Scope,
+    /// The minute in which the volume is reached, or the oldest.
+    minute: i64,
+    /// How many eligible sends of that minute are needed.
+    missing: u64,
+    /// The sum of all later minutes.
+    later: Tally,
+    /// The last minute of any mail.
+    last: i64,
+    days: BTreeMap<i64, Tally>,
+}
+
+/// What the lake is asked for.
+struct Asked<'a> {
+    reader: &'a Reader,
+    query: &'a ReputationQuery,
+}
+
+impl Asked<'_> {
+    fn selection(&self) -> Selection {
+        Selection {
+            clock: Clock::Sent,
+            since: self.query.since,
+            as_of: self.query.as_of,
+            types: vec![EventType::Send, EventType::Bounce, EventType::Complaint],
+            by: vec![Dimension::ACCOUNT, Dimension::CONFIGURATION_SET],
+            ..Selection::default()
+        }
+    }
+
+    /// Tallies by day of sending.
+    async fn days(&self) -> Result<BTreeMap<Scope, BTreeMap<i64, Tally>>, QueryError> {
+        by_scope(self.reader, &Selection { width: Some(DAY), ..self.selection() }).await
+    }
+
+    /// Tallies by minute of a day.
+    async fn minutes_of(&self, scope: &Scope, day: i64) -> Result<BTreeMap<i64, Tally>, QueryError> {
+        let (account, set) = scope;
+        let mut only = vec![(Dimension::ACCOUNT, account.clone())];
+        only.extend(set.clone().map(|set| (Dimension::CONFIGURATION_SET, set)));
+        let start = DateTime::from_timestamp_micros(day);
+        let selection = Selection {
+            since: start.max(self.query.since),
+            until: DateTime::from_timestamp_micros(day + DAY),
+            width: Some(MINUTE),
+            by: Vec::new(),
+            only,
+            ..self.selection()
+        };
+        let tallied = self.reader.tallies(&selection).await?;
+        Ok(tallied.iter().map(|row| (row.window, row.tally.clone())).collect())
+    }
+
+    /// Tallies by time, to the microsecond, of some minutes.
+    async fn moments(&self, mut minutes: Vec<i64>) -> Result<BTreeMap<Scope, BTreeMap<i64, Tally>>, QueryError> {
+        minutes.sort_unstable();
+        minutes.dedup();
+        if minutes.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        // Where the reset lies within a minute, what was sent earlier in it is left out below.
+        let selection = Selection { since: None, minutes, width: Some(1), ..self.selection() };
+        let mut moments = by_scope(self.reader, &selection).await?;
+        if let Some(since) = self.query.since.map(|since| since.timestamp_micros()) {
+            moments.values_mut().for_each(|of_scope| *of_scope = of_scope.split_off(&since));
+        }
+        Ok(moments)
+    }
+
+    /// The last quarter of the span, in days and no more than [`RECENT_DAYS`] of them, and what was sent in it.
+    async fn recent(
+        &self,
+        scope: &Scope,
+        days: &BTreeMap<i64, Tally>,
+        from: i64,
+        last: i64,
+    ) -> Result<(f64, Tally), QueryError> {
+        let span = ((last - from) / 4).clamp(0, RECENT_DAYS * DAY);
+        let since = last - span;
+        let first_day = since.div_euclid(DAY) * DAY;
+        let mut sum = Tally::default();
+        self.minutes_of(scope, first_day).await?.range(since..).for_each(|(_, tally)| sum += tally);
+        days.range(first_day + DAY..).for_each(|(_, tally)| sum += tally);
+        Ok((span as f64 / DAY as f64, sum))
+    }
 }
 
 /// Tallies by time, for each account and each of its configuration sets.
@@ -243,26 +316,26 @@ fn eligible(tally: &Tally) -> u64 {
     AwsCounts::of(tally).eligible_sends.counted
 }
 
-/// Where the volume is reached, going back from the newest minute.
+/// Where a volume is reached, going back from the newest window.
 #[derive(Debug, PartialEq)]
 struct Boundary {
-    /// The minute in which it is reached, or the oldest.
-    minute: i64,
-    /// How many eligible sends of that minute are needed.
+    /// The window in which it is reached, or the oldest.
+    start: i64,
+    /// How many eligible sends of that window are needed.
     missing: u64,
-    /// The sum of all later minutes.
+    /// The sum of all later windows.
     later: Tally,
 }
 
 /// `None` without any mail.
-fn boundary_minute(minutes: &BTreeMap<i64, Tally>, volume: u64) -> Option<Boundary> {
+fn boundary(windows: &BTreeMap<i64, Tally>, volume: u64) -> Option<Boundary> {
     let mut later = Tally::default();
     let mut missing = volume;
-    let oldest = *minutes.first_key_value()?.0;
-    for (minute, tally) in minutes.iter().rev() {
+    let oldest = *windows.first_key_value()?.0;
+    for (start, tally) in windows.iter().rev() {
         let sends = eligible(tally);
-        if sends >= missing || *minute == oldest {
-            return Some(Boundary { minute: *minute, missing, later });
+        if sends >= missing || *start == oldest {
+            return Some(Boundary { start: *start, missing, later });
         }
         missing -= sends;
         later += tally;
@@ -300,9 +373,9 @@ mod tests {
     #[test]
     fn the_volume_is_reached_going_back() {
         let minutes = BTreeMap::from([(1, sends(50)), (2, sends(30)), (3, sends(20))]);
-        assert_eq!(boundary_minute(&minutes, 40), Some(Boundary { minute: 2, missing: 20, later: sends(20) }));
-        assert_eq!(boundary_minute(&minutes, 1_000), Some(Boundary { minute: 1, missing: 950, later: sends(50) }));
-        assert!(boundary_minute(&BTreeMap::new(), 10).is_none());
+        assert_eq!(boundary(&minutes, 40), Some(Boundary { start: 2, missing: 20, later: sends(20) }));
+        assert_eq!(boundary(&minutes, 1_000), Some(Boundary { start: 1, missing: 950, later: sends(50) }));
+        assert!(boundary(&BTreeMap::new(), 10).is_none());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 
 use crate::aws;
-use crate::cli::{Format, Global, ImportArgs};
+use crate::cli::{CountingArgs, Format, Global, ImportArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, remedy, without_markup};
 use crate::output::{self, bytes, plain};
@@ -32,11 +32,15 @@ pub(super) fn run(global: &Global, config: &Config, args: &ImportArgs) -> Result
     let max_bad = args.max_bad.or(config.import.max_bad).unwrap_or(0);
     let reading = Reading { jobs, again: args.again, quiet: args.quiet };
     let start = Instant::now();
-    let summary = super::runtime()?.block_on(async {
+    let runtime = super::runtime()?;
+    let summary = runtime.block_on(async {
         let listed = list_all(&args.sources).await?;
         run_import(&location, tags, listed, reading).await
     })?;
     let seconds = start.elapsed().as_secs_f64();
+    if summary.rows > 0 {
+        runtime.block_on(count(global, config));
+    }
     match args.format {
         Format::Json => output::print_json(&summary_json(&summary, seconds))?,
         Format::Text => output::print(&summary_text(&summary, seconds, &location))?,
@@ -54,6 +58,17 @@ pub(super) fn run(global: &Global, config: &Config, args: &ImportArgs) -> Result
         return Ok(Exit::BadRecords);
     }
     Ok(Exit::Done)
+}
+
+/// Counts what is new by minute, so that the first question need not wait for it. The rows are in, whatever comes of this.
+async fn count(global: &Global, config: &Config) {
+    let counted = async {
+        let reader = super::reader(global, config, &CountingArgs::default()).await?;
+        reader.prepare().await.map_err(Failure::from)
+    };
+    if let Err(failure) = counted.await {
+        tracing::debug!(?failure, "what was imported is counted by the first question");
+    }
 }
 
 /// Lists every source, saying what is left out.

@@ -102,13 +102,30 @@ async fn open(location: &Location) -> Result<Option<Lake>, LakeError> {
     }
 }
 
-/// Lets pages see this version of the lake, and asks the overview's questions once so that nobody waits for the first scan.
+/// Lets pages see this version of the lake. What is new in it is counted before, but for the first version: there pages wait for
+/// as much as they need, while the overview's questions are asked.
 async fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Result<()> {
     let reader = Reader::new(lake, source.rules.clone(), source.providers.clone())?;
-    state.replace_reader(Arc::new(reader.with_imports(lake.import_totals().await?)));
+    let mut reader = reader.with_imports(lake.import_totals().await?);
+    if let Some(before) = state.reader() {
+        reader = reader.continuing(&before).await;
+        prepare(&reader).await;
+    }
+    let reader = Arc::new(reader);
+    state.replace_reader(Arc::clone(&reader));
     let state = state.clone();
-    tokio::spawn(async move { warm_up(&state).await });
+    tokio::spawn(async move {
+        prepare(&reader).await;
+        warm_up(&state).await;
+    });
     Ok(())
+}
+
+/// Counts what was not counted yet. Where that fails, so will the questions, and they say why.
+async fn prepare(reader: &Reader) {
+    if let Err(error) = reader.prepare().await {
+        tracing::debug!(%error, "cannot count what is new");
+    }
 }
 
 /// Shows a newer version of the lake if there is one, or the lake once it exists. A lake that could not be read is opened anew

@@ -112,7 +112,7 @@ impl AppState {
     }
 
     /// The lake at the newest version that could be read; `None` as long as there is none.
-    pub(crate) fn reader(&self) -> Option<Arc<Reader>> {
+    pub fn reader(&self) -> Option<Arc<Reader>> {
         self.reader.borrow().clone()
     }
 
