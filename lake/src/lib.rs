@@ -52,4 +52,4 @@ pub use rows::{EventChunk, EventRows, RowKey};
 pub use statistics::{FileStatistics, TableStatistics};
 pub use store::Location;
 pub use table::DataFile;
-pub use totals::ImportTotals;
+pub use totals::{ImportTotals, RecentImport};

@@ -17,14 +17,15 @@ use datafusion::functions_aggregate::min_max::max;
 use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use repute_lake::schema::column;
-use repute_lake::{EVENTS, EventType, ImportTotals, Lake};
+use repute_lake::{EVENTS, EventType, ImportTotals, Lake, RecentImport};
 use tokio::sync::OnceCell;
 
 use crate::counting::CountingRules;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
-use crate::functions::{mailbox_provider, tally_cell};
+use crate::functions::{bounce_class, bounce_reason, mailbox_provider, tally_cell};
 use crate::provider::Providers;
+use crate::reasons::Classifier;
 use crate::tally::Tally;
 
 /// Memory a reader's queries may hold together, in bytes; beyond it they spill or fail.
@@ -102,8 +103,10 @@ pub struct Reader {
     rules: Arc<CountingRules>,
     tally_cell: ScalarUDF,
     provider: ScalarUDF,
+    bounce_class: ScalarUDF,
     newest: OnceCell<Option<DateTime<Utc>>>,
     imports: ImportTotals,
+    recent: Vec<RecentImport>,
     answers: Mutex<HashMap<Selection, Answer>>,
 }
 
@@ -129,8 +132,10 @@ impl Reader {
             tally_cell: tally_cell(Arc::clone(&rules)),
             rules,
             provider: mailbox_provider(Arc::new(providers)),
+            bounce_class: bounce_class(Arc::default()),
             newest: OnceCell::new(),
             imports: ImportTotals::default(),
+            recent: Vec::new(),
             answers: Mutex::default(),
         })
     }
@@ -138,6 +143,36 @@ impl Reader {
     /// The same, knowing what all imports did together.
     pub fn with_imports(self, imports: ImportTotals) -> Self {
         Self { imports, ..self }
+    }
+
+    /// The same, knowing what was imported of late.
+    pub fn with_recent_imports(self, recent: Vec<RecentImport>) -> Self {
+        Self { recent, ..self }
+    }
+
+    /// What was imported of late, as far as it was told.
+    pub(crate) fn recent_imports(&self) -> &[RecentImport] {
+        &self.recent
+    }
+
+    /// The same, knowing bounces by the operator's rules.
+    pub fn with_reasons(self, classifier: Classifier) -> Self {
+        Self { bounce_class: bounce_class(Arc::new(classifier)), ..self }
+    }
+
+    /// Custom tags that have a column of their own.
+    pub fn promoted_tags(&self) -> &[String] {
+        &self.promoted_tags
+    }
+
+    /// A dimension over the events table.
+    pub(crate) fn expression(&self, dimension: &Dimension) -> Expr {
+        dimension.expression(&self.promoted_tags, &self.provider, &self.bounce_class)
+    }
+
+    /// The normalised diagnostic over the events table.
+    pub(crate) fn reason_text(&self) -> Expr {
+        bounce_reason().call(vec![col(column::DIAGNOSTIC_CODE)])
     }
 
     /// What all imports did together, as far as it was told.
@@ -230,7 +265,7 @@ impl Reader {
         };
         let mut keys = vec![window.alias("window")];
         for (index, dimension) in selection.by.iter().enumerate() {
-            let value = dimension.expression(&self.promoted_tags, &self.provider);
+            let value = self.expression(dimension);
             keys.push(cast(value, DataType::Utf8View).alias(format!("group_{index}")));
         }
         let mut columns = vec![
@@ -290,7 +325,7 @@ impl Reader {
             filters.push(col(column::EVENT_TYPE).in_list(names.collect(), false));
         }
         for (dimension, value) in &selection.only {
-            let expression = dimension.expression(&self.promoted_tags, &self.provider);
+            let expression = self.expression(dimension);
             filters.push(match value {
                 Some(value) => expression.eq(lit(ScalarValue::Utf8View(Some(value.clone())))),
                 None => expression.is_null(),

@@ -31,6 +31,7 @@ mod crash;
 mod disk;
 mod durability;
 
+mod bounces;
 mod check;
 mod help;
 mod messages;
