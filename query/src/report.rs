@@ -196,7 +196,10 @@ fn finding(finding: &Finding) -> Value {
         ("rate".to_owned(), json!(finding.measured.rate().filter(|_| finding.metric.is_rate()))),
         ("events".to_owned(), json!(finding.measured.events)),
         ("sends".to_owned(), json!(finding.measured.sends)),
-        ("interval_95".to_owned(), if finding.metric.is_rate() { json!([low, high]) } else { Value::Null }),
+        (
+            "interval_95".to_owned(),
+            if finding.metric.is_rate() && !finding.metric.is_gauge() { json!([low, high]) } else { Value::Null },
+        ),
         ("warn".to_owned(), json!(finding.thresholds.0)),
         ("critical".to_owned(), json!(finding.thresholds.1)),
         ("from".to_owned(), finding.span.map_or(Value::Null, |(from, _)| time(from))),
