@@ -11,9 +11,13 @@
 
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int16Type};
 use chrono::{DateTime, TimeDelta, Utc};
+use datafusion::logical_expr::cast;
+use futures::TryStreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::alert::{Compare, Measured, Metric, Rule, State, Window};
@@ -33,7 +37,7 @@ const LEAST_PAST: u64 = 50;
 const MOST_FINDINGS: usize = 8;
 
 /// A dimension with more values says nothing that could be read.
-const MOST_VALUES: usize = 20_000;
+const MOST_VALUES: usize = 10_000;
 
 /// So many values of a dimension are told.
 const TOLD_VALUES: usize = 5;
@@ -159,21 +163,27 @@ pub async fn attribution(
     now: DateTime<Utc>,
 ) -> Result<Option<Attribution>, QueryError> {
     let Some((from, to)) = finding.span.filter(|_| !rule.metric.is_gauge()) else { return Ok(None) };
-    let present = Question { rule, finding, from, to: matches!(rule.window, Window::Minutes(_)).then_some(to), now };
-    let past = Question { from: from - PAST, to: Some(from), ..present };
-    let before = past.whole(reader).await?;
-    let Some(frame) = Frame::of(rule, finding.measured, before, (past.from, from), to) else { return Ok(None) };
-    let mut divided = Vec::new();
+    let mut by: Vec<Dimension> = Vec::new();
     for dimension in dimensions.iter().chain(&kinds(rule.metric)) {
         let is_fixed = finding.group.iter().chain(&rule.only).any(|(fixed, _)| fixed == dimension);
-        if is_fixed || divided.iter().any(|other: &Divided| other.dimension == *dimension) {
-            continue;
+        if !is_fixed && !by.contains(dimension) {
+            by.push(dimension.clone());
         }
-        let now = present.by(reader, dimension).await?;
-        if now.len() > MOST_VALUES || (now.len() < 2 && !kinds(rule.metric).contains(dimension)) {
-            continue;
+    }
+    let present = Question { rule, finding, from, to: matches!(rule.window, Window::Minutes(_)).then_some(to), now };
+    let past = Question { from: from - PAST, to: Some(from), ..present };
+    let found = counts(reader, &present.selection(), &by, None).await?;
+    let before = counts(reader, &past.selection(), &by, Some(&found.by)).await?;
+    let measure = |tally: &Tally| rule.metric.measure(rule.counting, tally);
+    let Some(frame) = Frame::of(rule, finding.measured, measure(&before.whole), (past.from, from), to) else {
+        return Ok(None);
+    };
+    let mut divided = Vec::new();
+    for ((dimension, now), then) in by.iter().zip(&found.by).zip(&before.by) {
+        let is_kind = kinds(rule.metric).contains(dimension);
+        if !now.is_too_many && (is_kind || now.values.len() > 1) {
+            divided.push(frame.divide(dimension, &now.measured(measure), &then.measured(measure), measure(&then.rest)));
         }
-        divided.push(frame.divide(dimension, &now, &past.by(reader, dimension).await?));
     }
     let why = words::why(rule.metric, &frame, &divided);
     for divided in &mut divided {
@@ -209,25 +219,7 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
-    async fn whole(&self, reader: &Reader) -> Result<Measured, QueryError> {
-        let mut sum = Tally::default();
-        for row in reader.tallies(&self.selection(Vec::new())).await?.iter() {
-            sum += &row.tally;
-        }
-        Ok(self.rule.metric.measure(self.rule.counting, &sum))
-    }
-
-    async fn by(
-        &self,
-        reader: &Reader,
-        dimension: &Dimension,
-    ) -> Result<BTreeMap<Option<String>, Measured>, QueryError> {
-        let rows = reader.tallies(&self.selection(vec![dimension.clone()])).await?;
-        let measured = |tally: &Tally| self.rule.metric.measure(self.rule.counting, tally);
-        Ok(rows.iter().map(|row| (row.group.first().cloned().flatten(), measured(&row.tally))).collect())
-    }
-
-    fn selection(&self, by: Vec<Dimension>) -> Selection {
+    fn selection(&self) -> Selection {
         let account = (Dimension::ACCOUNT, self.finding.account_id.clone());
         Selection {
             clock: self.clock(),
@@ -236,7 +228,6 @@ impl Question<'_> {
             as_of: Some(self.now),
             types: self.rule.metric.types(self.rule.counting).to_vec(),
             only: self.rule.only.iter().chain(&self.finding.group).cloned().chain([account]).collect(),
-            by,
             ..Selection::default()
         }
     }
@@ -245,6 +236,75 @@ impl Question<'_> {
         match self.rule.window {
             Window::LastSends(_) => crate::scan::Clock::Sent,
             Window::Minutes(_) => self.rule.clock,
+        }
+    }
+}
+
+/// Counts of some mail as a whole, and by several dimensions, from one scan.
+struct Counts {
+    whole: Tally,
+    by: Vec<ByValue>,
+}
+
+/// Counts by the values of one dimension.
+#[derive(Default)]
+struct ByValue {
+    values: HashMap<Option<String>, Tally>,
+    /// Of values that were not asked for.
+    rest: Tally,
+    is_too_many: bool,
+}
+
+impl ByValue {
+    fn measured(&self, measure: impl Fn(&Tally) -> Measured) -> BTreeMap<Option<String>, Measured> {
+        self.values.iter().map(|(value, tally)| (value.clone(), measure(tally))).collect()
+    }
+}
+
+/// Counts what the selection names, by each dimension for itself; of values only those that `known` has, if it is given.
+async fn counts(
+    reader: &Reader,
+    selection: &Selection,
+    by: &[Dimension],
+    known: Option<&[ByValue]>,
+) -> Result<Counts, QueryError> {
+    let mut columns = vec![reader.cell().alias("cell")];
+    for (index, dimension) in by.iter().enumerate() {
+        columns.push(cast(reader.expression(dimension), DataType::Utf8View).alias(format!("group_{index}")));
+    }
+    let mut stream = reader.events(selection).await?.select(columns)?.execute_stream().await?;
+    let mut counts = Counts { whole: Tally::default(), by: by.iter().map(|_| ByValue::default()).collect() };
+    while let Some(batch) = stream.try_next().await? {
+        count(&batch, &mut counts, known);
+    }
+    let tallies = counts.by.iter_mut().flat_map(|by| by.values.values_mut().chain([&mut by.rest]));
+    tallies.chain([&mut counts.whole]).for_each(|tally| reader.rules().settle(tally));
+    Ok(counts)
+}
+
+fn count(batch: &RecordBatch, counts: &mut Counts, known: Option<&[ByValue]>) {
+    let cells = batch.column(0).as_primitive::<Int16Type>();
+    cells.iter().flatten().for_each(|cell| counts.whole.add_cell(cell, 1));
+    for (index, by) in counts.by.iter_mut().enumerate().filter(|(_, by)| !by.is_too_many) {
+        let known = known.and_then(|known| known.get(index));
+        let Some(values) = batch.column(1 + index).as_string_view_opt() else { continue };
+        // Rows of one value by cell: few, so that a value is looked up once a batch.
+        let mut of_batch: HashMap<(Option<&str>, i16), u64> = HashMap::new();
+        for (value, cell) in values.iter().zip(cells.iter()) {
+            if let Some(cell) = cell {
+                *of_batch.entry((value, cell)).or_default() += 1;
+            }
+        }
+        for ((value, cell), rows) in of_batch {
+            let value = value.map(str::to_owned);
+            if known.is_some_and(|known| !known.values.contains_key(&value)) {
+                by.rest.add_cell(cell, rows);
+            } else {
+                by.values.entry(value).or_default().add_cell(cell, rows);
+            }
+        }
+        if by.values.len() > MOST_VALUES {
+            *by = ByValue { is_too_many: true, ..ByValue::default() };
         }
     }
 }
@@ -311,19 +371,21 @@ impl Frame {
         dimension: &Dimension,
         now: &BTreeMap<Option<String>, Measured>,
         past: &BTreeMap<Option<String>, Measured>,
+        rest: Measured,
     ) -> Divided {
         let without_sends: u64 = now.values().filter(|m| m.sends == 0).map(|m| m.events).sum();
         let of_sends = !self.metric.is_rate() || 2 * without_sends <= self.measured.events;
-        let estimator = Estimator::of(past.values().copied(), self.rate);
-        let keys = now.keys().chain(past.keys().filter(|key| !now.contains_key(*key)));
-        let mut values: Vec<Part> = keys
-            .map(|value| {
-                let measured = now.get(value).copied().unwrap_or_default();
+        let estimator = Estimator::of(past.values().copied().chain([rest]), self.rate);
+        let mut values: Vec<Part> = now
+            .iter()
+            .map(|(value, measured)| {
                 let before = past.get(value).copied().unwrap_or_default();
-                self.part(value.clone(), measured, before, of_sends, &estimator)
+                self.part(value.clone(), *measured, before, of_sends, &estimator)
             })
             .collect();
-        let mix = values.iter().map(|part| part.mix).sum();
+        // Values that only the past has are less of the mail now, too.
+        let gone = self.part(None, Measured::default(), rest, of_sends, &estimator);
+        let mix = values.iter().chain([&gone]).map(|part| part.mix).sum();
         values.sort_by(|a, b| b.telling().total_cmp(&a.telling()).then_with(|| a.value.cmp(&b.value)));
         Divided { dimension: dimension.clone(), of_sends, mix, values }
     }

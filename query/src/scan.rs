@@ -268,6 +268,13 @@ impl Reader {
             let value = self.expression(dimension);
             keys.push(cast(value, DataType::Utf8View).alias(format!("group_{index}")));
         }
+        keys.push(self.cell().alias("cell"));
+        let grouped = events.aggregate(keys, vec![count(lit(1_i64)).alias("rows")])?;
+        Ok(grouped.collect().await?)
+    }
+
+    /// The number of the tally's cell over the events table.
+    pub(crate) fn cell(&self) -> Expr {
         let mut columns = vec![
             column::EVENT_TYPE,
             column::BOUNCE_TYPE,
@@ -279,10 +286,7 @@ impl Reader {
         if self.rules.looks_at_addresses() {
             columns.push(column::RECIPIENT);
         }
-        let cell = self.tally_cell.call(columns.into_iter().map(col).collect());
-        keys.push(cell.alias("cell"));
-        let grouped = events.aggregate(keys, vec![count(lit(1_i64)).alias("rows")])?;
-        Ok(grouped.collect().await?)
+        self.tally_cell.call(columns.into_iter().map(col).collect())
     }
 
     /// The rows that the selection names, ungrouped.

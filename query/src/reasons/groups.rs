@@ -1,4 +1,4 @@
-//! Bounces grouped by reason, in bounded memory: see [`super::tail`].
+//! Bounces grouped by reason, in bounded memory, as `tail` counts.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::scan::{Reader, Selection};
 
-/// So many reasons are told apart at once; see [`super::tail`] for what becomes of more.
+/// So many reasons are told apart at once; `tail` says what becomes of more.
 pub const MOST_REASONS: usize = 20_000;
 
 /// So many providers are told apart of each reason.
