@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use repute_ingest::bare_address;
-use repute_query::{Clock, Dimension, Silent, Tz};
+use repute_query::{BounceClass, Clock, Dimension, Silent, Tz};
 
 use crate::exit::Failure;
 use crate::when::{When, parse_duration, parse_time, parse_when};
@@ -57,6 +57,11 @@ pub(crate) enum Command {
     Rates(RatesArgs),
     /// Show the rates AWS judges by, with the arithmetic and the headroom
     Reputation(ReputationArgs),
+    /// Show why mail bounced: equal reasons together, with class, first and last time and an example
+    #[command(
+        after_help = "For example, what has been blocked since yesterday:\n  repute bounces --since 24h --class policy_block,reputation\n\nTexts are compared without addresses, hosts, IP addresses, links, ids and numbers. Classes are rules that are data; docs/bounces.md lists them, and [[reason]] in repute.toml puts your own before them."
+    )]
+    Bounces(BouncesArgs),
     /// Show what became of single messages, by recipient, message id or subject
     #[command(
         after_help = "For example, what became of the mail to one address since yesterday:\n  repute messages --recipient jane@example.com --since 24h\n\nWithout --since and --until the whole lake is searched. Of a message that fits every event is shown, also to other recipients and at other times. Finding nothing is no failure: standard error says so, and the exit code is 0.\n\nA message id carries its time of sending, so a look-up by id reads little."
@@ -219,6 +224,35 @@ pub(crate) struct RatesArgs {
     #[command(flatten)]
     pub(crate) counting: CountingArgs,
     /// How rows are printed
+    #[arg(long, value_enum, default_value_t = RowFormat::Text)]
+    pub(crate) format: RowFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BouncesArgs {
+    /// From here on: a time, a date, or a duration back from now [default: all]
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub(crate) since: Option<When>,
+    /// Up to here [default: all]
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub(crate) until: Option<When>,
+    /// What to group by beside the reason: configuration_set, provider, tag:NAME, ...
+    #[arg(long, value_name = "DIMENSION", value_delimiter = ',')]
+    pub(crate) by: Vec<Dimension>,
+    /// Only rows with this value, as in configuration_set=marketing; an empty value means rows without one
+    #[arg(long = "only", visible_alias = "where", value_name = "DIMENSION=VALUE", value_parser = parse_only)]
+    pub(crate) only: Vec<(Dimension, Option<String>)>,
+    /// Only these classes: invalid_mailbox, invalid_domain, mailbox_full, policy_block, content, reputation, out_of_office, expired,
+    /// suppressed, connection, other
+    #[arg(long, value_name = "CLASS", value_delimiter = ',')]
+    pub(crate) class: Vec<BounceClass>,
+    /// At most so many reasons, the most frequent
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) limit: u16,
+    /// Show addresses in examples as they are, not `j***@example.com`
+    #[arg(long)]
+    pub(crate) addresses: bool,
+    /// How reasons are printed
     #[arg(long, value_enum, default_value_t = RowFormat::Text)]
     pub(crate) format: RowFormat,
 }

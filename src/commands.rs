@@ -1,5 +1,6 @@
 //! One module per command: each turns options into calls of the stages and prints what they answer.
 
+mod bounces;
 mod check;
 mod damage;
 mod demo;
@@ -18,8 +19,9 @@ mod serve;
 use std::io;
 use std::os::unix::net::UnixStream;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::Lake;
-use repute_query::{CountingRules, Reader, Silent};
+use repute_query::{CountingRules, Metric, Reader, Rule, Silent};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command, CountingArgs, Global, completions};
@@ -44,6 +46,7 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
         Command::Import(args) => import::run(global, config, &args),
         Command::Rates(args) => rates::run(global, config, &args),
         Command::Reputation(args) => reputation::run(global, config, &args),
+        Command::Bounces(args) => bounces::run(global, config, &args),
         Command::Messages(args) => messages::run(global, config, &args),
         Command::Check(args) => check::run(global, &args),
         Command::Serve(args) => serve::run(global, config, &args),
@@ -94,8 +97,27 @@ fn counted_with(rules: &CountingRules) -> String {
     )
 }
 
+/// The longest window of a rule.
+const RECENT_IMPORTS: TimeDelta = TimeDelta::days(7);
+
 /// Opens the lake for questions.
 async fn reader(global: &Global, config: &Config, counting: &CountingArgs) -> Result<Reader, Failure> {
     let lake = Lake::open(&config.location(global)?).await?;
-    Ok(Reader::new(&lake, config.rules(counting), config.providers())?)
+    Ok(Reader::new(&lake, config.rules(counting), config.providers())?.with_reasons(config.reasons()?))
+}
+
+/// The same for rules, which may look at what was imported of late.
+async fn reader_for_rules(
+    global: &Global,
+    config: &Config,
+    counting: &CountingArgs,
+    rules: &[Rule],
+    now: DateTime<Utc>,
+) -> Result<Reader, Failure> {
+    let reader = reader(global, config, counting).await?;
+    if rules.iter().all(|rule| rule.metric != Metric::QuarantineRatio) {
+        return Ok(reader);
+    }
+    let lake = Lake::open(&config.location(global)?).await?;
+    Ok(reader.with_recent_imports(lake.imports_since(now - RECENT_IMPORTS).await?))
 }

@@ -3,6 +3,7 @@
 //! Options come from flags, then `REPUTE_*` variables (clap reads both), then the file. A key the file should not have is
 //! an error that names the file and line.
 
+mod reasons;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -10,14 +11,15 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::Location;
-use repute_query::{CountingRules, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent};
+use repute_query::{Classifier, CountingRules, Dimension, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::cli::{CountingArgs, Global, VolumeArgs};
 use crate::exit::Failure;
 use crate::when::{parse_duration, parse_time};
-use rules::{Mistake, RuleText, SilenceText};
+use reasons::ReasonText;
+use rules::{Mistake, RuleText, SentText, SilenceText};
 
 /// Data older than this is stale, unless told otherwise. Firehose buffers up to 15 minutes; a small sender's nights are
 /// quieter than that.
@@ -37,6 +39,8 @@ pub(crate) struct Config {
     rules: Vec<Spanned<RuleText>>,
     #[serde(rename = "silence")]
     silences: Vec<Spanned<SilenceText>>,
+    #[serde(rename = "reason")]
+    reasons: Vec<Spanned<ReasonText>>,
     /// Where it was read from, to name places in it.
     #[serde(skip)]
     file: File,
@@ -83,6 +87,11 @@ struct CheckConfig {
     max_age: Option<TimeDelta>,
     /// Whether the default rules hold beside those of the file.
     default_rules: Option<bool>,
+    /// How much mail was handed to SES.
+    sent: Option<SentText>,
+    /// By which dimensions alarms are looked into.
+    #[serde(deserialize_with = "dimensions")]
+    attribute: Option<Vec<Dimension>>,
 }
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
@@ -97,6 +106,11 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Ut
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TimeDelta>, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn dimensions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Dimension>>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect::<Result<_, _>>().map(Some)
 }
 
 fn silent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Silent>, D::Error> {
@@ -128,15 +142,23 @@ impl Config {
         let config = Self { file, ..config };
         // Whatever the command: a mistake in a rule must not wait for the next check.
         config.alerts(REPRESENTATIVE_VOLUME)?;
+        config.reasons()?;
         Ok(config)
     }
 
     /// The rules in force, AWS's rate taken over `last_sends` eligible sends, and the silences.
     pub(crate) fn alerts(&self, last_sends: u64) -> Result<(Vec<Rule>, Vec<Silence>), Failure> {
         let refuse = |(span, what): Mistake| self.file.refuse(span.start, &what);
-        let rules = rules::rules(&self.rules, self.check.default_rules.unwrap_or(true), last_sends).map_err(refuse)?;
+        let rules =
+            rules::rules(&self.rules, self.check.default_rules.unwrap_or(true), last_sends, self.check.sent.as_ref())
+                .map_err(refuse)?;
         let silences = rules::silences(&self.silences, &rules).map_err(refuse)?;
         Ok((rules, silences))
+    }
+
+    /// By which rules bounces are known.
+    pub(crate) fn reasons(&self) -> Result<Classifier, Failure> {
+        reasons::reasons(&self.reasons).map_err(|(span, what): Mistake| self.file.refuse(span.start, &what))
     }
 
     /// Where the lake is.
@@ -183,6 +205,11 @@ impl Config {
     /// The reset date.
     pub(crate) fn reset(&self, volume: &VolumeArgs) -> Option<DateTime<Utc>> {
         volume.reset.or(self.counting.reset)
+    }
+
+    /// By which dimensions alarms are looked into, if that was said.
+    pub(crate) fn attribute(&self) -> Option<Vec<Dimension>> {
+        self.check.attribute.clone()
     }
 
     /// From which age on data is stale.

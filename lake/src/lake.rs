@@ -21,7 +21,7 @@ use crate::sidecar::Sidecars;
 use crate::statistics::TableStatistics;
 use crate::store::{Location, refuse_without_conditional_put};
 use crate::table::{DataFile, Table, TableSpec};
-use crate::totals::{self, ImportTotals};
+use crate::totals::{self, ImportTotals, RecentImport};
 
 /// Name of the table of events.
 pub const EVENTS: &str = "events";
@@ -150,6 +150,11 @@ impl Lake {
     /// What all imports have done together.
     pub async fn import_totals(&self) -> Result<ImportTotals, LakeError> {
         totals::totals(&self.objects).await
+    }
+
+    /// The objects that were imported from here on.
+    pub async fn imports_since(&self, since: DateTime<Utc>) -> Result<Vec<RecentImport>, LakeError> {
+        totals::since(&self.objects, since).await
     }
 
     /// What each table holds.

@@ -54,4 +54,4 @@ pub use sidecar::{Sidecar, Sidecars};
 pub use statistics::{FileStatistics, TableStatistics};
 pub use store::Location;
 pub use table::DataFile;
-pub use totals::ImportTotals;
+pub use totals::{ImportTotals, RecentImport};

@@ -31,6 +31,40 @@ pub struct ImportTotals {
     pub last_import: Option<DateTime<Utc>>,
 }
 
+/// One object that was imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecentImport {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Records read.
+    pub records: u64,
+    /// Bad ones among them.
+    pub quarantined: u64,
+}
+
+/// What was imported from here on.
+pub(crate) async fn since(ledger: &Table, since: DateTime<Utc>) -> Result<Vec<RecentImport>, LakeError> {
+    let mut found = Vec::new();
+    let columns = [objects::IMPORTED_AT, objects::RECORDS, objects::QUARANTINED];
+    for batch in read(ledger, &ledger.files()?, &columns).await? {
+        // The reader keeps the order of the schema.
+        let times =
+            batch.column_by_name(objects::IMPORTED_AT).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        let number = |name| batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let (Some(times), Some(records), Some(bad)) = (times, number(objects::RECORDS), number(objects::QUARANTINED))
+        else {
+            continue;
+        };
+        for row in 0..batch.num_rows() {
+            let at = DateTime::from_timestamp_micros(times.value(row)).unwrap_or_default();
+            let count = |value: i64| u64::try_from(value).unwrap_or_default();
+            let import = RecentImport { at, records: count(records.value(row)), quarantined: count(bad.value(row)) };
+            found.extend((at >= since).then_some(import));
+        }
+    }
+    Ok(found)
+}
+
 /// Columns that are summed, in the order of the schema, before the time of the import.
 const SUMMED: [&str; 6] =
     [objects::SIZE, objects::RECORDS, objects::EVENTS, objects::DUPLICATES, objects::QUARANTINED, objects::IGNORED];

@@ -12,8 +12,8 @@ mod silence;
 
 pub use judge::{Measured, Verdict, decisive, judge};
 pub(crate) use machine::Machine;
-pub use metric::{Counting, JudgedRate, Metric, UnknownMetric};
-pub use rule::{Compare, Confidence, Missing, Rule, Window, default_rules};
+pub use metric::{Counting, JudgedRate, Metric, Unit, UnknownMetric};
+pub use rule::{Compare, Confidence, Expected, Missing, Rule, Window, default_rules};
 pub use silence::Silence;
 
 /// The state of a rule for one group, or of a whole check.

@@ -8,6 +8,7 @@ use crate::alert::{Machine, Measured, Metric, Rule, State, Window, judge};
 use crate::check::Group;
 use crate::check::series::{Question, Series, Spans, series};
 use crate::error::QueryError;
+use crate::gauge::{self, Reading};
 use crate::scan::Reader;
 use crate::tally::Tally;
 
@@ -55,6 +56,11 @@ pub async fn backtest(
         let mut from = since;
         while from < now {
             let to = (from + PIECE).min(now);
+            if rule.metric.is_gauge() {
+                play.read(gauge::readings(reader, rule, to).await?, to);
+                from = to;
+                continue;
+            }
             let found = series(reader, &question, from, to, reset).await?;
             match rule.window {
                 Window::LastSends(_) => play.look(&found, to),
@@ -104,6 +110,16 @@ impl Play<'_> {
         }
         for (_, course) in self.courses.iter_mut().filter(|(whose, _)| !seen.contains(*whose)) {
             course.take(rule, at, State::NoData, Measured::default());
+        }
+    }
+
+    /// What was read off at one time.
+    fn read(&mut self, readings: Vec<Reading>, at: DateTime<Utc>) {
+        let rule = self.rule;
+        for reading in readings {
+            let state = judge(rule, reading.measured, !reading.group.is_empty()).state;
+            let course = self.courses.entry((reading.account_id, reading.group)).or_insert_with(|| Course::new(rule));
+            course.take(rule, at, state, reading.measured);
         }
     }
 

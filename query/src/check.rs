@@ -8,8 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::EventType;
 
 use crate::alert::{Machine, Measured, Metric, Rule, Silence, State, Verdict, judge};
+use crate::attribution::Attribution;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
+use crate::gauge::{self, Reading};
 use crate::scan::{Reader, Selection};
 use crate::tally::{Kind, Tally};
 use crate::wording::{age, percent, thousands};
@@ -60,6 +62,8 @@ pub struct Finding {
     pub recovering: bool,
     /// Why it does not enter the state of the check.
     pub muted: Option<Muted>,
+    /// Where it comes from, if somebody looked, or why that was not found out.
+    pub attribution: Option<Result<Box<Attribution>, String>>,
 }
 
 /// Why a finding does not enter the state of a check.
@@ -116,6 +120,11 @@ pub async fn check(reader: &Reader, rules: &[Rule], options: &CheckOptions) -> R
     };
     let mut findings = Vec::new();
     for rule in rules {
+        if rule.metric.is_gauge() {
+            let readings = gauge::readings(reader, rule, options.now).await?;
+            findings.extend(readings.into_iter().map(|reading| read(rule, reading)));
+            continue;
+        }
         let question = Question::of(rule, rules);
         let since = options.now - TimeDelta::minutes(question.horizon.into());
         for series in series(reader, &question, since, options.now, options.since).await? {
@@ -163,7 +172,31 @@ fn finding(rule: &Rule, series: &Series, now: DateTime<Utc>) -> Option<Finding> 
         verdict: told.verdict,
         recovering: told.recovering,
         muted: None,
+        attribution: None,
     })
+}
+
+/// What a rule finds in what was read once.
+fn read(rule: &Rule, reading: Reading) -> Finding {
+    let mut verdict = judge(rule, reading.measured, !reading.group.is_empty());
+    let is_alarm = matches!(verdict.state, State::Warning | State::Critical);
+    if let Some(meaning) = gauge::meaning(rule.metric).filter(|_| is_alarm) {
+        verdict.reason = format!("{}; {meaning}", verdict.reason);
+    }
+    Finding {
+        rule: rule.name.clone(),
+        metric: rule.metric,
+        account_id: reading.account_id,
+        group: reading.group,
+        measured: reading.measured,
+        tally: Tally::default(),
+        thresholds: (rule.warn, rule.critical),
+        span: Some(reading.span),
+        verdict,
+        recovering: false,
+        muted: None,
+        attribution: None,
+    }
 }
 
 /// What is told of a series.
@@ -298,7 +331,7 @@ pub fn sentence(finding: &Finding) -> String {
         let rate = finding.measured.rate().map_or_else(|| "no data".to_owned(), percent);
         format!("{rate}{whose} ({} of {})", thousands(events), thousands(sends))
     } else {
-        format!("{}{whose}", thousands(events))
+        format!("{}{whose}", finding.metric.show(events as f64))
     };
     let state = if finding.recovering { " (RECOVERING)" } else { "" };
     format!("{} {numbers}: {}{state}", finding.metric.words(), finding.verdict.reason)

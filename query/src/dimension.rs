@@ -14,6 +14,8 @@ pub enum Dimension {
     Column(&'static str),
     /// The mailbox provider of the recipient's domain.
     Provider,
+    /// The class of a bounce's reason; nothing but bounces has one.
+    BounceClass,
     /// A custom tag.
     Tag(String),
 }
@@ -40,7 +42,7 @@ pub const COLUMNS: [&str; 16] = [
 
 /// A name that is no dimension.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown dimension `{0}`; known are {list}, provider, and tag:NAME", list = COLUMNS.join(", "))]
+#[error("unknown dimension `{0}`; known are {list}, provider, bounce_class, and tag:NAME", list = COLUMNS.join(", "))]
 pub struct UnknownDimension(pub String);
 
 impl FromStr for Dimension {
@@ -49,6 +51,9 @@ impl FromStr for Dimension {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "provider" {
             return Ok(Self::Provider);
+        }
+        if text == "bounce_class" {
+            return Ok(Self::BounceClass);
         }
         if let Some(tag) = text.strip_prefix("tag:").filter(|tag| !tag.is_empty()) {
             return Ok(Self::Tag(tag.to_owned()));
@@ -63,6 +68,7 @@ impl fmt::Display for Dimension {
         match self {
             Self::Column(name) => f.write_str(name),
             Self::Provider => f.write_str("provider"),
+            Self::BounceClass => f.write_str("bounce_class"),
             Self::Tag(name) => write!(f, "tag:{name}"),
         }
     }
@@ -74,11 +80,22 @@ impl Dimension {
     /// Sending account.
     pub const ACCOUNT: Self = Self::Column(column::ACCOUNT_ID);
 
-    /// The expression over the events table. `provider` maps a domain to its provider.
-    pub(crate) fn expression(&self, promoted_tags: &[String], provider: &ScalarUDF) -> Expr {
+    /// The expression over the events table. `provider` maps a domain to its provider, `class` a bounce to its class.
+    pub(crate) fn expression(&self, promoted_tags: &[String], provider: &ScalarUDF, class: &ScalarUDF) -> Expr {
         match self {
             Self::Column(name) => col(*name),
             Self::Provider => provider.call(vec![col(column::RECIPIENT_DOMAIN)]),
+            Self::BounceClass => class.call(
+                [
+                    column::EVENT_TYPE,
+                    column::BOUNCE_TYPE,
+                    column::BOUNCE_SUBTYPE,
+                    column::STATUS,
+                    column::DIAGNOSTIC_CODE,
+                ]
+                .map(col)
+                .to_vec(),
+            ),
             // Promoted columns keep the tag's own letters; `col` would fold them to lower case.
             Self::Tag(name) if promoted_tags.contains(name) => {
                 Expr::Column(datafusion::common::Column::from_name(column::promoted(name)))
@@ -94,7 +111,7 @@ mod tests {
 
     #[test]
     fn names_survive() {
-        for name in COLUMNS.into_iter().chain(["provider", "tag:order-id"]) {
+        for name in COLUMNS.into_iter().chain(["provider", "bounce_class", "tag:order-id"]) {
             assert_eq!(name.parse::<Dimension>().unwrap().to_string(), name);
         }
         assert!("recipient".parse::<Dimension>().is_err());

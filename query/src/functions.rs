@@ -1,5 +1,6 @@
 //! Scalar functions the scans use, so that the arithmetic's rules stand in Rust once and not in every plan.
 
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 
 use crate::counting::CountingRules;
 use crate::provider::Providers;
+use crate::reasons::{Bounce, Classifier, normalise};
 use crate::tally::{Kind, cell};
 
 /// `tally_cell(event_type, bounce_type, bounce_subtype, complaint_feedback_type, complaint_subtype, recipient_domain
@@ -24,6 +26,40 @@ pub(crate) fn tally_cell(rules: Arc<CountingRules>) -> ScalarUDF {
 pub(crate) fn mailbox_provider(providers: Arc<Providers>) -> ScalarUDF {
     let signature = Signature::exact(vec![DataType::Utf8View], Volatility::Immutable);
     ScalarUDF::new_from_impl(MailboxProvider { signature, providers })
+}
+
+/// `bounce_reason(diagnostic)`: the normalised text.
+pub(crate) fn bounce_reason() -> ScalarUDF {
+    ScalarUDF::new_from_impl(BounceReason(Signature::exact(vec![DataType::Utf8View], Volatility::Immutable)))
+}
+
+/// `bounce_class(event_type, bounce_type, bounce_subtype, status, diagnostic)`: the class of a bounce, null for other events.
+pub(crate) fn bounce_class(classifier: Arc<Classifier>) -> ScalarUDF {
+    let signature = Signature::exact(vec![DataType::Utf8View; 5], Volatility::Immutable);
+    ScalarUDF::new_from_impl(ClassOfBounce { signature, classifier })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct BounceReason(Signature);
+
+#[derive(Debug)]
+struct ClassOfBounce {
+    signature: Signature,
+    classifier: Arc<Classifier>,
+}
+
+impl PartialEq for ClassOfBounce {
+    fn eq(&self, other: &Self) -> bool {
+        self.classifier == other.classifier
+    }
+}
+
+impl Eq for ClassOfBounce {}
+
+impl Hash for ClassOfBounce {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.signature.hash(state);
+    }
 }
 
 #[derive(Debug)]
@@ -127,5 +163,65 @@ impl ScalarUDFImpl for MailboxProvider {
         let domains = text(arrays.first().ok_or_else(|| exec_datafusion_err!("mailbox_provider takes a column"))?)?;
         let names: StringViewArray = domains.iter().map(|domain| domain.map(|d| self.providers.of(d))).collect();
         Ok(ColumnarValue::Array(Arc::new(names)))
+    }
+}
+
+impl ScalarUDFImpl for BounceReason {
+    fn name(&self) -> &str {
+        "bounce_reason"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8View)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let texts = text(arrays.first().ok_or_else(|| exec_datafusion_err!("bounce_reason takes a column"))?)?;
+        let normal: StringViewArray = texts.iter().map(|text| text.map(normalise)).collect();
+        Ok(ColumnarValue::Array(Arc::new(normal)))
+    }
+}
+
+impl ScalarUDFImpl for ClassOfBounce {
+    fn name(&self) -> &str {
+        "bounce_class"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8View)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let columns: Vec<&StringViewArray> = arrays.iter().map(text).collect::<Result<_>>()?;
+        let [event, bounce, subtype, status, diagnostic] = columns.as_slice() else {
+            return Err(exec_datafusion_err!("bounce_class takes five columns, found {}", columns.len()));
+        };
+        // Normalised texts are few, rules are many.
+        let mut known = HashMap::new();
+        let classes = (0..event.len()).map(|row| {
+            if value(event, row) != Some("Bounce") {
+                return None;
+            }
+            let text = value(diagnostic, row).map(normalise);
+            let key = (value(bounce, row), value(subtype, row), value(status, row), text);
+            if let Some(class) = known.get(&key) {
+                return Some(*class);
+            }
+            let bounce = Bounce { bounce_type: key.0, subtype: key.1, status: key.2, text: key.3.as_deref() };
+            let class = self.classifier.class(&bounce).as_str();
+            known.insert(key, class);
+            Some(class)
+        });
+        Ok(ColumnarValue::Array(Arc::new(classes.collect::<StringViewArray>())))
     }
 }

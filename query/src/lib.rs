@@ -6,6 +6,7 @@
 //!                       │ reputation   the last N eligible sends: what AWS judges by
 //!                       │ sliding      every window in steps of a minute
 //!                       └ check        rules, findings, one state; backtest: the same in the past
+//!            ├────────> reasons        why mail bounced, equal reasons together
 //!            └────────> messages       the events of single messages, one by one
 //! ```
 //! Only here are queries written; values enter them as literals of the plan, never as text. Everything after the scan is
@@ -32,18 +33,22 @@ mod reputation;
 mod sliding;
 
 mod alert;
+mod attribution;
 mod backtest;
 mod check;
+mod gauge;
 
 mod messages;
+mod reasons;
 
 mod report;
 mod wording;
 
 pub use alert::{
-    Compare, Confidence, Counting, JudgedRate, Measured, Metric, Missing, Rule, Silence, State, UnknownMetric, Verdict,
-    Window, decisive, default_rules, judge,
+    Compare, Confidence, Counting, Expected, JudgedRate, Measured, Metric, Missing, Rule, Silence, State, Unit,
+    UnknownMetric, Verdict, Window, decisive, default_rules, judge,
 };
+pub use attribution::{Attribution, Baseline, Divided, Part, attribute_alarms, attribution, usual_dimensions};
 pub use backtest::{Episode, backtest};
 pub use calendar::LocalDays;
 pub use check::{CheckOptions, CheckResult, Finding, Group, Muted, check, sentence};
@@ -56,12 +61,16 @@ pub use messages::{DETAILS, Detail, FoundMessages, MOST_EVENTS, Message, Message
 pub use pace::Pace;
 pub use provider::Providers;
 pub use rates::{Counts, Rates, Stepping, compared_rates, rates};
-pub use report::{backtest_report, check_report, messages_report, rates_report, reputation_report};
+pub use reasons::{
+    BounceClass, BounceQuery, BounceReasons, Classifier, MOST_REASONS, ReasonGroup, ReasonRule, UnknownClass,
+    WrongReason, bounce_reasons, normalise,
+};
+pub use report::{backtest_report, bounces_report, check_report, messages_report, rates_report, reputation_report};
 pub use reputation::{
     BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, RECENT_DAYS, REPRESENTATIVE_VOLUME, Recent,
     Reputation, ReputationQuery, reputation,
 };
-pub use repute_lake::ImportTotals;
+pub use repute_lake::{ImportTotals, RecentImport};
 pub use scan::{Clock, Reader, Selection, Tallied};
 pub use silent::{Silent, UnknownSilent};
 pub use sliding::{Position, sliding};

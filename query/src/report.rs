@@ -5,12 +5,15 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
+use crate::alert::Measured;
+use crate::attribution::{Attribution, Baseline, Divided, Part};
 use crate::backtest::Episode;
 use crate::check::{CheckResult, Finding, Group, Muted};
 use crate::counting::{CountingRules, Side};
 use crate::dimension::Dimension;
 use crate::messages::{Detail, Message, MessageEvent};
 use crate::rates::{Counts, Rates};
+use crate::reasons::{BounceReasons, ReasonGroup};
 use crate::reputation::{BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, Reputation};
 use crate::silent::Silent;
 
@@ -193,14 +196,47 @@ fn finding(finding: &Finding) -> Value {
         ("rate".to_owned(), json!(finding.measured.rate().filter(|_| finding.metric.is_rate()))),
         ("events".to_owned(), json!(finding.measured.events)),
         ("sends".to_owned(), json!(finding.measured.sends)),
-        ("interval_95".to_owned(), if finding.metric.is_rate() { json!([low, high]) } else { Value::Null }),
+        (
+            "interval_95".to_owned(),
+            if finding.metric.is_rate() && !finding.metric.is_gauge() { json!([low, high]) } else { Value::Null },
+        ),
         ("warn".to_owned(), json!(finding.thresholds.0)),
         ("critical".to_owned(), json!(finding.thresholds.1)),
         ("from".to_owned(), finding.span.map_or(Value::Null, |(from, _)| time(from))),
         ("to".to_owned(), finding.span.map_or(Value::Null, |(_, to)| time(to))),
         ("muted".to_owned(), muted(finding.muted.as_ref())),
+        ("attribution".to_owned(), finding.attribution.as_ref().map_or(Value::Null, attributed)),
     ]);
     Value::Object(object)
+}
+
+/// Where a finding comes from, or why that was not found out.
+fn attributed(found: &Result<Box<Attribution>, String>) -> Value {
+    let found = match found {
+        Ok(found) => found,
+        Err(why_not) => return json!({"error": why_not}),
+    };
+    let numbers = |m: &Measured| json!({"events": m.events, "sends": m.sends});
+    let part = |part: &Part| {
+        json!({
+            "value": part.value, "events": part.measured.events, "sends": part.measured.sends, "past": numbers(&part.past),
+            "expected": part.expected, "excess": part.excess, "share": part.share, "mix": part.mix,
+        })
+    };
+    let divided = |divided: &Divided| {
+        let values: Vec<Value> = divided.values.iter().map(part).collect();
+        json!({"dimension": divided.dimension.to_string(), "of_sends": divided.of_sends, "mix": divided.mix, "values": values})
+    };
+    let baseline = match &found.baseline {
+        Baseline::Past { from, to, measured } => {
+            json!({"kind": "past", "from": time(*from), "to": time(*to), "events": measured.events, "sends": measured.sends})
+        }
+        Baseline::Threshold(line) => json!({"kind": "threshold", "value": line}),
+    };
+    json!({
+        "why": found.why, "baseline": baseline, "expected": found.expected, "excess": found.excess,
+        "dimensions": found.dimensions.iter().map(divided).collect::<Vec<_>>(),
+    })
 }
 
 /// Why a finding does not enter the state.
@@ -254,6 +290,42 @@ pub fn messages_report(messages: &[Message]) -> Value {
         })
     };
     messages.iter().map(object).collect()
+}
+
+/// `bounces --format json`: all bounces, the classes, and the largest groups; `share` is of all bounces that were asked for.
+pub fn bounces_report(found: &BounceReasons, by: &[Dimension]) -> Value {
+    let share = |count: u64| crate::interval::rate(count, found.bounces);
+    let object = |group: &ReasonGroup| {
+        let mut object = Map::new();
+        for (dimension, value) in by.iter().zip(&group.group) {
+            object.insert(dimension.to_string(), json!(value));
+        }
+        let providers: Vec<Value> =
+            group.providers.iter().map(|(provider, count)| json!({"provider": provider, "count": count})).collect();
+        object.extend([
+            ("class".to_owned(), json!(group.class.as_str())),
+            ("status".to_owned(), json!(group.status)),
+            ("bounce_type".to_owned(), json!(group.bounce_type)),
+            ("bounce_subtype".to_owned(), json!(group.subtype)),
+            ("text".to_owned(), json!(group.text)),
+            ("count".to_owned(), json!(group.count)),
+            ("count_may_lack".to_owned(), json!(group.missed)),
+            ("share".to_owned(), json!(share(group.count))),
+            ("providers".to_owned(), json!(providers)),
+            ("first_seen".to_owned(), time(group.first)),
+            ("last_seen".to_owned(), time(group.last)),
+            ("example".to_owned(), json!(group.example)),
+        ]);
+        Value::Object(object)
+    };
+    let class = |(class, count): &(crate::reasons::BounceClass, u64)| json!({"class": class.as_str(), "count": count, "share": share(*count)});
+    json!({
+        "bounces": found.bounces,
+        "classes": found.classes.iter().map(class).collect::<Vec<_>>(),
+        "groups": found.groups.iter().map(object).collect::<Vec<_>>(),
+        "others": {"groups": found.other_groups, "count": found.others, "share": share(found.others)},
+        "more_groups_than_told_apart": found.is_cut,
+    })
 }
 
 fn value(detail: &Detail) -> Value {

@@ -19,13 +19,15 @@ use datafusion::functions_aggregate::min_max::max;
 use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use repute_lake::schema::column;
-use repute_lake::{EVENTS, EventType, ImportTotals, Lake};
+use repute_lake::{EVENTS, EventType, ImportTotals, Lake, RecentImport};
 use tokio::sync::OnceCell;
 
 use crate::counting::CountingRules;
+use crate::dimension::Dimension;
 use crate::error::QueryError;
-use crate::functions::{mailbox_provider, tally_cell};
+use crate::functions::{bounce_class, bounce_reason, mailbox_provider, tally_cell};
 use crate::provider::Providers;
+use crate::reasons::Classifier;
 use crate::rollup::day::Groups;
 use crate::rollup::{FORMAT, Rollups, Source};
 pub(crate) use crate::selection::MINUTE;
@@ -46,8 +48,10 @@ pub struct Reader {
     /// The tally's cell of a row.
     cell: Expr,
     provider: ScalarUDF,
+    bounce_class: ScalarUDF,
     newest: OnceCell<Option<DateTime<Utc>>>,
     imports: ImportTotals,
+    recent: Vec<RecentImport>,
     rollups: Option<(Rollups, Source)>,
     answers: Mutex<Answers>,
 }
@@ -86,9 +90,11 @@ impl Reader {
             cell,
             rules,
             provider: mailbox_provider(Arc::new(providers)),
+            bounce_class: bounce_class(Arc::default()),
             newest: OnceCell::new(),
             imports: ImportTotals::default(),
             rollups: Some((rollups, source)),
+            recent: Vec::new(),
             answers: Mutex::default(),
         })
     }
@@ -120,6 +126,36 @@ impl Reader {
     /// The same, knowing what all imports did together.
     pub fn with_imports(self, imports: ImportTotals) -> Self {
         Self { imports, ..self }
+    }
+
+    /// The same, knowing what was imported of late.
+    pub fn with_recent_imports(self, recent: Vec<RecentImport>) -> Self {
+        Self { recent, ..self }
+    }
+
+    /// What was imported of late, as far as it was told.
+    pub(crate) fn recent_imports(&self) -> &[RecentImport] {
+        &self.recent
+    }
+
+    /// The same, knowing bounces by the operator's rules.
+    pub fn with_reasons(self, classifier: Classifier) -> Self {
+        Self { bounce_class: bounce_class(Arc::new(classifier)), ..self }
+    }
+
+    /// Custom tags that have a column of their own.
+    pub fn promoted_tags(&self) -> &[String] {
+        &self.promoted_tags
+    }
+
+    /// A dimension over the events table.
+    pub(crate) fn expression(&self, dimension: &Dimension) -> Expr {
+        dimension.expression(&self.promoted_tags, &self.provider, &self.bounce_class)
+    }
+
+    /// The normalised diagnostic over the events table.
+    pub(crate) fn reason_text(&self) -> Expr {
+        bounce_reason().call(vec![col(column::DIAGNOSTIC_CODE)])
     }
 
     /// What all imports did together, as far as it was told.
@@ -297,12 +333,17 @@ impl Reader {
         };
         let mut keys = vec![window.alias("window")];
         for (index, dimension) in selection.by.iter().enumerate() {
-            let value = dimension.expression(&self.promoted_tags, &self.provider);
+            let value = self.expression(dimension);
             keys.push(cast(value, DataType::Utf8View).alias(format!("group_{index}")));
         }
         keys.push(self.cell.clone().alias("cell"));
         let grouped = events.aggregate(keys, vec![count(lit(1_i64)).alias("rows")])?;
         Ok(grouped.collect().await?)
+    }
+
+    /// The number of the tally's cell over the events table.
+    pub(crate) fn cell(&self) -> Expr {
+        self.cell.clone()
     }
 
     /// The rows that the selection names, ungrouped.
@@ -356,7 +397,7 @@ impl Reader {
             filters.push(col(column::EVENT_TYPE).in_list(names.collect(), false));
         }
         for (dimension, value) in &selection.only {
-            let expression = dimension.expression(&self.promoted_tags, &self.provider);
+            let expression = self.expression(dimension);
             filters.push(match value {
                 Some(value) => expression.eq(lit(ScalarValue::Utf8View(Some(value.clone())))),
                 None => expression.is_null(),

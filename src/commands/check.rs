@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use repute_query::{
-    CheckOptions, CheckResult, Finding, Muted, QueryError, Reader, Rule, State, backtest, backtest_report, check,
-    check_report, sentence,
+    CheckOptions, CheckResult, Finding, Metric, Muted, QueryError, Reader, Rule, State, Unit, attribute_alarms,
+    backtest, backtest_report, check, check_report, sentence, usual_dimensions,
 };
 
 use super::{episodes, explain};
@@ -22,6 +22,9 @@ const PERFORMANCE_DATA_BYTES: usize = 4_000;
 
 /// How long an answer may take, unless told otherwise; the past may take longer.
 const TIMEOUT: TimeDelta = TimeDelta::seconds(10);
+
+/// Where alarms come from is looked into until so much of that time is over.
+const ATTRIBUTION_LIMIT: f64 = 0.8;
 
 /// How far back the past is looked at, unless told otherwise.
 const BACKTEST: TimeDelta = TimeDelta::days(30);
@@ -55,7 +58,15 @@ impl Check<'_> {
             since: config.reset(&args.volume),
             silences,
         };
-        let result = self.ask(Some(TIMEOUT), async |reader| check(&reader, &rules, &options).await)?;
+        // The answer must not come too late for what makes it nicer.
+        let limit = self.limit(Some(TIMEOUT)).map(|limit| limit.mul_f64(ATTRIBUTION_LIMIT));
+        let deadline = limit.map(|limit| tokio::time::Instant::now() + limit);
+        let result = self.ask(Some(TIMEOUT), &rules, async |reader| {
+            let mut result = check(&reader, &rules, &options).await?;
+            let dimensions = config.attribute().unwrap_or_else(|| usual_dimensions(reader.promoted_tags()));
+            attribute_alarms(&reader, &rules, &dimensions, &mut result, *now, deadline).await;
+            Ok(result)
+        })?;
         let exit = match result.state {
             State::Ok | State::Pending => Exit::Done,
             State::Warning => Exit::Warning,
@@ -81,7 +92,7 @@ impl Check<'_> {
         let (rules, _) = config.alerts(config.last_sends(&args.volume))?;
         let since = args.since.unwrap_or(When::Ago(BACKTEST)).resolve(*now);
         let reset = config.reset(&args.volume);
-        let episodes = self.ask(None, async |reader| backtest(&reader, &rules, since, *now, reset).await)?;
+        let episodes = self.ask(None, &rules, async |reader| backtest(&reader, &rules, since, *now, reset).await)?;
         match args.format {
             Format::Json => output::print_json(&backtest_report(&episodes))?,
             Format::Text => output::print(&episodes::text(&episodes, since, *now))?,
@@ -89,17 +100,23 @@ impl Check<'_> {
         Ok(Exit::Done)
     }
 
+    fn limit(&self, usual: Option<TimeDelta>) -> Option<std::time::Duration> {
+        self.args.timeout.or(usual).and_then(|limit| limit.to_std().ok())
+    }
+
     /// Asks the lake, for as long as that may take.
     fn ask<T>(
         &self,
         usual_limit: Option<TimeDelta>,
+        rules: &[Rule],
         question: impl AsyncFnOnce(Reader) -> Result<T, QueryError>,
     ) -> Result<T, Failure> {
-        let limit = self.args.timeout.or(usual_limit).and_then(|limit| limit.to_std().ok());
+        let limit = self.limit(usual_limit);
         let runtime = super::runtime()?;
         let answer = runtime.block_on(async {
             let asked = async {
-                let reader = super::reader(self.global, self.config, &self.args.counting).await?;
+                let Self { global, args, config, now } = self;
+                let reader = super::reader_for_rules(global, config, &args.counting, rules, *now).await?;
                 Ok(question(reader).await?)
             };
             let Some(limit) = limit else { return asked.await };
@@ -155,8 +172,18 @@ fn text(result: &CheckResult, now: DateTime<Utc>) -> String {
         });
         let state = finding.state_name();
         out += &format!("{state:<10}  {}: {}{span}{}\n", finding.rule, line(&sentence(finding)), muted(finding));
+        out += &why(finding);
     }
     out
+}
+
+/// Where it comes from.
+fn why(finding: &Finding) -> String {
+    match &finding.attribution {
+        None => String::new(),
+        Some(Ok(found)) => format!("            why: {}\n", line(&found.why)),
+        Some(Err(why_not)) => format!("            why: not found out ({})\n", line(why_not)),
+    }
 }
 
 /// Why a finding is not in the first line.
@@ -211,7 +238,14 @@ fn measured(finding: &Finding, several_accounts: bool) -> Option<String> {
         label.push('_');
         label.extend(part.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }));
     }
-    let (scale, unit, most) = if finding.metric.is_rate() { (100.0, "%", "100") } else { (1.0, "", "") };
+    let (scale, unit, most) = match finding.metric.unit() {
+        // A ratio may be over one.
+        Unit::Share if finding.metric == Metric::SendsVsWeekday => (100.0, "%", ""),
+        Unit::Share => (100.0, "%", "100"),
+        Unit::Number => (1.0, "", ""),
+        Unit::Seconds => (1.0, "s", ""),
+        Unit::Milliseconds => (1.0, "ms", ""),
+    };
     let short = |value: f64| format!("{:.4}", value * scale).trim_end_matches('0').trim_end_matches('.').to_owned();
     let threshold = |value: Option<f64>| value.map(short).unwrap_or_default();
     let (warn, critical) = finding.thresholds;

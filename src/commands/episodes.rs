@@ -19,7 +19,7 @@ pub(super) fn text(episodes: &[Episode], since: DateTime<Utc>, now: DateTime<Utc
         .map(|episode| {
             let worst = match episode.worst.rate().filter(|_| episode.metric.is_rate()) {
                 Some(rate) => percent(rate),
-                None => thousands(episode.worst.events),
+                None => episode.metric.show(episode.worst.events as f64),
             };
             vec![
                 time(episode.from),

@@ -2,8 +2,8 @@
 
 use chrono::{SecondsFormat, TimeDelta};
 use repute_query::{
-    AwsCounts, CheckResult, Compare, Counting, Finding, Metric, Missing, Rule, Window, age, count, decisive, percent,
-    thousands,
+    Attribution, AwsCounts, Baseline, CheckResult, Compare, Counting, Finding, Metric, Missing, Rule, Window, age,
+    count, decisive, percent, thousands,
 };
 
 use crate::output::plain;
@@ -46,7 +46,9 @@ fn of_rule(rule: &Rule) -> String {
         |name: &str, value: Option<f64>| value.map(|value| format!("{name} {side} {}", words(rule.metric, value)));
     let thresholds = [threshold("WARNING", rule.warn), threshold("CRITICAL", rule.critical)];
     out += &line("thresholds", &thresholds.into_iter().flatten().collect::<Vec<_>>().join(", "));
-    if rule.metric.is_rate() {
+    if let (true, Some(noun)) = (rule.metric.is_gauge(), rule.metric.denominator()) {
+        out += &line("floor", &count(rule.min_sends, noun));
+    } else if rule.metric.is_rate() {
         out += &line("floor", &format!("{} and {}", count(rule.min_sends, "send"), count(rule.min_events, "event")));
     }
     let patience = patience(rule);
@@ -57,9 +59,16 @@ fn of_rule(rule: &Rule) -> String {
 }
 
 fn window(rule: &Rule) -> String {
-    match rule.window {
-        Window::LastSends(sends) => format!("over the last {} eligible sends", thousands(sends)),
-        Window::Minutes(minutes) => format!(
+    match (rule.metric, rule.window) {
+        (Metric::Freshness, _) => "at the time of the check".to_owned(),
+        (Metric::Coverage, _) => "over the last whole day (UTC)".to_owned(),
+        (Metric::SendsVsWeekday, Window::Minutes(minutes)) => format!(
+            "over the last {} that ended 15 minutes ago, and the same of the four weeks before",
+            minutes_words(minutes)
+        ),
+        (metric, Window::Minutes(minutes)) if metric.is_gauge() => format!("over the last {}", minutes_words(minutes)),
+        (_, Window::LastSends(sends)) => format!("over the last {} eligible sends", thousands(sends)),
+        (_, Window::Minutes(minutes)) => format!(
             "over any {} by the time of the {}, the worst that ended within the last {}",
             minutes_words(minutes),
             rule.clock.as_str(),
@@ -94,7 +103,7 @@ fn patience(rule: &Rule) -> Vec<String> {
 }
 
 fn words(metric: Metric, value: f64) -> String {
-    if metric.is_rate() { percent(value) } else { thousands(value.round() as u64) }
+    metric.show(value)
 }
 
 fn of_finding(rule: &Rule, finding: &Finding) -> String {
@@ -117,6 +126,17 @@ fn of_finding(rule: &Rule, finding: &Finding) -> String {
         }
     }
     let (events, sends) = (finding.measured.events, finding.measured.sends);
+    if finding.metric.is_gauge() {
+        let value =
+            finding.metric.value(finding.measured).map_or_else(|| "no data".to_owned(), |v| finding.metric.show(v));
+        let of = match finding.metric.denominator() {
+            Some(noun) if finding.metric.is_rate() => format!("{} of {}: ", thousands(events), count(sends, noun)),
+            Some(noun) => format!("{}: ", count(sends, noun)),
+            None => String::new(),
+        };
+        out += &line("value", &format!("{of}{value}"));
+        return out + &line("state", &format!("{}: {}", finding.state_name(), finding.verdict.reason));
+    }
     match finding.measured.rate().filter(|_| finding.metric.is_rate()) {
         Some(rate) => {
             let (low, high) = finding.measured.interval();
@@ -129,8 +149,46 @@ fn of_finding(rule: &Rule, finding: &Finding) -> String {
             }
         }
         None if finding.metric.is_rate() => out += &line("rate", "no data"),
-        None => out += &line("number", &thousands(events)),
+        None => out += &line("number", &finding.metric.show(events as f64)),
+    }
+    match &finding.attribution {
+        None => {}
+        Some(Ok(found)) => out += &of_attribution(found),
+        Some(Err(why_not)) => out += &line("why", &format!("not found out ({why_not})")),
     }
     out += &line("state", &format!("{}: {}", finding.state_name(), finding.verdict.reason));
+    out
+}
+
+/// Where it comes from: the sentence, and the values of each dimension that tell most.
+fn of_attribution(found: &Attribution) -> String {
+    let mut out = line("why", &found.why);
+    let expected = |number: f64| thousands(number.max(0.0).round() as u64);
+    let over = match &found.baseline {
+        Baseline::Past { from, to, measured } => format!(
+            "{} of {} from {} to {}",
+            thousands(measured.events),
+            thousands(measured.sends),
+            from.format("%Y-%m-%d %H:%M"),
+            to.format("%Y-%m-%d %H:%M")
+        ),
+        Baseline::Threshold(value) => format!("the threshold, {}", percent(*value)),
+    };
+    out += &line("expected", &format!("{} after {over}", expected(found.expected)));
+    for divided in &found.dimensions {
+        for part in divided.values.iter().filter(|part| part.share.max(part.mix) >= 0.1).take(3) {
+            let value = part.value.as_deref().unwrap_or("(none)");
+            let share = format!("{} of the excess", percent((part.share * 100.0).round() / 100.0));
+            let numbers = format!(
+                "{} of {}, expected {}, before {} of {}",
+                thousands(part.measured.events),
+                thousands(part.measured.sends),
+                expected(part.expected),
+                thousands(part.past.events),
+                thousands(part.past.sends)
+            );
+            out += &line("", &format!("{} {value}: {share}; {numbers}", divided.dimension));
+        }
+    }
     out
 }

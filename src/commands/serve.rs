@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use repute_lake::{Lake, LakeError, Location};
-use repute_query::{CountingRules, Providers, Reader};
+use repute_query::{Classifier, CountingRules, Providers, Reader};
 use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,7 +39,12 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
             silences,
         },
     );
-    let source = LakeSource { location, rules: config.rules(&args.counting), providers: config.providers() };
+    let source = LakeSource {
+        location,
+        rules: config.rules(&args.counting),
+        providers: config.providers(),
+        reasons: config.reasons()?,
+    };
     super::runtime()?.block_on(serve(args.listen, state, source, |address| {
         let _ = writeln!(io::stderr(), "serving http://{address}/ (stop with Ctrl-C)");
     }))
@@ -50,6 +55,7 @@ pub(super) struct LakeSource {
     pub(super) location: Location,
     pub(super) rules: CountingRules,
     pub(super) providers: Providers,
+    pub(super) reasons: Classifier,
 }
 
 /// Serves until interrupted; `ready` learns the address that was bound.
@@ -106,6 +112,8 @@ async fn open(location: &Location) -> Result<Option<Lake>, LakeError> {
 /// as much as they need, while the overview's questions are asked.
 async fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Result<()> {
     let reader = Reader::new(lake, source.rules.clone(), source.providers.clone())?;
+    let recent = lake.imports_since(Utc::now() - super::RECENT_IMPORTS).await?;
+    let reader = reader.with_reasons(source.reasons.clone()).with_recent_imports(recent);
     let mut reader = reader.with_imports(lake.import_totals().await?);
     if let Some(before) = state.reader() {
         reader = reader.continuing(&before).await;

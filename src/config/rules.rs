@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{
-    Clock, Compare, Confidence, Counting, Dimension, Metric, Missing, Rule, Silence, Window, default_rules,
+    Clock, Compare, Confidence, Counting, Dimension, Expected, Metric, Missing, Rule, Silence, Unit, Window,
+    default_rules,
 };
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -36,6 +37,7 @@ pub(super) struct RuleText {
     total: Option<bool>,
     #[serde(default)]
     only: BTreeMap<Parsed<Dimension>, String>,
+    expected_sends: Option<SentText>,
     compare: Option<Parsed<Compare>>,
     warn: Option<Threshold>,
     critical: Option<Threshold>,
@@ -167,27 +169,88 @@ impl<'de> Deserialize<'de> for Minutes {
     }
 }
 
-/// A rate as a fraction or a percentage, or a number.
+/// How much mail was handed to SES: a number for every day, or a table of days.
+#[derive(Debug, Clone)]
+pub(super) struct SentText(Expected);
+
+impl<'de> Deserialize<'de> for SentText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wrong = |what: &str| {
+            D::Error::custom(format!(
+                "{what}; write a number of sends a day, or a table of days such as {{ \"2026-10-05\" = 1200 }}"
+            ))
+        };
+        let number = |value: &toml::Value| {
+            let sends = value.as_integer().and_then(|number| u64::try_from(number).ok());
+            sends.ok_or_else(|| wrong(&format!("`{value}` is no number of sends")))
+        };
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::Table(days) => {
+                let day = |(day, sends): (String, toml::Value)| {
+                    let date = day.parse().map_err(|_| wrong(&format!("`{day}` is no day")))?;
+                    Ok((date, number(&sends)?))
+                };
+                Ok(Self(Expected::Days(days.into_iter().map(day).collect::<Result<_, D::Error>>()?)))
+            }
+            value => Ok(Self(Expected::EveryDay(number(&value)?))),
+        }
+    }
+}
+
+/// A rate as a fraction or a percentage, a number, or a duration.
 #[derive(Debug, Clone, Copy)]
-struct Threshold(f64);
+struct Threshold {
+    value: f64,
+    /// The value is in seconds.
+    is_duration: bool,
+}
 
 impl<'de> Deserialize<'de> for Threshold {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wrong = |what: String| {
             D::Error::custom(format!(
-                "{what} is no threshold; write a percentage such as \"2 %\", a fraction such as 0.02, or a number"
+                "{what} is no threshold; write a percentage such as \"2 %\", a fraction such as 0.02, or a number; of a metric of time a duration such as \"2h\""
             ))
         };
+        let mut is_duration = false;
         let value = match toml::Value::deserialize(deserializer)? {
             toml::Value::Integer(number) => number as f64,
             toml::Value::Float(number) => number,
             toml::Value::String(text) => {
                 let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
-                percent.ok_or_else(|| wrong(format!("`{text}`")))? / 100.0
+                match (percent, parse_duration(&text)) {
+                    (Some(percent), _) => percent / 100.0,
+                    (None, Ok(duration)) => {
+                        is_duration = true;
+                        duration.num_milliseconds() as f64 / 1_000.0
+                    }
+                    (None, Err(_)) => return Err(wrong(format!("`{text}`"))),
+                }
             }
             other => return Err(wrong(format!("`{other}`"))),
         };
-        if value.is_finite() && value >= 0.0 { Ok(Self(value)) } else { Err(wrong(format!("`{value}`"))) }
+        if value.is_finite() && value >= 0.0 {
+            Ok(Self { value, is_duration })
+        } else {
+            Err(wrong(format!("`{value}`")))
+        }
+    }
+}
+
+impl Threshold {
+    /// The value in the metric's unit.
+    fn of(self, metric: Metric) -> Result<f64, String> {
+        match (metric.unit(), self.is_duration) {
+            (Unit::Seconds, true) => Ok(self.value),
+            (Unit::Milliseconds, true) => Ok(self.value * 1_000.0),
+            (Unit::Seconds | Unit::Milliseconds, false) => {
+                Err(format!("`{metric}` is a time; write its thresholds as durations such as \"2h\" or \"30s\""))
+            }
+            (Unit::Share | Unit::Number, true) => {
+                Err(format!("`{metric}` is no time; write its thresholds as \"2 %\", 0.02 or a number"))
+            }
+            (Unit::Share | Unit::Number, false) => Ok(self.value),
+        }
     }
 }
 
@@ -209,12 +272,17 @@ impl<'de> Deserialize<'de> for Time {
 pub(super) type Mistake = (std::ops::Range<usize>, String);
 
 /// The rules of the file and, unless it does without them, the default ones that it does not replace by name.
-pub(super) fn rules(texts: &[Spanned<RuleText>], with_default: bool, last_sends: u64) -> Result<Vec<Rule>, Mistake> {
+pub(super) fn rules(
+    texts: &[Spanned<RuleText>],
+    with_default: bool,
+    last_sends: u64,
+    sent: Option<&SentText>,
+) -> Result<Vec<Rule>, Mistake> {
     let mut names = BTreeSet::new();
     let mut rules = Vec::new();
     for text in texts {
         let told = |what: String| (text.span(), format!("rule `{}`: {what}", text.get_ref().name));
-        let rule = rule(text.get_ref(), last_sends).map_err(told)?;
+        let rule = rule(text.get_ref(), last_sends, sent).map_err(told)?;
         if !names.insert(rule.name.clone()) {
             return Err(told("there is another rule of this name; give it a name of its own".to_owned()));
         }
@@ -224,7 +292,7 @@ pub(super) fn rules(texts: &[Spanned<RuleText>], with_default: bool, last_sends:
     Ok(default.chain(rules).collect())
 }
 
-fn rule(text: &RuleText, last_sends: u64) -> Result<Rule, String> {
+fn rule(text: &RuleText, last_sends: u64, sent: Option<&SentText>) -> Result<Rule, String> {
     let metric = text.metric.0;
     let is_name = |name: &str| {
         !name.is_empty()
@@ -234,11 +302,18 @@ fn rule(text: &RuleText, last_sends: u64) -> Result<Rule, String> {
     if !is_name(&text.name) {
         return Err("a name is made of up to 64 letters, digits, `_` and `-`".to_owned());
     }
+    if metric.is_gauge() {
+        fits_gauge(text, metric)?;
+    } else if text.expected_sends.is_some() {
+        return Err("`expected_sends` is of rules on `coverage`; leave it out".to_owned());
+    }
     let window = match (text.window, text.last_sends) {
         (Some(_), Some(_)) => return Err("`window` and `last_sends` exclude each other; keep one".to_owned()),
         (Some(minutes), None) => Window::Minutes(minutes.0),
         (None, Some(0)) => return Err("`last_sends` must be at least 1".to_owned()),
         (None, Some(sends)) => Window::LastSends(sends),
+        (None, None) if metric == Metric::QuarantineRatio => Window::Minutes(1_440),
+        (None, None) if metric.is_gauge() => Window::Minutes(60),
         (None, None) => Window::LastSends(last_sends),
     };
     let usual = Rule::new(&text.name, metric);
@@ -251,8 +326,14 @@ fn rule(text: &RuleText, last_sends: u64) -> Result<Rule, String> {
         by,
         only: only(&text.only),
         compare: text.compare.as_ref().map_or(usual.compare, |Parsed(compare)| *compare),
-        warn: text.warn.map(|Threshold(value)| value),
-        critical: text.critical.map(|Threshold(value)| value),
+        expected: text
+            .expected_sends
+            .as_ref()
+            .or(sent)
+            .filter(|_| metric == Metric::Coverage)
+            .map(|SentText(sent)| sent.clone()),
+        warn: text.warn.map(|threshold| threshold.of(metric)).transpose()?,
+        critical: text.critical.map(|threshold| threshold.of(metric)).transpose()?,
         min_sends: text.min_sends.unwrap_or(usual.min_sends),
         min_events: text.min_events.unwrap_or(usual.min_events),
         confidence: match (&text.confidence, window) {
@@ -271,11 +352,56 @@ fn rule(text: &RuleText, last_sends: u64) -> Result<Rule, String> {
         },
         ..usual
     };
+    if metric == Metric::Coverage && rule.expected.is_none() {
+        return Err(
+            "`coverage` needs the number of mails handed to SES; give `expected_sends`, or `sent` under [check]"
+                .to_owned(),
+        );
+    }
     sensible(&rule)?;
     if text.counting.is_some() && rule.counting == Counting::Aws && !metric.is_judged_by_aws() {
         return Err(format!("AWS judges no `{metric}`; write counting = \"plain\""));
     }
     Ok(rule)
+}
+
+/// Whether what is written of a rule goes with a metric that is read once a check.
+fn fits_gauge(text: &RuleText, metric: Metric) -> Result<(), String> {
+    let patience = [
+        ("for", text.pending.is_some()),
+        ("keep_firing_for", text.keep_firing_for.is_some()),
+        ("hits", text.hits.is_some()),
+        ("no_data", text.no_data.is_some()),
+        ("look_back", text.look_back.is_some()),
+        ("last_sends", text.last_sends.is_some()),
+        ("clock", text.clock.is_some()),
+        ("confidence", text.confidence.is_some()),
+        ("min_events", text.min_events.is_some()),
+    ];
+    if let Some((key, _)) = patience.iter().find(|(_, is_there)| *is_there) {
+        return Err(format!("`{metric}` is read once, at the time of a check; leave out `{key}`"));
+    }
+    if text.window.is_some() && matches!(metric, Metric::Freshness | Metric::Coverage) {
+        let over = if metric == Metric::Coverage { "is of the last whole day" } else { "has no window" };
+        return Err(format!("`{metric}` {over}; leave out `window`"));
+    }
+    if metric == Metric::QuarantineRatio && !(text.by.is_empty() && text.only.is_empty()) {
+        return Err("bad records belong to no account and no configuration set; leave out `by` and `only`".to_owned());
+    }
+    if metric == Metric::Coverage && !text.by.is_empty() {
+        return Err("`expected_sends` is one number; leave out `by`, and write a rule for each `only`".to_owned());
+    }
+    if metric != Metric::Coverage && text.expected_sends.is_some() {
+        return Err("`expected_sends` is of rules on `coverage`; leave it out".to_owned());
+    }
+    Ok(())
+}
+
+/// Dimensions that only some events have, and no send.
+fn is_of_events(dimension: &Dimension) -> bool {
+    *dimension == Dimension::BounceClass
+        || ["bounce_type", "bounce_subtype", "status", "delay_type", "event_type"]
+            .contains(&dimension.to_string().as_str())
 }
 
 /// Whether the parts of a rule go together.
@@ -290,7 +416,7 @@ fn sensible(rule: &Rule) -> Result<(), String> {
     }
     if rule.metric.is_rate()
         && [rule.warn, rule.critical].into_iter().flatten().any(|value| value > 1.0)
-        && !matches!(rule.metric, Metric::OpenRate | Metric::ClickRate)
+        && !matches!(rule.metric, Metric::OpenRate | Metric::ClickRate | Metric::SendsVsWeekday)
     {
         return Err("a rate over 100 % is never reached; write 5 % as \"5 %\" or 0.05".to_owned());
     }
@@ -309,6 +435,12 @@ fn sensible(rule: &Rule) -> Result<(), String> {
         if rule.clock != Clock::Event {
             return Err("the last sends are counted by the time of sending anyway; leave out `clock`".to_owned());
         }
+    }
+    let of_events = rule.by.iter().chain(rule.only.iter().map(|(dimension, _)| dimension)).find(|d| is_of_events(d));
+    if let Some(dimension) = of_events.filter(|_| rule.metric.is_rate()) {
+        return Err(format!(
+            "no send has a `{dimension}`, so a rate by it has no denominator; watch a number such as metric = \"bounces\""
+        ));
     }
     if !rule.total && rule.by.is_empty() {
         return Err("`total = false` without `by` leaves nothing to judge; leave it out".to_owned());

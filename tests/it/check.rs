@@ -242,7 +242,9 @@ fn hostile_names_stay_inside_the_line() {
     let run = check(&Lake::of(&events).path(), " --at 2026-10-05T08:21:00Z").expect(2);
     assert_nagios(&run.stdout, "CRITICAL");
     assert!(
-        run.stdout.lines().skip(1).all(|line| line.starts_with("newest event ") || line.contains("_rate")),
+        run.stdout.lines().skip(1).all(|line| {
+            line.starts_with("newest event ") || line.contains("_rate") || line.starts_with("            why: ")
+        }),
         "{}",
         run.stdout
     );

@@ -31,7 +31,10 @@ mod crash;
 mod disk;
 mod durability;
 
+mod attribution;
+mod bounces;
 mod check;
+mod gauges;
 mod help;
 mod messages;
 mod replay;

@@ -37,10 +37,10 @@ pub struct Verdict {
 /// Holds a measured value, of an account or of one of its groups, against a rule.
 pub fn judge(rule: &Rule, measured: Measured, of_group: bool) -> Verdict {
     // Too few sends to judge a rate are themselves what a rule on their number watches.
-    if measured.sends < rule.min_sends && rule.metric.is_rate() {
+    if let Some(noun) = rule.metric.denominator().filter(|_| measured.sends < rule.min_sends) {
         let reason = format!(
             "{}, fewer than the {} needed for a verdict",
-            count(measured.sends, "send"),
+            count(measured.sends, noun),
             thousands(rule.min_sends)
         );
         return Verdict { state: State::NoData, reason };
@@ -96,7 +96,7 @@ fn is_over(rule: &Rule, value: f64, threshold: f64) -> bool {
 
 /// A threshold in words: a percentage, or a number.
 fn threshold_words(metric: Metric, value: f64) -> String {
-    if metric.is_rate() { percent(value) } else { thousands(value.max(0.0).round() as u64) }
+    metric.show(value)
 }
 
 fn calm(rule: &Rule) -> String {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::TimeDelta;
 use repute_lake::EventType;
 
 use super::Measured;
@@ -10,6 +11,7 @@ use crate::counting::AwsCounts;
 use crate::rates::Counts;
 use crate::reputation::{BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW};
 use crate::tally::Tally;
+use crate::wording::{after, percent, thousands};
 
 /// What a rule watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +42,33 @@ pub enum Metric {
     Bounces,
     /// How many complaints.
     Complaints,
+    /// How old the newest event is.
+    Freshness,
+    /// Sends of a window over the median of the same window on the same weekday of the four weeks before.
+    SendsVsWeekday,
+    /// Bad records over all records of recent imports.
+    QuarantineRatio,
+    /// How long deliveries take: half of them no longer.
+    DelayP50,
+    /// The same of 95 in a hundred.
+    DelayP95,
+    /// The same of 99 in a hundred.
+    DelayP99,
+    /// Sends in the lake over those that were handed to SES, of a whole day.
+    Coverage,
+}
+
+/// What values of a metric are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Fractions, told as percentages.
+    Share,
+    /// Numbers.
+    Number,
+    /// Durations in seconds.
+    Seconds,
+    /// Durations in milliseconds.
+    Milliseconds,
 }
 
 /// One of the two rates that AWS judges a sender by.
@@ -117,7 +146,7 @@ impl fmt::Display for Metric {
 
 impl Metric {
     /// All of them, in the order in which help lists them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 20] = [
         Self::BounceRate,
         Self::ComplaintRate,
         Self::SoftBounceRate,
@@ -131,6 +160,13 @@ impl Metric {
         Self::Deliveries,
         Self::Bounces,
         Self::Complaints,
+        Self::Freshness,
+        Self::SendsVsWeekday,
+        Self::QuarantineRatio,
+        Self::DelayP50,
+        Self::DelayP95,
+        Self::DelayP99,
+        Self::Coverage,
     ];
 
     /// The name in rules, output and performance data.
@@ -149,6 +185,13 @@ impl Metric {
             Self::Deliveries => "deliveries",
             Self::Bounces => "bounces",
             Self::Complaints => "complaints",
+            Self::Freshness => "freshness",
+            Self::SendsVsWeekday => "sends_vs_weekday",
+            Self::QuarantineRatio => "quarantine_ratio",
+            Self::DelayP50 => "delay_p50",
+            Self::DelayP95 => "delay_p95",
+            Self::DelayP99 => "delay_p99",
+            Self::Coverage => "coverage",
         }
     }
 
@@ -168,12 +211,61 @@ impl Metric {
             Self::Deliveries => "deliveries",
             Self::Bounces => "hard bounces",
             Self::Complaints => "complaints",
+            Self::Freshness => "age of the newest event",
+            Self::SendsVsWeekday => "sends against the same weekday",
+            Self::QuarantineRatio => "bad records",
+            Self::DelayP50 => "time to delivery of 50 %",
+            Self::DelayP95 => "time to delivery of 95 %",
+            Self::DelayP99 => "time to delivery of 99 %",
+            Self::Coverage => "sends in the lake",
         }
     }
 
     /// Whether it is a share of something, not a number.
     pub fn is_rate(self) -> bool {
-        !matches!(self, Self::Sends | Self::Deliveries | Self::Bounces | Self::Complaints)
+        self.unit() == Unit::Share
+    }
+
+    /// What its values are.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Sends | Self::Deliveries | Self::Bounces | Self::Complaints => Unit::Number,
+            Self::Freshness => Unit::Seconds,
+            Self::DelayP50 | Self::DelayP95 | Self::DelayP99 => Unit::Milliseconds,
+            _ => Unit::Share,
+        }
+    }
+
+    /// Whether it is read once, at the time of a check, not minute by minute.
+    pub fn is_gauge(self) -> bool {
+        self.is_duration() || matches!(self, Self::SendsVsWeekday | Self::QuarantineRatio | Self::Coverage)
+    }
+
+    /// Whether its values are durations.
+    pub fn is_duration(self) -> bool {
+        matches!(self.unit(), Unit::Seconds | Unit::Milliseconds)
+    }
+
+    /// What there may be too little of for a verdict.
+    pub fn denominator(self) -> Option<&'static str> {
+        match self {
+            Self::QuarantineRatio => Some("record"),
+            Self::DelayP50 | Self::DelayP95 | Self::DelayP99 => Some("delivered mail"),
+            Self::SendsVsWeekday => Some("usual send"),
+            Self::Coverage => Some("expected send"),
+            _ => self.is_rate().then_some("send"),
+        }
+    }
+
+    /// A value as it is told: `5.2 %`, `1,234`, `3 h 12 min`.
+    pub fn show(self, value: f64) -> String {
+        let milliseconds = |value: f64| after(TimeDelta::milliseconds(value.max(0.0).round() as i64));
+        match self.unit() {
+            Unit::Share => percent(value),
+            Unit::Number => thousands(value.max(0.0).round() as u64),
+            Unit::Seconds => milliseconds(value * 1_000.0).trim_start_matches('+').to_owned(),
+            Unit::Milliseconds => milliseconds(value).trim_start_matches('+').to_owned(),
+        }
     }
 
     /// Whether AWS's counting differs from the plain one.
@@ -205,10 +297,20 @@ impl Metric {
             (Self::RenderingFailureRate, _) => &[Send, RenderingFailure],
             (Self::OpenRate, _) => &[Delivery, Open],
             (Self::ClickRate, _) => &[Delivery, Click],
+            (
+                Self::Freshness
+                | Self::SendsVsWeekday
+                | Self::QuarantineRatio
+                | Self::DelayP50
+                | Self::DelayP95
+                | Self::DelayP99
+                | Self::Coverage,
+                _,
+            ) => &[],
         }
     }
 
-    /// Measures it. A number has itself as events, and the sends beside it.
+    /// Measures it. A number has itself as events, and the sends beside it. What is read off has no tally.
     pub(crate) fn measure(self, counting: Counting, tally: &Tally) -> Measured {
         let (aws, all) = (AwsCounts::of(tally), Counts::of(tally));
         let (events, sends) = match (self, counting) {
@@ -230,6 +332,16 @@ impl Metric {
             (Self::Bounces, Counting::Plain) => (all.hard_bounce, all.send),
             (Self::Complaints, Counting::Aws) => (aws.complaints.counted, aws.complaint_eligible_sends.counted),
             (Self::Complaints, Counting::Plain) => (all.complaint, all.delivery),
+            (
+                Self::Freshness
+                | Self::SendsVsWeekday
+                | Self::QuarantineRatio
+                | Self::DelayP50
+                | Self::DelayP95
+                | Self::DelayP99
+                | Self::Coverage,
+                _,
+            ) => (0, 0),
         };
         Measured { events, sends }
     }

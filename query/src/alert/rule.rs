@@ -1,5 +1,9 @@
 //! A rule: what is watched, over what, held against which thresholds, and for how long before it counts.
 
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
 use super::{Counting, JudgedRate, Measured, Metric};
 use crate::dimension::Dimension;
 use crate::scan::Clock;
@@ -48,6 +52,25 @@ pub enum Confidence {
     Interval,
 }
 
+/// How much mail was handed to SES.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// So much on every day.
+    EveryDay(u64),
+    /// So much on these days (UTC).
+    Days(BTreeMap<NaiveDate, u64>),
+}
+
+impl Expected {
+    /// How much on a day, if that is known.
+    pub fn on(&self, day: NaiveDate) -> Option<u64> {
+        match self {
+            Self::EveryDay(sends) => Some(*sends),
+            Self::Days(days) => days.get(&day).copied(),
+        }
+    }
+}
+
 /// A rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
@@ -67,6 +90,8 @@ pub struct Rule {
     pub by: Vec<Dimension>,
     /// Only mail with these values.
     pub only: Vec<(Dimension, Option<String>)>,
+    /// What coverage is held against.
+    pub expected: Option<Expected>,
     /// On which side of the thresholds there is trouble.
     pub compare: Compare,
     /// From this value on: WARNING.
@@ -103,12 +128,16 @@ impl Rule {
             total: true,
             by: Vec::new(),
             only: Vec::new(),
-            compare: Compare::Above,
+            expected: None,
+            compare: match metric {
+                Metric::SendsVsWeekday | Metric::Coverage => Compare::Below,
+                _ => Compare::Above,
+            },
             warn: None,
             critical: None,
             min_sends: 50,
             min_events: 0,
-            confidence: Confidence::Interval,
+            confidence: if metric.is_gauge() { Confidence::Rate } else { Confidence::Interval },
             pending_minutes: 0,
             keep_minutes: 0,
             hits: (1, 1),

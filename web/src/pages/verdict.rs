@@ -226,6 +226,7 @@ mod tests {
             account_id: None,
             recovering: false,
             muted: None,
+            attribution: None,
             measured,
             tally: Tally::default(),
             thresholds: (rule.warn, rule.critical),

@@ -1,0 +1,242 @@
+//! Bounces grouped by reason, in bounded memory, as `tail` counts.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
+use arrow::datatypes::{DataType, Int64Type};
+use chrono::{DateTime, Utc};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{cast, col, lit};
+use datafusion::prelude::DataFrame;
+use futures::TryStreamExt;
+use repute_lake::EventType;
+use repute_lake::schema::column;
+
+use super::classify::BounceClass;
+use super::normalise::{masked, status_in};
+use super::tail::Frequent;
+use crate::dimension::Dimension;
+use crate::error::QueryError;
+use crate::scan::{Reader, Selection};
+
+/// So many reasons are told apart at once; `tail` says what becomes of more.
+pub const MOST_REASONS: usize = 20_000;
+
+/// So many providers are told apart of each reason.
+const MOST_PROVIDERS: usize = 16;
+
+/// So many providers are named of each reason.
+const NAMED_PROVIDERS: usize = 3;
+
+/// An example is cut after so many characters.
+const LONGEST_EXAMPLE: usize = 600;
+
+/// Which bounces, and how their reasons are told.
+#[derive(Debug, Clone, Default)]
+pub struct BounceQuery {
+    /// From here on (inclusive).
+    pub since: Option<DateTime<Utc>>,
+    /// Up to here (exclusive).
+    pub until: Option<DateTime<Utc>>,
+    /// What to group by beside the reason.
+    pub by: Vec<Dimension>,
+    /// Only rows with these values.
+    pub only: Vec<(Dimension, Option<String>)>,
+    /// Only these classes; empty for all.
+    pub classes: Vec<BounceClass>,
+    /// At most so many groups, the largest.
+    pub limit: usize,
+    /// Whether addresses in examples are shown as they are.
+    pub with_addresses: bool,
+}
+
+/// Bounces by reason.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BounceReasons {
+    /// All bounces that were asked for.
+    pub bounces: u64,
+    /// How many of each class, the largest first.
+    pub classes: Vec<(BounceClass, u64)>,
+    /// The largest groups.
+    pub groups: Vec<ReasonGroup>,
+    /// Bounces of all other groups.
+    pub others: u64,
+    /// How many other groups, as far as they were told apart.
+    pub other_groups: u64,
+    /// Whether there were more groups than can be told apart: counts may then be too small by what each group says.
+    pub is_cut: bool,
+}
+
+/// Bounces with the same reason.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReasonGroup {
+    /// Values of the dimensions that were asked for.
+    pub group: Vec<Option<String>>,
+    /// Its class.
+    pub class: BounceClass,
+    /// Enhanced status code, of SES's report or else of the text.
+    pub status: Option<String>,
+    /// `Permanent`, ...
+    pub bounce_type: Option<String>,
+    /// `General`, ...
+    pub subtype: Option<String>,
+    /// The normalised diagnostic; `None` where SES gave none.
+    pub text: Option<String>,
+    /// How many bounces.
+    pub count: u64,
+    /// There may have been so many more.
+    pub missed: u64,
+    /// The recipients' providers with most of them, each with its number: at least that.
+    pub providers: Vec<(String, u64)>,
+    /// First and last time.
+    pub first: DateTime<Utc>,
+    /// Last time.
+    pub last: DateTime<Utc>,
+    /// The diagnostic of the last one, as it was but for addresses.
+    pub example: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Key(Vec<Option<String>>);
+
+struct Seen {
+    first: i64,
+    last: i64,
+    example: Option<String>,
+    providers: Frequent<String, ()>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { first: i64::MAX, last: i64::MIN, example: None, providers: Frequent::new(MOST_PROVIDERS) }
+    }
+}
+
+/// Columns of the scan before those of the dimensions.
+const CLASS: usize = 0;
+const TYPE: usize = 1;
+const SUBTYPE: usize = 2;
+const STATUS: usize = 3;
+const TEXT: usize = 4;
+const TIME: usize = 5;
+const PROVIDER: usize = 6;
+const DIAGNOSTIC: usize = 7;
+const FIXED: usize = 8;
+
+/// Groups the bounces that the query names.
+pub async fn bounce_reasons(reader: &Reader, query: &BounceQuery) -> Result<BounceReasons, QueryError> {
+    let mut stream = rows(reader, query).await?.execute_stream().await?;
+    let mut reasons: Frequent<Key, Seen> = Frequent::new(MOST_REASONS);
+    let mut classes: BTreeMap<String, u64> = BTreeMap::new();
+    let mut bounces = 0;
+    while let Some(batch) = stream.try_next().await? {
+        bounces += batch.num_rows() as u64;
+        count(&batch, query.by.len(), &mut reasons, &mut classes);
+    }
+    Ok(told(reasons, &classes, bounces, query))
+}
+
+async fn rows(reader: &Reader, query: &BounceQuery) -> Result<DataFrame, QueryError> {
+    let selection = Selection {
+        since: query.since,
+        until: query.until,
+        only: query.only.clone(),
+        types: vec![EventType::Bounce],
+        ..Selection::default()
+    };
+    let class = reader.expression(&Dimension::BounceClass);
+    let mut rows = reader.events(&selection).await?;
+    if !query.classes.is_empty() {
+        let names = query.classes.iter().map(|c| lit(ScalarValue::Utf8View(Some(c.as_str().to_owned())))).collect();
+        rows = rows.filter(class.clone().in_list(names, false))?;
+    }
+    let mut columns = vec![
+        class.alias("class"),
+        col(column::BOUNCE_TYPE).alias("type"),
+        col(column::BOUNCE_SUBTYPE).alias("subtype"),
+        col(column::STATUS).alias("own_status"),
+        reader.reason_text().alias("text"),
+        cast(col(column::EVENT_TIME), DataType::Int64).alias("time"),
+        cast(reader.expression(&Dimension::Provider), DataType::Utf8View).alias("provider"),
+        col(column::DIAGNOSTIC_CODE).alias("diagnostic"),
+    ];
+    for (index, dimension) in query.by.iter().enumerate() {
+        columns.push(cast(reader.expression(dimension), DataType::Utf8View).alias(format!("group_{index}")));
+    }
+    Ok(rows.select(columns)?)
+}
+
+fn count(
+    batch: &RecordBatch,
+    dimensions: usize,
+    reasons: &mut Frequent<Key, Seen>,
+    classes: &mut BTreeMap<String, u64>,
+) {
+    let texts: Vec<Option<&StringViewArray>> =
+        (0..FIXED + dimensions).map(|index| batch.column(index).as_string_view_opt()).collect();
+    let value = |index: usize, row: usize| {
+        texts.get(index).copied().flatten().filter(|array| array.is_valid(row)).map(|array| array.value(row))
+    };
+    let times = batch.column(TIME).as_primitive::<Int64Type>();
+    for row in 0..batch.num_rows() {
+        let of_group = (FIXED..FIXED + dimensions).chain([CLASS, TYPE, SUBTYPE, STATUS, TEXT]);
+        let key = Key(of_group.map(|index| value(index, row).map(str::to_owned)).collect());
+        *classes.entry(value(CLASS, row).unwrap_or_default().to_owned()).or_default() += 1;
+        let seen = reasons.add(key);
+        let time = times.value(row);
+        seen.first = seen.first.min(time);
+        let diagnostic = value(DIAGNOSTIC, row);
+        // Of several at the same time the first in order, so that the answer does not depend on the order of reading.
+        if time > seen.last || (time == seen.last && diagnostic < seen.example.as_deref()) {
+            seen.example = diagnostic.map(str::to_owned);
+        }
+        seen.last = seen.last.max(time);
+        if let Some(provider) = value(PROVIDER, row) {
+            seen.providers.add(provider.to_owned());
+        }
+    }
+}
+
+fn told(
+    reasons: Frequent<Key, Seen>,
+    classes: &BTreeMap<String, u64>,
+    bounces: u64,
+    query: &BounceQuery,
+) -> BounceReasons {
+    let rest = reasons.rest();
+    let mut found: Vec<_> = reasons.into_counts().collect();
+    found.sort_by(|(a, of_a), (b, of_b)| (of_b.count, a).cmp(&(of_a.count, b)));
+    let others = found.iter().skip(query.limit);
+    let (other_groups, others) = (others.len() as u64, others.map(|(_, counted)| counted.count).sum::<u64>() + rest);
+    found.truncate(query.limit);
+    let mut classes: Vec<(BounceClass, u64)> =
+        classes.iter().filter_map(|(name, count)| Some((name.parse().ok()?, *count))).collect();
+    classes.sort_by_key(|(class, count)| (std::cmp::Reverse(*count), *class));
+    let groups = found.into_iter().map(|(key, counted)| {
+        let mut values = key.0.into_iter();
+        let group = values.by_ref().take(query.by.len()).collect();
+        let mut value = || values.next().flatten();
+        let (class, bounce_type, subtype, status, text) = (value(), value(), value(), value(), value());
+        let status = status.or_else(|| text.as_deref().and_then(status_in).map(str::to_owned));
+        let seen = counted.more;
+        let mut providers: Vec<(String, u64)> = seen.providers.into_counts().map(|(p, c)| (p, c.count)).collect();
+        providers.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+        providers.truncate(NAMED_PROVIDERS);
+        let shown = |text: String| if query.with_addresses { text } else { masked(&text) };
+        ReasonGroup {
+            group,
+            class: class.and_then(|name| name.parse().ok()).unwrap_or(BounceClass::Other),
+            status,
+            bounce_type,
+            subtype,
+            text,
+            count: counted.count,
+            missed: counted.missed,
+            providers,
+            first: DateTime::from_timestamp_micros(seen.first).unwrap_or_default(),
+            last: DateTime::from_timestamp_micros(seen.last).unwrap_or_default(),
+            example: seen.example.map(|text| shown(text).chars().take(LONGEST_EXAMPLE).collect()),
+        }
+    });
+    BounceReasons { bounces, classes, groups: groups.collect(), others, other_groups, is_cut: rest > 0 }
+}
