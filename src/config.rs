@@ -208,8 +208,8 @@ impl Config {
     }
 
     /// By which dimensions alarms are looked into, if that was said.
-    pub(crate) fn attribute(&self) -> Option<Vec<Dimension>> {
-        self.check.attribute.clone()
+    pub(crate) fn attribute(&self) -> Option<&[Dimension]> {
+        self.check.attribute.as_deref()
     }
 
     /// From which age on data is stale.

@@ -110,8 +110,8 @@ pub struct Part {
     pub mix: f64,
 }
 
-/// What is looked at, the more telling first, unless told otherwise; promoted tags come after the campaign.
-pub fn usual_dimensions(promoted_tags: &[String]) -> Vec<Dimension> {
+/// What is looked at, the more telling first, unless told otherwise; promoted tags come after campaign and template.
+fn usual_dimensions(promoted_tags: &[String]) -> Vec<Dimension> {
     let named = |name: &str| name.parse::<Dimension>().ok();
     let first = ["campaign", "template"].into_iter().filter_map(named);
     let tags = promoted_tags.iter().map(|tag| Dimension::Tag(tag.clone()));
@@ -127,15 +127,17 @@ pub fn usual_dimensions(promoted_tags: &[String]) -> Vec<Dimension> {
     first.chain(tags).chain(others.into_iter().filter_map(named)).collect()
 }
 
-/// Looks into the alarms of a check until the deadline. What fails or comes too late leaves the result as it was, with a word on it.
+/// Looks into the alarms of a check until the deadline, by these dimensions or else the usual ones. What fails or comes too late leaves the result as it was, with a word on it.
 pub async fn attribute_alarms(
     reader: &Reader,
     rules: &[Rule],
-    dimensions: &[Dimension],
+    dimensions: Option<&[Dimension]>,
     result: &mut CheckResult,
     now: DateTime<Utc>,
     deadline: Option<Instant>,
 ) {
+    let usual = usual_dimensions(reader.promoted_tags());
+    let dimensions = dimensions.unwrap_or(&usual);
     let is_told = |finding: &&mut Finding| {
         finding.muted.is_none() && matches!(finding.verdict.state, State::Warning | State::Critical)
     };

@@ -48,7 +48,7 @@ pub use alert::{
     Compare, Confidence, Counting, Expected, JudgedRate, Measured, Metric, Missing, Rule, Silence, State, Unit,
     UnknownMetric, Verdict, Window, decisive, default_rules, judge,
 };
-pub use attribution::{Attribution, Baseline, Divided, Part, attribute_alarms, attribution, usual_dimensions};
+pub use attribution::{Attribution, Baseline, Divided, Part, attribute_alarms, attribution};
 pub use backtest::{Episode, backtest};
 pub use calendar::LocalDays;
 pub use check::{CheckOptions, CheckResult, Finding, Group, Muted, check, sentence};

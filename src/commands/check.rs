@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use repute_query::{
     CheckOptions, CheckResult, Finding, Metric, Muted, QueryError, Reader, Rule, State, Unit, attribute_alarms,
-    backtest, backtest_report, check, check_report, sentence, usual_dimensions,
+    backtest, backtest_report, check, check_report, sentence,
 };
 
 use super::{episodes, explain};
@@ -63,8 +63,7 @@ impl Check<'_> {
         let deadline = limit.map(|limit| tokio::time::Instant::now() + limit);
         let result = self.ask(Some(TIMEOUT), &rules, async |reader| {
             let mut result = check(&reader, &rules, &options).await?;
-            let dimensions = config.attribute().unwrap_or_else(|| usual_dimensions(reader.promoted_tags()));
-            attribute_alarms(&reader, &rules, &dimensions, &mut result, *now, deadline).await;
+            attribute_alarms(&reader, &rules, config.attribute(), &mut result, *now, deadline).await;
             Ok(result)
         })?;
         let exit = match result.state {

@@ -35,6 +35,7 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
             last_sends,
             reset: config.reset(&args.volume),
             max_age: config.max_age(args.max_age),
+            attribute: config.attribute().map(<[_]>::to_vec),
             rules,
             silences,
         },

@@ -177,6 +177,29 @@ fn dimensions_are_chosen() {
     assert!(quiet["findings"].as_array().unwrap().iter().all(|finding| finding["attribution"].is_null()), "{quiet}");
 }
 
+/// However little time there is: either there is no answer, or the same one, with or without a word on where it comes from.
+#[test]
+fn a_lack_of_time_changes_no_state() {
+    let before = [batch("a", 100, 1), batch("b", 100, 1), batch("c", 100, 1)];
+    let lake = lake(&before, &[batch("a", 100, 1), batch("b", 100, 1), batch("c", 100, 12)]);
+    let bare = |mut finding: Value| {
+        let attribution = finding.as_object_mut().unwrap().remove("attribution").unwrap();
+        (finding, attribution)
+    };
+    let (full, _) = bare(check(&lake, "", " --format json").expect(1).json()["findings"][0].clone());
+    for milliseconds in [20, 40, 80, 120, 160, 200, 240, 320, 640, 1_280] {
+        let run = check(&lake, "", &format!(" --format json --timeout {milliseconds}ms"));
+        if run.code == 3 {
+            assert!(run.stdout.contains("no answer within"), "{run:?}");
+            continue;
+        }
+        let (finding, attribution) = bare(run.expect(1).json()["findings"][0].clone());
+        assert_eq!(finding, full);
+        let told = attribution["why"].as_str().is_some_and(|why| why.starts_with("campaign \"c\""));
+        assert!(told || attribution == json!({"error": "no time was left"}), "{attribution}");
+    }
+}
+
 /// The generator's incident is one campaign's, and the check names it.
 #[test]
 fn the_incident_of_the_dump_is_named() {

@@ -1,12 +1,16 @@
 //! The JSON API: the command line's reports over HTTP.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{
-    Clock, Dimension, ReputationQuery, Selection, Stepping, check_report, rates_report, reputation_report,
+    Clock, Dimension, ReputationQuery, Selection, Stepping, attribute_alarms, check_report, rates_report,
+    reputation_report,
 };
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::failure::{ApiFailure, Failure};
 use crate::filters::read_set;
@@ -47,12 +51,18 @@ pub(crate) async fn reputation(
     Ok(Json(reputation_report(&rows, options.last_sends, reader.rules())))
 }
 
+/// Where alarms come from is looked into for so long.
+const ATTRIBUTION_LIMIT: Duration = Duration::from_secs(5);
+
 /// `GET /api/v1/check`: the server's rules as of now. The state is in the body; a warning is no failure of the request.
 pub(crate) async fn check(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiFailure> {
     Parameters::strict(query.as_deref(), &[])?;
     let reader = state.current()?;
     let options = state.options();
-    let result = repute_query::check(&reader, &options.rules, &options.check(state.now())).await?;
+    let now = state.now();
+    let mut result = repute_query::check(&reader, &options.rules, &options.check(now)).await?;
+    let deadline = Some(Instant::now() + ATTRIBUTION_LIMIT);
+    attribute_alarms(&reader, &options.rules, options.attribute.as_deref(), &mut result, now, deadline).await;
     Ok(Json(check_report(&result)))
 }
 

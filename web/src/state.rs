@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_query::{CheckOptions, REPRESENTATIVE_VOLUME, Reader, Rule, Silence, default_rules};
+use repute_query::{CheckOptions, Dimension, REPRESENTATIVE_VOLUME, Reader, Rule, Silence, default_rules};
 use tokio::sync::watch;
 
 use crate::failure::Failure;
@@ -24,6 +24,8 @@ pub struct Options {
     pub rules: Vec<Rule>,
     /// Findings that are not to be told of.
     pub silences: Vec<Silence>,
+    /// By which dimensions alarms are looked into; the usual ones unless given.
+    pub attribute: Option<Vec<Dimension>>,
 }
 
 impl Options {
@@ -41,6 +43,7 @@ impl Default for Options {
             max_age: TimeDelta::hours(2),
             rules: default_rules(REPRESENTATIVE_VOLUME),
             silences: Vec::new(),
+            attribute: None,
         }
     }
 }

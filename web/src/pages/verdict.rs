@@ -161,7 +161,7 @@ fn sentence(finding: &Finding, rules: &[Rule]) -> String {
                 finding.measured.rate().map_or_else(|| format::NO_DATA.to_owned(), |rate| format::percent(rate, 2));
             format!("{rate} ({} of {}{span})", format::thousands(events), format::thousands(sends))
         }
-        None => format!("{} ({})", format::thousands(events), span.trim_start_matches(", ")),
+        None => format!("{} ({})", finding.metric.show(events as f64), span.trim_start_matches(", ")),
     };
     let recovering = if finding.recovering { "; recovering" } else { "" };
     format!(
