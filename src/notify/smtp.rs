@@ -64,7 +64,6 @@ impl Smtp {
         // Behind a name of the user's own may be SES, too; it says so in its greeting.
         let name = connection.server_info().name().to_owned();
         if is_amazon(&name) && !self.allow_ses {
-            connection.abort().await;
             return Err(Undelivered::Refused(format!(
                 "`{}` is SES (it greets as `{name}`): {WHY_NOT_SES}",
                 self.server
@@ -84,17 +83,10 @@ impl Smtp {
             }
             connection.send(mail.envelope(), &mail.formatted()).await.map_err(|error| failed(&error))
         };
-        let sent = spoken.await;
-        match sent {
-            Ok(_) => {
-                let _ = connection.quit().await;
-                Ok(())
-            }
-            Err(error) => {
-                connection.abort().await;
-                Err(error)
-            }
-        }
+        // What failed is dropped, not ended in good order: lettre panics on a connection whose STARTTLS failed.
+        spoken.await?;
+        let _ = connection.quit().await;
+        Ok(())
     }
 
     fn tls_parameters(&self) -> Result<TlsParameters, Undelivered> {

@@ -22,6 +22,9 @@ use crate::output::plain;
 /// How long whoever sends right now is waited for.
 const PATIENCE: Duration = Duration::from_secs(70);
 
+/// What is said where that was in vain.
+const LEFT: &str = "another check has been sending for a minute; what is due is left to it and to the next check";
+
 /// How long a claim lasts: longer than all receivers may take.
 const CLAIM: TimeDelta = TimeDelta::seconds(150);
 
@@ -75,19 +78,15 @@ enum Turn {
 impl Telling<'_> {
     /// Tells all there is to tell, and notes that a check ended with this state.
     pub(crate) async fn after_check(&self, sights: &Sights, state: &str) {
-        let _held =
-            match &self.document {
-                Some(document) => match document.hold(PATIENCE).await {
-                    Hold::Held(lock) => Some(lock),
-                    Hold::Lockless => None,
-                    Hold::Taken => return self.say(
-                        "another check has been sending for a minute; what is due is left to it and to the next check",
-                    ),
-                },
-                None => None,
-            };
+        let held = match &self.document {
+            Some(document) => document.hold(PATIENCE).await,
+            None => Hold::Lockless,
+        };
+        if matches!(held, Hold::Taken) {
+            return self.say(LEFT);
+        }
         let wants = self.wants();
-        let (memory, is_kept) = match self.turn(sights, state, &wants).await {
+        let (memory, is_kept) = match self.turn(sights, state, &wants, matches!(held, Hold::Held(_))).await {
             Turn::Ours(memory) => (*memory, true),
             Turn::Forgetful => {
                 let mut memory = Memory::default();
@@ -119,8 +118,9 @@ impl Telling<'_> {
         self.notifiers.iter().map(|notifier| notifier.wants.clone()).collect()
     }
 
-    /// Takes in what was seen, and claims the sending where there is something to send.
-    async fn turn(&self, sights: &Sights, state: &str, wants: &[Wants]) -> Turn {
+    /// Takes in what was seen, and claims the sending where there is something to send. Whoever holds the lock need not heed a claim:
+    /// it is that of a check that was killed.
+    async fn turn(&self, sights: &Sights, state: &str, wants: &[Wants], is_alone: bool) -> Turn {
         let start = tokio::time::Instant::now();
         loop {
             let mut is_taken = false;
@@ -128,7 +128,7 @@ impl Telling<'_> {
                 memory.observe(sights, self.now);
                 let is_idle = memory.due(wants, self.now).is_empty();
                 let theirs = memory.sender.as_ref().filter(|sender| sender.until > self.now && sender.run != self.run);
-                is_taken = theirs.is_some() && !is_idle;
+                is_taken = theirs.is_some() && !is_idle && !is_alone;
                 if is_taken {
                     return false;
                 }
@@ -141,9 +141,7 @@ impl Telling<'_> {
             });
             match observed.await {
                 Ok(_) if is_taken && start.elapsed() >= PATIENCE => {
-                    self.say(
-                        "another check has been sending for a minute; what is due is left to it and to the next check",
-                    );
+                    self.say(LEFT);
                     return Turn::Theirs;
                 }
                 Ok(_) if is_taken => tokio::time::sleep(STEP).await,
