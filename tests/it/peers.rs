@@ -139,7 +139,8 @@ fn nagios_shows_state_and_figures() {
     let at = |text: &str| text.replace("FOLDER", &folder.path().to_string_lossy()).replace("USER", user);
     let command = format!("{} check --config FOLDER/repute.toml --lake FOLDER/lake", program.display());
     fs::write(folder.path().join("nagios.cfg"), at(NAGIOS)).unwrap();
-    fs::write(folder.path().join("objects.cfg"), at(&OBJECTS.replace("COMMAND", &command))).unwrap();
+    fs::write(folder.path().join("objects.cfg"), at(&OBJECTS.replace(" { ", " {\n ").replace("COMMAND", &command)))
+        .unwrap();
     if user == "nagios" {
         assert!(Command::new("chown").args(["-R", "nagios"]).arg(folder.path()).status().unwrap().success());
     }
@@ -312,7 +313,7 @@ fn sns_passes_messages_to_a_queue() {
     let mut command = moto.command();
     let run = Run::of(command.arg("check").arg("--lake").arg(lake()).arg("--config").arg(gone.path())).expect(2);
     assert!(
-        run.stderr.contains("notify `sns`: 1 message not delivered") && run.stderr.to_lowercase().contains("topic"),
+        run.stderr.contains("notify `sns`: 1 message not delivered") && run.stderr.contains("does not exist"),
         "{}",
         run.stderr
     );

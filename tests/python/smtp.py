@@ -69,7 +69,7 @@ def serve(port, kind, name):
 
     def authenticate(server, session, envelope, mechanism, data):
         right = (data.login, data.password) == (b"repute", b"secret")
-        return AuthResult(success=right, auth_data=data.login.decode())
+        return AuthResult(success=right, handled=False, auth_data=data.login.decode())
 
     def protocol():
         return SMTP(
