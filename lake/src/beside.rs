@@ -17,7 +17,7 @@ use crate::error::LakeError;
 use crate::store::Location;
 
 /// The folder; no table has its name, and no reader of tables looks into it.
-const FOLDER: &str = "alerts";
+pub(crate) const FOLDER: &str = "alerts";
 
 const LOCK: &str = ".lock";
 

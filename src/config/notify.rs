@@ -248,7 +248,7 @@ fn smtp(text: &NotifyText, around: &Around<'_>) -> Result<Receiver, String> {
     if is_amazon(server) && !allow_ses {
         return Err(format!("`{server}` is Amazon's: {WHY_NOT_SES}"));
     }
-    let known = [("starttls", (Tls::StartTls, 587)), ("implicit", (Tls::Implicit, 465)), ("plain", (Tls::Plain, 25))];
+    let known = [("starttls", (Tls::Upgraded, 587)), ("implicit", (Tls::Implicit, 465)), ("plain", (Tls::Plain, 25))];
     let (tls, port) =
         one_of(text.tls.as_deref().unwrap_or("starttls"), &known).map_err(|what| format!("`tls`: {what}"))?;
     let mailbox = |text: &String| {

@@ -45,12 +45,12 @@ fn alerts(message: &Message) -> Vec<Value> {
         None => message.now + LASTS,
     };
     let before = message.before.filter(|before| *before != message.level);
-    let mut alerts = vec![alert(message, message.level, time(ends))];
-    alerts.extend(before.map(|before| alert(message, before, time(message.now))));
+    let mut alerts = vec![alert(message, message.level, &time(ends))];
+    alerts.extend(before.map(|before| alert(message, before, &time(message.now))));
     alerts
 }
 
-fn alert(message: &Message, level: Level, ends: String) -> Value {
+fn alert(message: &Message, level: Level, ends: &str) -> Value {
     let mut labels = Map::new();
     let group = message.about.group.iter();
     let group = group.filter_map(|(name, value)| Some((label(name), value.clone()?)));

@@ -19,7 +19,7 @@ use super::state::Kind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tls {
     /// Plain at first, then encrypted before anything is said; a server that cannot is given up.
-    StartTls,
+    Upgraded,
     /// From the first byte on.
     Implicit,
     /// Not at all.
@@ -70,7 +70,7 @@ impl Smtp {
             )));
         }
         let spoken = async {
-            if self.tls == Tls::StartTls {
+            if self.tls == Tls::Upgraded {
                 if !connection.can_starttls() {
                     let what = "the server offers no STARTTLS; write tls = \"implicit\", or tls = \"plain\" if the network is yours";
                     return Err(Undelivered::Refused(what.to_owned()));

@@ -29,7 +29,7 @@ impl Sns {
             for name in ["kind", "state", "rule", "incident"] {
                 let value = message.field(name).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
                 let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-                request = request.message_attributes(name, attribute.map_err(|error| refused(error.into()))?);
+                request = request.message_attributes(name, attribute.map_err(|error| refused(&error.into()))?);
             }
             if self.topic.ends_with(".fifo") {
                 let once = format!("{}-{}-{}", message.id, message.kind.as_str(), message.now.timestamp());
@@ -37,7 +37,7 @@ impl Sns {
             }
             request.send().await.map(|_| ()).map_err(|error| match error.as_service_error() {
                 Some(service) if service.is_not_found_exception() || service.is_invalid_parameter_exception() => {
-                    refused(error.into())
+                    refused(&error.into())
                 }
                 _ => Undelivered::Unreachable(told(&error.into())),
             })
@@ -52,8 +52,8 @@ impl Sns {
     }
 }
 
-fn refused(error: anyhow::Error) -> Undelivered {
-    Undelivered::Refused(told(&error))
+fn refused(error: &anyhow::Error) -> Undelivered {
+    Undelivered::Refused(told(error))
 }
 
 fn subject(title: &str) -> String {

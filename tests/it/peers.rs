@@ -44,7 +44,7 @@ fn alertmanager_is_told_and_tells_others() {
         poll(&format!("{severity} {status}"), PATIENCE, || {
             let alerts =
                 hook.bodies().into_iter().flat_map(|body| body["alerts"].as_array().cloned().unwrap_or_default());
-            alerts.filter(|alert| alert["status"] == status && alert["labels"]["severity"] == severity).last()
+            alerts.filter(|alert| alert["status"] == status && alert["labels"]["severity"] == severity).next_back()
         })
     };
     passed_on("firing", "warning");
