@@ -42,9 +42,9 @@ fn alertmanager_is_told_and_tells_others() {
     // It passes on what fires.
     let passed_on = |status: &str, severity: &str| {
         poll(&format!("{severity} {status}"), PATIENCE, || {
-            let alerts =
+            let mut alerts =
                 hook.bodies().into_iter().flat_map(|body| body["alerts"].as_array().cloned().unwrap_or_default());
-            alerts.filter(|alert| alert["status"] == status && alert["labels"]["severity"] == severity).next_back()
+            alerts.rfind(|alert| alert["status"] == status && alert["labels"]["severity"] == severity)
         })
     };
     passed_on("firing", "warning");
