@@ -22,6 +22,9 @@ use crate::output::plain;
 /// How long whoever sends right now is waited for.
 const PATIENCE: Duration = Duration::from_secs(70);
 
+/// The same for who has nothing to send.
+const SHORT_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What is said where that was in vain.
 const LEFT: &str = "another check has been sending for a minute; what is due is left to it and to the next check";
 
@@ -78,6 +81,9 @@ enum Turn {
 impl Telling<'_> {
     /// Tells all there is to tell, and notes that a check ended with this state.
     pub(crate) async fn after_check(&self, sights: &Sights, state: &str) {
+        if self.notifiers.is_empty() {
+            return self.only_note(state).await;
+        }
         let held = match &self.document {
             Some(document) => document.hold(PATIENCE).await,
             None => Hold::Lockless,
@@ -111,6 +117,23 @@ impl Telling<'_> {
         if is_kept {
             let arrived: Vec<Due> = deliveries.into_iter().flat_map(|delivery| delivery.arrived).collect();
             self.note(&arrived, state, &wants).await;
+        }
+    }
+
+    /// Notes that a check ended. One that tells nobody leaves incidents alone: it may have other rules than the one that does, as a
+    /// plugin of Nagios has beside cron.
+    async fn only_note(&self, state: &str) {
+        let Some(document) = &self.document else { return };
+        let held = document.hold(SHORT_PATIENCE).await;
+        if matches!(held, Hold::Taken) {
+            return;
+        }
+        let noted = self.update(|memory| {
+            memory.last_check = Some(LastCheck { at: self.now, state: state.to_owned() });
+            true
+        });
+        if let Err(amiss) = noted.await {
+            self.complain(&amiss);
         }
     }
 

@@ -567,6 +567,22 @@ fn silences_and_rules_that_are_gone() {
     assert!(bodies[0]["text"].as_str().unwrap().contains("the rule was removed"), "{}", bodies[0]);
 }
 
+/// A plugin of Nagios with other rules, and without receivers, looks at the same lake: it ends nothing that it does not know.
+#[test]
+fn a_check_that_tells_nobody_leaves_incidents_alone() {
+    let hook = Hook::start();
+    let config = Config::of(&webhook(&hook));
+    config.critical();
+    let place = config.folder.path().join("memory");
+    let plugin = Config::of("").with(&format!("state = \"{}\"", place.display()));
+    plugin.well();
+    let heartbeat = plugin.run("--heartbeat").expect(0).stdout;
+    assert!(heartbeat.contains(" and said OK"), "{heartbeat}");
+    config.critical();
+    config.well();
+    assert_eq!(told(&hook.bodies()), ["opened CRITICAL", "resolved OK"]);
+}
+
 /// As many groups as senders like do not flood anybody: the rest follows.
 #[test]
 fn a_flood_is_told_in_turns() {
