@@ -75,8 +75,8 @@ pub(crate) struct Due {
     pub(crate) receiver: String,
     pub(crate) kind: Kind,
     pub(crate) incident: Incident,
-    /// Of which state the receiver was told before.
-    pub(crate) before: Option<Level>,
+    /// What the receiver was told before.
+    pub(crate) before: Option<Told>,
 }
 
 impl Key {
@@ -132,7 +132,7 @@ impl Memory {
                 receiver: wants.name.clone(),
                 kind,
                 incident: incident.clone(),
-                before: incident.told.get(&wants.name).map(|told| told.level),
+                before: incident.told.get(&wants.name).cloned(),
             }));
         }
         due

@@ -21,6 +21,8 @@ pub(crate) struct Message {
     pub(crate) key: String,
     pub(crate) about: Key,
     pub(crate) level: Level,
+    /// The same if it has to be told twice, after a crash, and another for every other message.
+    pub(crate) once: String,
     /// The state that this receiver was told of before.
     pub(crate) before: Option<Level>,
     pub(crate) facts: Facts,
@@ -62,13 +64,15 @@ pub(crate) const FIELDS: [&str; 22] = [
 impl Message {
     pub(crate) fn of(due: &Due, now: DateTime<Utc>, dashboard: Option<&str>) -> Self {
         let incident = &due.incident;
+        let after = due.before.as_ref().map_or(0, |told| told.at.timestamp());
         Self {
             kind: due.kind,
             id: incident.id.clone(),
             key: incident.key.hash(),
             about: incident.key.clone(),
             level: incident.level,
-            before: due.before,
+            once: format!("{}.{}.{after}", incident.id, due.kind.as_str()),
+            before: due.before.as_ref().map(|told| told.level),
             facts: incident.facts.clone(),
             since: incident.since,
             end: incident.end.as_ref().map(|end| (end.at, end.why.clone())),
@@ -86,6 +90,7 @@ impl Message {
         Self {
             kind,
             id: key.clone(),
+            once: format!("{key}.{}.{}", kind.as_str(), now.timestamp_micros()),
             key,
             about,
             level: Level::Warning,

@@ -13,7 +13,6 @@ use lettre::transport::smtp::extension::ClientId;
 use super::Undelivered;
 use super::message::Message;
 use super::secret::Secret;
-use super::state::Kind;
 
 /// How the connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,12 +101,11 @@ impl Smtp {
     }
 
     fn mail(&self, message: &Message) -> Result<lettre::Message, Undelivered> {
-        let id = |kind: Kind| format!("<{}.{}.{}@repute.invalid>", message.id, kind.as_str(), message.now.timestamp());
         let thread = format!("<{}@repute.invalid>", message.id);
         let mut mail = MessageBuilder::new()
             .from(self.from.clone())
             .subject(message.title())
-            .message_id(Some(id(message.kind)))
+            .message_id(Some(format!("<{}@repute.invalid>", message.once)))
             .references(thread)
             .header(ContentType::TEXT_PLAIN);
         for recipient in &self.recipients {
@@ -159,6 +157,7 @@ pub(crate) fn is_host(text: &str) -> bool {
 mod tests {
     use chrono::DateTime;
 
+    use super::super::state::Kind;
     use super::*;
 
     #[test]

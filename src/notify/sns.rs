@@ -32,8 +32,7 @@ impl Sns {
                 request = request.message_attributes(name, attribute.map_err(|error| refused(&error.into()))?);
             }
             if self.topic.ends_with(".fifo") {
-                let once = format!("{}-{}-{}", message.id, message.kind.as_str(), message.now.timestamp());
-                request = request.message_group_id(&message.key).message_deduplication_id(once);
+                request = request.message_group_id(&message.key).message_deduplication_id(&message.once);
             }
             request.send().await.map(|_| ()).map_err(|error| match error.as_service_error() {
                 Some(service) if service.is_not_found_exception() || service.is_invalid_parameter_exception() => {

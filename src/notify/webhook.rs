@@ -19,9 +19,7 @@ impl Webhook {
     pub(crate) async fn deliver(&self, message: &Message, timeout: Duration) -> Result<(), Undelivered> {
         let body = self.template.as_ref().map_or_else(|| message.json(), |template| template.fill(message));
         // A receiver that heard a message twice, after a crash, can tell by this.
-        let request = http::client(timeout)?
-            .post(self.url.read()?)
-            .header("Idempotency-Key", format!("{}-{}", message.id, message.kind.as_str()));
+        let request = http::client(timeout)?.post(self.url.read()?).header("Idempotency-Key", &message.once);
         let request = match &self.token {
             Some(token) => request.bearer_auth(token.read()?),
             None => request,

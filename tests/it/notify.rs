@@ -147,6 +147,8 @@ fn told(bodies: &[Value]) -> Vec<String> {
 fn an_incident_is_told_once_again_after_a_day_and_when_it_is_over() {
     let hook = Hook::start();
     let config = Config::of(&webhook(&hook)).with("dashboard = \"https://repute.example/\"");
+    // Every message has a key of its own, by which a receiver knows one that comes twice.
+    let mut keys = std::collections::BTreeSet::new();
     config.well();
     assert!(hook.take().is_empty());
     assert_eq!(config.warning().stderr, "");
@@ -168,12 +170,19 @@ fn an_incident_is_told_once_again_after_a_day_and_when_it_is_over() {
     config.warning();
     config.critical();
     assert_eq!(told(&hook.bodies()), ["escalated CRITICAL"]);
-    config.age(TimeDelta::hours(23));
+    config.age(TimeDelta::minutes(23 * 60 + 50));
     config.critical();
     assert!(hook.take().is_empty());
-    config.age(TimeDelta::hours(1));
-    config.critical();
-    let again = hook.bodies();
+    let mut repeat = || {
+        config.age(TimeDelta::hours(25));
+        config.critical();
+        let requests = hook.take();
+        assert_eq!(requests.len(), 1);
+        assert!(keys.insert(requests[0].headers["idempotency-key"].to_str().unwrap().to_owned()), "{keys:?}");
+        requests.iter().map(crate::receivers::Request::json).collect::<Vec<_>>()
+    };
+    repeat();
+    let again = repeat();
     assert_eq!(told(&again), ["repeated CRITICAL"]);
     config.well();
     config.well();
