@@ -21,6 +21,16 @@ pub(crate) async fn firehose(endpoint: Option<&str>) -> aws_sdk_firehose::Client
     aws_sdk_firehose::Client::new(&loader.load().await)
 }
 
+/// A client for SNS in this region, or in that of the settings.
+pub(crate) async fn sns(region: Option<&str>) -> aws_sdk_sns::Client {
+    let loader = aws_config::defaults(BehaviorVersion::latest());
+    let loader = match region {
+        Some(region) => loader.region(Region::new(region.to_owned())),
+        None => loader,
+    };
+    aws_sdk_sns::Client::new(&loader.load().await)
+}
+
 /// A client for S3.
 pub(crate) async fn s3() -> aws_sdk_s3::Client {
     let config = patient(aws_config::defaults(BehaviorVersion::latest())).load().await;

@@ -68,6 +68,9 @@ pub(crate) enum Command {
     )]
     Messages(MessagesArgs),
     /// Evaluate the alert rules once, for cron and Nagios: exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    #[command(
+        after_help = "From cron, so that only trouble is mailed:\n  */5 * * * *  /usr/local/bin/repute check --config /etc/repute/repute.toml --quiet\n\nWhoever stands under [[notify]] in the configuration is told of what is wrong: once, again every 24 hours while it lasts, and when it is over. A receiver that does not answer is told with the next check; the exit code is that of the alert. A second line in cron, or another machine, may watch the first:\n  */15 * * * *  /usr/local/bin/repute check --config /etc/repute/repute.toml --heartbeat --quiet"
+    )]
     Check(CheckArgs),
     /// Serve the dashboard and the JSON API
     Serve(ServeArgs),
@@ -318,6 +321,18 @@ pub(crate) struct CheckArgs {
     /// How far back: a time, a date or a duration [default: 30d]
     #[arg(long, value_name = "WHEN", requires = "backtest", value_parser = parse_when)]
     pub(crate) since: Option<When>,
+    /// Tell nobody, and remember nothing; with --at and --explain that is so anyway
+    #[arg(long)]
+    pub(crate) no_notify: bool,
+    /// Send a test message to every receiver of the configuration, or to the one of this name, and check nothing
+    #[arg(long, value_name = "NAME", num_args = 0..=1, conflicts_with_all = ["quiet", "explain", "backtest", "heartbeat", "no_notify"])]
+    pub(crate) test_notify: Option<Option<String>>,
+    /// Say when the last check came to its end instead: CRITICAL if that is too long ago
+    #[arg(long, conflicts_with_all = ["explain", "backtest"])]
+    pub(crate) heartbeat: bool,
+    /// How long ago the last check may be [default: 15m]
+    #[arg(long, value_name = "DURATION", requires = "heartbeat", value_parser = parse_duration)]
+    pub(crate) max_silence: Option<TimeDelta>,
     /// How the result is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

@@ -10,6 +10,7 @@ mod generate;
 mod import;
 mod lake;
 mod messages;
+mod notifying;
 mod quarantine;
 mod rates;
 mod replay;

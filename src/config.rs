@@ -3,6 +3,7 @@
 //! Options come from flags, then `REPUTE_*` variables (clap reads both), then the file. A key the file should not have is
 //! an error that names the file and line.
 
+mod notify;
 mod reasons;
 mod rules;
 
@@ -17,7 +18,9 @@ use toml::Spanned;
 
 use crate::cli::{CountingArgs, Global, VolumeArgs};
 use crate::exit::Failure;
+use crate::notify::Notifier;
 use crate::when::{parse_duration, parse_time};
+use notify::{Around, NotifyText};
 use reasons::ReasonText;
 use rules::{Mistake, RuleText, SentText, SilenceText};
 
@@ -41,6 +44,7 @@ pub(crate) struct Config {
     silences: Vec<Spanned<SilenceText>>,
     #[serde(rename = "reason")]
     reasons: Vec<Spanned<ReasonText>>,
+    notify: Vec<Spanned<NotifyText>>,
     /// Where it was read from, to name places in it.
     #[serde(skip)]
     file: File,
@@ -92,6 +96,12 @@ struct CheckConfig {
     /// By which dimensions alarms are looked into.
     #[serde(deserialize_with = "dimensions")]
     attribute: Option<Vec<Dimension>>,
+    /// Where the dashboard is, for people who are told of something.
+    dashboard: Option<Spanned<String>>,
+    /// Asked for after each check, so that a watchdog notices when there are none.
+    heartbeat_url: Option<Spanned<String>>,
+    /// Where checks remember what they told, if that is not beside the lake.
+    state: Option<String>,
 }
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
@@ -143,6 +153,8 @@ impl Config {
         // Whatever the command: a mistake in a rule must not wait for the next check.
         config.alerts(REPRESENTATIVE_VOLUME)?;
         config.reasons()?;
+        config.notifiers("")?;
+        config.urls()?;
         Ok(config)
     }
 
@@ -159,6 +171,34 @@ impl Config {
     /// By which rules bounces are known.
     pub(crate) fn reasons(&self) -> Result<Classifier, Failure> {
         reasons::reasons(&self.reasons).map_err(|(span, what): Mistake| self.file.refuse(span.start, &what))
+    }
+
+    /// Who is told of alerts; `source` is where those come from.
+    pub(crate) fn notifiers(&self, source: &str) -> Result<Vec<Notifier>, Failure> {
+        let (rules, _) = self.alerts(REPRESENTATIVE_VOLUME)?;
+        let rules: Vec<String> = rules.into_iter().map(|rule| rule.name).collect();
+        let folder = self.file.path.parent().unwrap_or(Path::new(""));
+        let around = Around { folder, rules: &rules, source };
+        notify::notifiers(&self.notify, &around).map_err(|(span, what)| self.file.refuse(span.start, &what))
+    }
+
+    /// The dashboard, and what is asked for after each check.
+    pub(crate) fn urls(&self) -> Result<(Option<&str>, Option<&str>), Failure> {
+        for url in [&self.check.dashboard, &self.check.heartbeat_url].into_iter().flatten() {
+            notify::http_url(url.get_ref()).map_err(|what| self.file.refuse(url.span().start, &what))?;
+        }
+        Ok((
+            self.check.dashboard.as_ref().map(|url| url.get_ref().as_str()),
+            self.check.heartbeat_url.as_ref().map(|url| url.get_ref().as_str()),
+        ))
+    }
+
+    /// Where checks remember what they told.
+    pub(crate) fn memory(&self, global: &Global) -> Result<Location, Failure> {
+        match &self.check.state {
+            Some(place) => Ok(Location::parse(place)?),
+            None => self.location(global),
+        }
     }
 
     /// Where the lake is.

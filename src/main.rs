@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod config;
 mod exit;
+mod notify;
 mod output;
 mod progress;
 mod when;

@@ -82,6 +82,16 @@ pub enum LakeError {
         /// What the system said.
         source: io::Error,
     },
+    /// A document beside the tables could not be read or written.
+    #[error("cannot {what} `{place}`: {source}")]
+    Beside {
+        /// `read` or `write`.
+        what: &'static str,
+        /// Which document.
+        place: String,
+        /// What the store said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A data file could not be written or read.
     #[error("data file `{path}`: {source}")]
     File {
@@ -112,7 +122,7 @@ impl LakeError {
         }
     }
 
-    fn of_disk(error: &DiskError) -> Self {
+    pub(crate) fn of_disk(error: &DiskError) -> Self {
         let (path, source) = error.parts();
         let source =
             source.raw_os_error().map_or_else(|| io::Error::other(error.to_string()), io::Error::from_raw_os_error);

@@ -10,6 +10,7 @@
 mod event;
 pub mod schema;
 
+mod beside;
 mod disk;
 mod error;
 mod lease;
@@ -38,6 +39,7 @@ mod fsck;
 mod lake;
 
 pub use append::{Appended, EventCounts};
+pub use beside::{Document, DocumentLock, DocumentVersion, Hold};
 pub use compact::{Compacted, CompactionMeter, KEPT};
 pub use error::LakeError;
 pub use event::{Event, EventType, Recipient, Tag, Tags, UnknownEventType};

@@ -10,10 +10,11 @@ use repute_query::{
     backtest, backtest_report, check, check_report, sentence,
 };
 
-use super::{episodes, explain};
+use super::{episodes, explain, notifying};
 use crate::cli::{CheckArgs, Format, Global};
 use crate::config::Config;
 use crate::exit::{self, Exit, Failure};
+use crate::notify::{self, Sights};
 use crate::output::{self, plain};
 use crate::when::When;
 
@@ -34,7 +35,12 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     let done = super::start_log(&global.log).and_then(|()| {
         let config = Config::load(global)?;
         let check = Check { global, args, config: &config, now: args.volume.at.unwrap_or_else(Utc::now) };
-        if args.backtest { check.look_back() } else { check.evaluate() }
+        match (&args.test_notify, args.heartbeat, args.backtest) {
+            (Some(name), _, _) => notifying::test(global, &config, name.as_deref(), check.now),
+            (None, true, _) => notifying::heartbeat(global, &config, args, check.now),
+            (None, false, true) => check.look_back(),
+            (None, false, false) => check.evaluate_and_tell(),
+        }
     });
     done.map_err(|failure| explained(failure, global)).map_err(unknown)
 }
@@ -47,8 +53,41 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Evaluates the rules once, and tells what they say.
-    fn evaluate(&self) -> Result<Exit, Failure> {
+    /// Evaluates the rules once, and tells who wants to know what they say, or that they could not be evaluated.
+    fn evaluate_and_tell(&self) -> Result<Exit, Failure> {
+        let is_look_only = self.args.no_notify || self.args.volume.at.is_some() || self.args.explain.is_some();
+        let mut sights = None;
+        let done = self.evaluate(&mut sights);
+        if is_look_only {
+            return done;
+        }
+        // Standard output may be closed: then the monitoring system has gone, and the others are told all the same.
+        match (done, sights) {
+            (Ok(exit), Some(sights)) => {
+                notifying::after_check(self.global, self.config, &sights, state_of(exit), self.now);
+                Ok(exit)
+            }
+            (Err(failure), Some(sights)) => {
+                notifying::after_check(self.global, self.config, &sights, "UNKNOWN", self.now);
+                Err(failure)
+            }
+            (done, None) => {
+                let failure = match done {
+                    Ok(exit) => return Ok(exit),
+                    Err(failure) => unknown(explained(failure, self.global)),
+                };
+                let text = match &failure {
+                    Failure::CheckUnknown(text) | Failure::Usage(text) => text.clone(),
+                    Failure::Failed(error) | Failure::Unknown(error) => exit::told(error),
+                };
+                notifying::after_check(self.global, self.config, &notify::of_failure(&text), "UNKNOWN", self.now);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Evaluates the rules once, prints what they say, and hands out what was seen.
+    fn evaluate(&self, sights: &mut Option<Sights>) -> Result<Exit, Failure> {
         let Self { args, config, now, .. } = self;
         let (rules, silences) = config.alerts(config.last_sends(&args.volume))?;
         let explained = args.explain.as_ref().map(|name| named(&rules, name)).transpose()?;
@@ -72,6 +111,7 @@ impl Check<'_> {
             State::Critical => Exit::Critical,
             State::NoData => Exit::UNKNOWN,
         };
+        *sights = Some(notify::of_result(&result, &rules));
         if args.quiet && exit == Exit::Done {
             return Ok(exit);
         }
@@ -124,6 +164,16 @@ impl Check<'_> {
         });
         runtime.shutdown_background();
         answer
+    }
+}
+
+/// The state that an exit code of a check stands for.
+fn state_of(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Done => "OK",
+        Exit::Warning => "WARNING",
+        Exit::Critical => "CRITICAL",
+        Exit::BadRecords | Exit::Failed => "UNKNOWN",
     }
 }
 
@@ -203,7 +253,7 @@ fn is_worth_a_line(finding: &Finding) -> bool {
 }
 
 /// Text that fits one line of plugin output: `|` would start performance data.
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     plain(text).replace('|', "/")
 }
 

@@ -54,8 +54,13 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
     );
     runtime.block_on(findings(&location, &rules, config, now))?;
 
-    let source =
-        LakeSource { location: location.clone(), rules, providers: config.providers(), reasons: config.reasons()? };
+    let source = LakeSource {
+        location: location.clone(),
+        rules,
+        providers: config.providers(),
+        reasons: config.reasons()?,
+        checks: None,
+    };
     let options = repute_web::Options { max_age: config.max_age(None), ..repute_web::Options::default() };
     let state = AppState::new(location.to_string(), Arc::new(Utc::now), options);
     runtime.block_on(serve(args.listen, state, source, |address| {

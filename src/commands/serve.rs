@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use repute_lake::{Lake, LakeError, Location};
+use repute_lake::{Document, Lake, LakeError, Location};
 use repute_query::{Classifier, CountingRules, Providers, Reader};
 use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
@@ -19,6 +19,9 @@ use crate::exit::{Exit, Failure, told};
 
 /// How often the lake is looked at for new data.
 const REFRESH: Duration = Duration::from_secs(2);
+
+/// How often it is looked at when checks last ran.
+const REFRESH_CHECKS: Duration = Duration::from_secs(15);
 
 /// A look that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,11 +43,13 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
             silences,
         },
     );
+    let checks = crate::notify::document(&config.memory(global)?)?;
     let source = LakeSource {
         location,
         rules: config.rules(&args.counting),
         providers: config.providers(),
         reasons: config.reasons()?,
+        checks: Some(checks),
     };
     super::runtime()?.block_on(serve(args.listen, state, source, |address| {
         let _ = writeln!(io::stderr(), "serving http://{address}/ (stop with Ctrl-C)");
@@ -57,6 +62,8 @@ pub(super) struct LakeSource {
     pub(super) rules: CountingRules,
     pub(super) providers: Providers,
     pub(super) reasons: Classifier,
+    /// Where checks note that they ran.
+    pub(super) checks: Option<Document>,
 }
 
 /// Serves until interrupted; `ready` learns the address that was bound.
@@ -94,9 +101,20 @@ pub(super) async fn serve(
             }
         }
     };
+    let checks = source.checks.clone();
+    let watch_checks = async {
+        let Some(document) = checks else { return std::future::pending().await };
+        loop {
+            if let Ok(Ok(last)) = timeout(PATIENCE, super::notifying::last_check(&document)).await {
+                state.note_check(last.map(|last| last.at));
+            }
+            tokio::time::sleep(REFRESH_CHECKS).await;
+        }
+    };
     tokio::select! {
         served = server.into_future() => served?,
         () = refresh => {}
+        () = watch_checks => {}
     }
     Ok(Exit::Done)
 }

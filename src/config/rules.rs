@@ -80,7 +80,7 @@ impl<'de, T: Words> Deserialize<'de> for Parsed<T> {
 }
 
 /// The meaning of a word out of a list.
-fn one_of<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, String> {
+pub(super) fn one_of<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, String> {
     let found = known.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
     let list = || known.iter().map(|(name, _)| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
     found.ok_or_else(|| format!("`{text}` is not known here; write one of {}", list()))

@@ -91,7 +91,8 @@ fn prometheus_sees_the_judged_rates() {
     let prometheus = Prometheus::start(&program, folder.path(), server.url.trim_start_matches("http://"));
     let patience = Duration::from_secs(60);
     let value = |query: &str| poll(query, patience, || prometheus.value(query));
-    assert!((value("up{job=\"repute\"}") - 1.0).abs() < f64::EPSILON);
+    // A busy machine may miss the first scrapes.
+    value("up{job=\"repute\"} == 1");
     let reputation = ask(lake, &format!("reputation {AT} {VERIFIED}"));
     for row in reputation["reputation"].as_array().unwrap() {
         let account = row["account_id"].as_str().unwrap();

@@ -28,10 +28,10 @@ pub(crate) fn run_python<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(
     Run::of(Command::new(python).current_dir(SCRATCH).arg("-B").arg(path).args(arguments)).expect(0).json()
 }
 
-/// A tool in `/usr/bin`, or nothing if this test may be left out.
+/// A tool in `/usr/bin` or `/usr/sbin`, or nothing if this test may be left out.
 pub(crate) fn installed(name: &str) -> Option<PathBuf> {
-    let path = Path::new("/usr/bin").join(name);
-    if path.exists() { Some(path) } else { skip(&format!("{} is not installed", path.display())) }
+    let found = ["/usr/bin", "/usr/sbin"].iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
+    found.or_else(|| skip(&format!("{name} is not installed")))
 }
 
 /// Says that a test is left out, if it may be.

@@ -33,6 +33,10 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Result<Response, A
     // Figures that may be old are not told: Prometheus would take them for those of now.
     let reader = state.current();
     number(&registry, "lake_readable", "Whether the lake can be read", f64::from(u8::from(reader.is_ok())))?;
+    if let Some(at) = state.last_check() {
+        let help = "When repute check last came to its end, whatever it said";
+        number(&registry, "last_check_timestamp_seconds", help, seconds(at))?;
+    }
     if let Ok(reader) = reader {
         figures(&registry, &reader, &state, state.now()).await?;
     }

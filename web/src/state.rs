@@ -62,6 +62,7 @@ pub(crate) struct Trouble {
 pub struct AppState {
     reader: Arc<watch::Sender<Option<Arc<Reader>>>>,
     trouble: Arc<watch::Sender<Option<Trouble>>>,
+    last_check: Arc<watch::Sender<Option<DateTime<Utc>>>>,
     now: Now,
     location: Arc<str>,
     options: Arc<Options>,
@@ -74,6 +75,7 @@ impl AppState {
         Self {
             reader: Arc::new(watch::Sender::new(None)),
             trouble: Arc::new(watch::Sender::new(None)),
+            last_check: Arc::new(watch::Sender::new(None)),
             now,
             location: location.into(),
             options: Arc::new(options),
@@ -107,6 +109,15 @@ impl AppState {
     /// Tells that the lake was looked at, and is shown at its newest version.
     pub fn note_looked(&self) {
         self.trouble.send_if_modified(|trouble| trouble.take().is_some());
+    }
+
+    /// Tells when `repute check` last came to its end, as far as that is known.
+    pub fn note_check(&self, at: Option<DateTime<Utc>>) {
+        self.last_check.send_replace(at);
+    }
+
+    pub(crate) fn last_check(&self) -> Option<DateTime<Utc>> {
+        *self.last_check.borrow()
     }
 
     /// Why what is shown may be old, if it may.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::beside;
 use crate::lease::Lease;
 use crate::store::Location;
 
@@ -23,7 +24,8 @@ pub const ORPHAN_AGE: TimeDelta = TimeDelta::days(7);
 pub(super) fn staged(location: &Location) -> io::Result<Vec<(PathBuf, DateTime<Utc>)>> {
     let Some(root) = location.directory() else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    let mut pending: Vec<PathBuf> = super::TABLES.iter().map(|table| root.join(table)).collect();
+    let mut pending: Vec<PathBuf> =
+        super::TABLES.iter().chain([&beside::FOLDER]).map(|folder| root.join(folder)).collect();
     while let Some(folder) = pending.pop() {
         let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,

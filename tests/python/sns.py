@@ -1,0 +1,27 @@
+"""SNS and SQS of moto: sns.py ENDPOINT make prints the topic; sns.py ENDPOINT read prints what its queue was sent."""
+
+import json
+import sys
+
+import boto3
+
+endpoint, what = sys.argv[1:3]
+common = {
+    "endpoint_url": endpoint,
+    "region_name": "eu-west-1",
+    "aws_access_key_id": "test",
+    "aws_secret_access_key": "test-secret",
+}
+sns, sqs = boto3.client("sns", **common), boto3.client("sqs", **common)
+if what == "make":
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    print(json.dumps(topic))
+else:
+    queue = sqs.get_queue_url(QueueName="alerts")["QueueUrl"]
+    found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    for message in found:
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    print(json.dumps([json.loads(message["Body"]) for message in found]))
