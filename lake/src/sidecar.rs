@@ -23,7 +23,7 @@ use crate::datafile::checksum;
 use crate::error::LakeError;
 use crate::store::Location;
 
-const FOLDER: &str = "rollups";
+pub(crate) const FOLDER: &str = "rollups";
 
 /// Files of a key under which nothing was written for so long are removed.
 const UNUSED: TimeDelta = TimeDelta::days(30);

@@ -42,6 +42,7 @@ mod messages;
 mod notify;
 mod peers;
 mod replay;
+mod rollups;
 mod rules;
 mod windows;
 

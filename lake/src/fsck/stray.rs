@@ -12,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::beside;
 use crate::lease::Lease;
+use crate::sidecar;
 use crate::store::Location;
 
 /// A staged file is written in one go, which takes seconds; an hour without a byte means that nobody writes it.
@@ -25,7 +26,7 @@ pub(super) fn staged(location: &Location) -> io::Result<Vec<(PathBuf, DateTime<U
     let Some(root) = location.directory() else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     let mut pending: Vec<PathBuf> =
-        super::TABLES.iter().chain([&beside::FOLDER]).map(|folder| root.join(folder)).collect();
+        super::TABLES.iter().chain([&beside::FOLDER, &sidecar::FOLDER]).map(|folder| root.join(folder)).collect();
     while let Some(folder) = pending.pop() {
         let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
