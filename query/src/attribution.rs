@@ -127,7 +127,8 @@ fn usual_dimensions(promoted_tags: &[String]) -> Vec<Dimension> {
     first.chain(tags).chain(others.into_iter().filter_map(named)).collect()
 }
 
-/// Looks into the alarms of a check until the deadline, by these dimensions or else the usual ones. What fails or comes too late leaves the result as it was, with a word on it.
+/// Looks into the alarms of a check until the deadline, by these dimensions (not at all by none) or else the usual ones. What fails or comes too
+/// late leaves the result as it was, with a word on it.
 pub async fn attribute_alarms(
     reader: &Reader,
     rules: &[Rule],
@@ -138,6 +139,9 @@ pub async fn attribute_alarms(
 ) {
     let usual = usual_dimensions(reader.promoted_tags());
     let dimensions = dimensions.unwrap_or(&usual);
+    if dimensions.is_empty() {
+        return;
+    }
     let is_told = |finding: &&mut Finding| {
         finding.muted.is_none() && matches!(finding.verdict.state, State::Warning | State::Critical)
     };

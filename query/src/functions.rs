@@ -12,6 +12,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use crate::counting::CountingRules;
 use crate::provider::Providers;
 use crate::reasons::{Bounce, Classifier, normalise};
+use crate::seen::Seen;
 use crate::tally::{Kind, cell};
 
 /// `tally_cell(event_type, bounce_type, bounce_subtype, complaint_feedback_type, complaint_subtype, recipient_domain
@@ -66,6 +67,26 @@ impl Hash for ClassOfBounce {
 struct TallyCell {
     signature: Signature,
     rules: Arc<CountingRules>,
+}
+
+/// What an event's type alone says of its kind.
+#[derive(Clone, Copy)]
+enum Shape {
+    Is(Kind),
+    /// Bounces and complaints are told apart by more.
+    Divided,
+    Unknown,
+}
+
+impl Shape {
+    fn of(event_type: Option<&str>) -> Self {
+        match event_type {
+            Some("Bounce" | "Complaint") => Self::Divided,
+            event_type => event_type
+                .and_then(|event_type| Kind::of(event_type, None, None, None, None))
+                .map_or(Self::Unknown, Self::Is),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -130,16 +151,24 @@ impl ScalarUDFImpl for TallyCell {
         else {
             return Err(exec_datafusion_err!("tally_cell takes six or seven columns, found {}", columns.len()));
         };
+        let (mut kinds, mut classes) = (Seen::of(event), Seen::of(domain));
         let cells = (0..event.len()).map(|row| {
-            let kind = Kind::of(
-                value(event, row)?,
-                value(bounce, row),
-                value(bounce_subtype, row),
-                value(feedback, row),
-                value(complaint_subtype, row),
-            )?;
-            let address = address.first().and_then(|column| value(column, row));
-            Some(cell(kind, self.rules.class(value(domain, row), address)))
+            let kind = match kinds.get(row, Shape::of) {
+                Shape::Is(kind) => kind,
+                Shape::Unknown => return None,
+                Shape::Divided => Kind::of(
+                    value(event, row)?,
+                    value(bounce, row),
+                    value(bounce_subtype, row),
+                    value(feedback, row),
+                    value(complaint_subtype, row),
+                )?,
+            };
+            let class = match address.first() {
+                Some(address) => self.rules.class(value(domain, row), value(address, row)),
+                None => classes.get(row, |domain| self.rules.class(domain, None)),
+            };
+            Some(cell(kind, class))
         });
         Ok(ColumnarValue::Array(Arc::new(cells.collect::<Int16Array>())))
     }
@@ -161,7 +190,9 @@ impl ScalarUDFImpl for MailboxProvider {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let domains = text(arrays.first().ok_or_else(|| exec_datafusion_err!("mailbox_provider takes a column"))?)?;
-        let names: StringViewArray = domains.iter().map(|domain| domain.map(|d| self.providers.of(d))).collect();
+        let mut seen = Seen::of(domains);
+        let name = |row| seen.get(row, |domain| domain.map(|domain| self.providers.of(domain)));
+        let names: StringViewArray = (0..domains.len()).map(name).collect();
         Ok(ColumnarValue::Array(Arc::new(names)))
     }
 }

@@ -18,11 +18,13 @@ mod counting;
 mod silent;
 mod tally;
 
+mod counter;
 mod dimension;
 mod functions;
 mod provider;
 mod rollup;
 mod scan;
+mod seen;
 mod selection;
 
 mod calendar;

@@ -9,19 +9,21 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int16Type, Int64Type};
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Int64Type};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::functions_aggregate::count::count;
 use datafusion::functions_aggregate::min_max::max;
 use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use futures::StreamExt;
 use repute_lake::schema::column;
 use repute_lake::{EVENTS, EventType, ImportTotals, Lake, RecentImport};
 use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
 
+use crate::counter::Counter;
 use crate::counting::CountingRules;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
@@ -270,9 +272,26 @@ impl Reader {
 
     /// From the rows.
     async fn scan(&self, selection: &Selection) -> Result<Groups, QueryError> {
+        let time = cast(col(selection.clock.column()), DataType::Int64);
+        let mut columns = vec![time.alias("time"), self.cell().alias("cell")];
+        for (index, dimension) in selection.by.iter().enumerate() {
+            let value = cast(self.expression(dimension), DataType::Utf8View);
+            columns.push(value.alias(format!("group_{index}")));
+        }
+        let rows = self.events(selection).await?.select(columns)?;
+        let mut parts = JoinSet::new();
+        for mut stream in rows.execute_stream_partitioned().await? {
+            let mut counter = Counter::new(selection.width, selection.by.len());
+            parts.spawn(async move {
+                while let Some(batch) = stream.next().await {
+                    counter.count(&batch?)?;
+                }
+                Ok::<_, QueryError>(counter)
+            });
+        }
         let mut groups = Groups::new();
-        for batch in &self.grouped(selection).await? {
-            collect(batch, selection.by.len(), &mut groups);
+        while let Some(part) = parts.join_next().await {
+            part.map_err(|error| QueryError::Question(format!("counting ended early: {error}")))??.add_to(&mut groups);
         }
         Ok(groups)
     }
@@ -321,24 +340,6 @@ impl Reader {
             .filter(|batch| batch.num_rows() > 0)
             .map(|batch| batch.column(0).as_primitive::<Int64Type>());
         Ok(values.filter(|array| array.is_valid(0)).find_map(|array| DateTime::from_timestamp_micros(array.value(0))))
-    }
-
-    /// One row per (window, group values..., tally cell) with its count.
-    async fn grouped(&self, selection: &Selection) -> Result<Vec<RecordBatch>, QueryError> {
-        let events = self.events(selection).await?;
-        let micros = cast(col(selection.clock.column()), DataType::Int64);
-        let window = match selection.width {
-            Some(width) => micros / lit(width) * lit(width),
-            None => lit(0_i64),
-        };
-        let mut keys = vec![window.alias("window")];
-        for (index, dimension) in selection.by.iter().enumerate() {
-            let value = self.expression(dimension);
-            keys.push(cast(value, DataType::Utf8View).alias(format!("group_{index}")));
-        }
-        keys.push(self.cell.clone().alias("cell"));
-        let grouped = events.aggregate(keys, vec![count(lit(1_i64)).alias("rows")])?;
-        Ok(grouped.collect().await?)
     }
 
     /// The number of the tally's cell over the events table.
@@ -435,21 +436,6 @@ fn cell(function: &ScalarUDF, rules: &CountingRules) -> Expr {
         columns.push(column::RECIPIENT);
     }
     function.call(columns.into_iter().map(col).collect())
-}
-
-fn collect(batch: &RecordBatch, dimensions: usize, groups: &mut Groups) {
-    let windows = batch.column(0).as_primitive::<Int64Type>();
-    let values: Vec<_> = (0..dimensions).map(|index| batch.column(1 + index).as_string_view()).collect();
-    let cells = batch.column(1 + dimensions).as_primitive::<Int16Type>();
-    let counts = batch.column(2 + dimensions).as_primitive::<Int64Type>();
-    for row in 0..batch.num_rows() {
-        if cells.is_null(row) {
-            continue;
-        }
-        let group = values.iter().map(|array| array.is_valid(row).then(|| array.value(row).to_owned())).collect();
-        let tally = groups.entry(group).or_default().entry(windows.value(row)).or_default();
-        tally.add_cell(cells.value(row), u64::try_from(counts.value(row)).unwrap_or(0));
-    }
 }
 
 fn merge(groups: &mut Groups, others: Groups) {

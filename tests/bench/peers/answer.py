@@ -85,11 +85,8 @@ def polars(files):
 
     def answer(asked):
         since = datetime.datetime.fromisoformat(asked["since"])
-        by, name = asked["by"], asked["by"].removeprefix("tag:")
-        group = pl.col(by)
-        if by.startswith("tag:"):
-            entries = pl.element().struct.field("value").filter(pl.element().struct.field("key") == name)
-            group = pl.col("tags").list.eval(entries).list.first()
+        by = asked["by"]
+        group = pl.col("tags").map.get(by.removeprefix("tag:")) if by.startswith("tag:") else pl.col(by)
         hour = pl.col("event_time").dt.truncate("1h").dt.epoch("s") if "window" in asked else pl.lit(0)
         kind = pl.col("event_type")
         found = (
