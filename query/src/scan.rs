@@ -19,7 +19,7 @@ use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::StreamExt;
 use repute_lake::schema::column;
-use repute_lake::{EVENTS, EventType, ImportTotals, Lake, RecentImport};
+use repute_lake::{DataFile, EVENTS, EventType, EventsTable, ImportTotals, Lake, RecentImport};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
@@ -45,6 +45,7 @@ const MEMORY_LIMIT: usize = 1 << 30;
 /// and two questions that need the same scan, read nothing twice.
 pub struct Reader {
     context: SessionContext,
+    table: Arc<EventsTable>,
     promoted_tags: Vec<String>,
     rules: Arc<CountingRules>,
     /// The tally's cell of a row.
@@ -85,9 +86,10 @@ impl Reader {
         let sidecars = lake.sidecars(&rules.fingerprint(FORMAT))?;
         let cell = cell(&tally_cell(Arc::clone(&rules)), &rules);
         let rollups = Rollups::new(sidecars, &table);
-        let source = Source { context: context.clone(), table, cell: cell.clone() };
+        let source = Source { context: context.clone(), table: Arc::clone(&table), cell: cell.clone() };
         Ok(Self {
             context,
+            table,
             promoted_tags: lake.promoted_tags().to_vec(),
             cell,
             rules,
@@ -270,24 +272,35 @@ impl Reader {
         Ok(groups)
     }
 
-    /// From the rows.
+    /// From the rows. Files that lie in the selection's time as a whole are read without asking each row for its own.
     async fn scan(&self, selection: &Selection) -> Result<Groups, QueryError> {
         let time = cast(col(selection.clock.column()), DataType::Int64);
-        let mut columns = vec![time.alias("time"), self.cell().alias("cell")];
+        let mut columns = vec![if selection.width.is_some() { time } else { lit(0_i64) }.alias("time")];
+        columns.push(self.cell().alias("cell"));
         for (index, dimension) in selection.by.iter().enumerate() {
             let value = cast(self.expression(dimension), DataType::Utf8View);
             columns.push(value.alias(format!("group_{index}")));
         }
-        let rows = self.events(selection).await?.select(columns)?;
+        let (whole, others) = self.table.files().iter().cloned().partition(|file| lies_in(file, selection));
+        let timeless = Selection { since: None, until: None, as_of: None, ..selection.clone() };
         let mut parts = JoinSet::new();
-        for mut stream in rows.execute_stream_partitioned().await? {
-            let mut counter = Counter::new(selection.width, selection.by.len());
-            parts.spawn(async move {
-                while let Some(batch) = stream.next().await {
-                    counter.count(&batch?)?;
-                }
-                Ok::<_, QueryError>(counter)
-            });
+        for (files, selection) in [(whole, &timeless), (others, selection)] {
+            let files: Vec<DataFile> = files;
+            if files.is_empty() {
+                continue;
+            }
+            let rows = self.context.read_table(Arc::new(self.table.only(files)))?;
+            let rows =
+                self.filters(selection).into_iter().try_fold(rows, DataFrame::filter)?.select(columns.clone())?;
+            for mut stream in rows.execute_stream_partitioned().await? {
+                let mut counter = Counter::new(selection.width, selection.by.len());
+                parts.spawn(async move {
+                    while let Some(batch) = stream.next().await {
+                        counter.count(&batch?)?;
+                    }
+                    Ok::<_, QueryError>(counter)
+                });
+            }
         }
         let mut groups = Groups::new();
         while let Some(part) = parts.join_next().await {
@@ -436,6 +449,22 @@ fn cell(function: &ScalarUDF, rules: &CountingRules) -> Expr {
         columns.push(column::RECIPIENT);
     }
     function.call(columns.into_iter().map(col).collect())
+}
+
+/// Whether all rows of a file are of the selection's time, as the log says.
+fn lies_in(file: &DataFile, selection: &Selection) -> bool {
+    let known = &file.statistics;
+    let range = match selection.clock {
+        Clock::Event => known.event_time,
+        Clock::Sent => known.sent_time.filter(|_| known.sent_time_nulls == Some(0)),
+    };
+    let lies_in = |(low, high): (i64, i64), since: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>| {
+        since.is_none_or(|since| since.timestamp_micros() <= low)
+            && until.is_none_or(|until| high < until.timestamp_micros())
+    };
+    selection.minutes.is_empty()
+        && range.is_some_and(|range| lies_in(range, selection.since, selection.until))
+        && (selection.as_of.is_none() || known.event_time.is_some_and(|range| lies_in(range, None, selection.as_of)))
 }
 
 fn merge(groups: &mut Groups, others: Groups) {
