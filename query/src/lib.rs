@@ -1,11 +1,11 @@
 //! Questions to the lake and their answers: counts, rates, reputation, alerts.
 //!
 //! ```text
-//! Lake ── Reader ──> tallies (kind x recipient class, per window and group)
+//! Lake ── Reader ──> tallies (kind x recipient class, per window and group), from rollups or from the rows
 //!                       │ rates        counts, AWS's and plain rates per window
 //!                       │ reputation   the last N eligible sends: what AWS judges by
 //!                       │ sliding      every window in steps of a minute
-//!                       └ check        rules, findings, one state; backtest: the same in the past
+//!                       └ check        rules, findings, one state; attribution: why; backtest: the same in the past
 //!            ├────────> reasons        why mail bounced, equal reasons together
 //!            └────────> messages       the events of single messages, one by one
 //! ```
@@ -18,14 +18,15 @@ mod counting;
 mod silent;
 mod tally;
 
-mod counter;
 mod dimension;
 mod functions;
 mod provider;
-mod rollup;
-mod scan;
 mod seen;
 mod selection;
+
+mod counter;
+mod rollup;
+mod scan;
 
 mod calendar;
 mod interval;
