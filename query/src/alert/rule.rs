@@ -186,12 +186,13 @@ impl Rule {
 /// be 0.08 %, and come to one healthy sender in eleven (0.02 %) by chance, four to one in 600.
 pub fn default_rules(last_sends: u64) -> Vec<Rule> {
     let rule = |name, judged: JudgedRate, window, min_sends, min_events| {
-        let share = |share: f64| Some(share * judged.review_line());
+        // By tenths, so that the numbers come out as they are written.
+        let tenths = |tenths: f64| Some(judged.review_line() * tenths / 10.0);
         Rule {
             window,
             by: vec![Dimension::CONFIGURATION_SET],
-            warn: share(0.4),
-            critical: share(0.8),
+            warn: tenths(4.0),
+            critical: tenths(8.0),
             min_sends,
             min_events,
             confidence: match window {
