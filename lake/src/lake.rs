@@ -9,6 +9,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use crate::append::{self, Appended};
+use crate::coded::CodedFiles;
 use crate::compact::{self, Compacted, CompactionMeter};
 use crate::error::LakeError;
 use crate::lease::Lease;
@@ -208,6 +209,11 @@ impl Lake {
             .map_err(|e| LakeError::Location { location: self.location.to_string(), reason: e.to_string() })?;
         let table = EventsTable::new(store.clone(), event_file_schema(&self.promoted_tags), self.event_files()?);
         Ok((table, store, self.events.log_store().object_store(None)))
+    }
+
+    /// What reads data files of the events by the numbers of their texts.
+    pub fn coded_files(&self) -> CodedFiles {
+        CodedFiles::new(self.events.log_store().object_store(None))
     }
 
     /// Small tables kept beside the lake under a key: see [`Sidecars`].

@@ -18,6 +18,7 @@ mod retry;
 mod store;
 
 mod checkpoint;
+mod coded;
 mod datafile;
 mod encode;
 mod log;
@@ -40,6 +41,7 @@ mod lake;
 
 pub use append::{Appended, EventCounts};
 pub use beside::{Document, DocumentLock, DocumentVersion, Hold};
+pub use coded::{CodedFiles, CodedRows};
 pub use compact::{Compacted, CompactionMeter, KEPT};
 pub use error::LakeError;
 pub use event::{Event, EventType, Recipient, Tag, Tags, UnknownEventType};

@@ -25,8 +25,7 @@ pub(crate) async fn read_columns(
     columns: &[&str],
     wanted: impl Fn(&RowGroupMetaData) -> bool,
 ) -> std::result::Result<Vec<RecordBatch>, LakeError> {
-    let reader = StoredFile { store: Arc::clone(store), path: file.path.clone(), size: file.size };
-    read(reader, columns, wanted)
+    read(StoredFile::of(store, file), columns, wanted)
         .await
         .map_err(|source| LakeError::File { path: file.path.to_string(), source: Box::new(source) })
 }
@@ -46,10 +45,17 @@ async fn read(
     builder.with_row_groups(groups).with_projection(mask).build()?.try_collect().await
 }
 
-struct StoredFile {
+/// A file where it lies.
+pub(crate) struct StoredFile {
     store: Arc<dyn ObjectStore>,
     path: Path,
     size: u64,
+}
+
+impl StoredFile {
+    pub(crate) fn of(store: &Arc<dyn ObjectStore>, file: &DataFile) -> Self {
+        Self { store: Arc::clone(store), path: file.path.clone(), size: file.size }
+    }
 }
 
 fn external(error: object_store::Error) -> ParquetError {

@@ -22,6 +22,15 @@ pub(crate) struct Counter {
     groups: HashMap<Vec<u32>, u32, RandomState>,
     /// By window, then group and cell.
     counts: HashMap<(i64, u64), u64, RandomState>,
+    last: Last,
+}
+
+/// Rows of the same key that came last, and are not among the counts yet.
+struct Last {
+    numbers: Vec<u32>,
+    group: u32,
+    key: (i64, u64),
+    rows: u64,
 }
 
 /// Texts and their numbers; no text is 0.
@@ -53,7 +62,8 @@ impl Texts {
 impl Counter {
     pub(crate) fn new(width: Option<i64>, dimensions: usize) -> Self {
         let texts = (0..dimensions).map(|_| Texts::default()).collect();
-        Self { width, texts, groups: HashMap::default(), counts: HashMap::default() }
+        let last = Last { numbers: Vec::new(), group: 0, key: (0, u64::MAX), rows: 0 };
+        Self { width, texts, groups: HashMap::default(), counts: HashMap::default(), last }
     }
 
     /// Adds the rows of a batch.
@@ -62,31 +72,49 @@ impl Counter {
         let cells = batch.column(1).as_primitive::<Int16Type>();
         let arrays: Vec<_> = (0..self.texts.len()).map(|index| batch.column(2 + index).as_string_view()).collect();
         let mut seen: Vec<Seen<'_, u32>> = arrays.into_iter().map(Seen::of).collect();
-        let mut numbers = vec![u32::MAX; self.texts.len()];
-        let (mut group, mut key, mut rows) = (self.group(&[]), (0, u64::MAX), 0);
+        let mut numbers = vec![0; self.texts.len()];
         for (row, time) in times.iter().enumerate() {
             if cells.is_null(row) {
                 continue;
             }
-            let mut is_other = false;
             for ((seen, texts), number) in seen.iter_mut().zip(&mut self.texts).zip(&mut numbers) {
-                let next = seen.get(row, |text| texts.number(text));
-                is_other |= next != *number;
-                *number = next;
+                *number = seen.get(row, |text| texts.number(text));
             }
-            if is_other {
-                group = self.group(&numbers);
-            }
-            let window = self.width.map_or(0, |width| time / width * width);
-            let next = (window, u64::from(group) << 8 | u64::from(cells.value(row).cast_unsigned()));
-            if next == key {
-                rows += 1;
-                continue;
-            }
-            self.add(key, rows);
-            (key, rows) = (next, 1);
+            self.add_row(*time, &numbers, cells.value(row));
         }
-        self.add(key, rows);
+        self.end_batch()
+    }
+
+    /// The number of a dimension's value.
+    pub(crate) fn number(&mut self, dimension: usize, text: Option<&str>) -> u32 {
+        self.texts.get_mut(dimension).map_or(0, |texts| texts.number(text))
+    }
+
+    /// Adds a row with these numbers of its dimensions' values.
+    pub(crate) fn add_row(&mut self, time: i64, numbers: &[u32], cell: i16) {
+        if self.last.numbers != numbers || self.last.rows == 0 {
+            self.last.group = self.group(numbers);
+            self.last.numbers.clear();
+            self.last.numbers.extend_from_slice(numbers);
+        }
+        let window = self.width.map_or(0, |width| time / width * width);
+        let key = (window, u64::from(self.last.group) << 8 | u64::from(cell.cast_unsigned()));
+        if key == self.last.key {
+            self.last.rows += 1;
+            return;
+        }
+        self.add(self.last.key, self.last.rows);
+        (self.last.key, self.last.rows) = (key, 1);
+    }
+
+    /// Takes in the rows of a batch.
+    ///
+    /// # Errors
+    /// [`QueryError::Question`] where there are more counts than the memory is for.
+    pub(crate) fn end_batch(&mut self) -> Result<(), QueryError> {
+        self.add(self.last.key, self.last.rows);
+        self.last.rows = 0;
+        self.last.key.1 = u64::MAX;
         if self.counts.len() > MOST_COUNTS {
             let most = thousands(MOST_COUNTS as u64);
             let what =

@@ -71,7 +71,7 @@ struct TallyCell {
 
 /// What an event's type alone says of its kind.
 #[derive(Clone, Copy)]
-enum Shape {
+pub(crate) enum Shape {
     Is(Kind),
     /// Bounces and complaints are told apart by more.
     Divided,
@@ -79,7 +79,7 @@ enum Shape {
 }
 
 impl Shape {
-    fn of(event_type: Option<&str>) -> Self {
+    pub(crate) fn of(event_type: Option<&str>) -> Self {
         match event_type {
             Some("Bounce" | "Complaint") => Self::Divided,
             event_type => event_type

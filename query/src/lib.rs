@@ -24,6 +24,7 @@ mod provider;
 mod seen;
 mod selection;
 
+mod coded;
 mod counter;
 mod rollup;
 mod scan;

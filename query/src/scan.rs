@@ -7,6 +7,7 @@
 //! Where a selection begins or ends within a minute, that minute's rows are read, and the rest is taken from the rollups.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, AsArray};
@@ -19,10 +20,11 @@ use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::StreamExt;
 use repute_lake::schema::column;
-use repute_lake::{DataFile, EVENTS, EventType, EventsTable, ImportTotals, Lake, RecentImport};
+use repute_lake::{CodedFiles, DataFile, EVENTS, EventType, EventsTable, ImportTotals, Lake, RecentImport};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
+use crate::coded::CodedPlan;
 use crate::counter::Counter;
 use crate::counting::CountingRules;
 use crate::dimension::Dimension;
@@ -46,10 +48,12 @@ const MEMORY_LIMIT: usize = 1 << 30;
 pub struct Reader {
     context: SessionContext,
     table: Arc<EventsTable>,
+    coded: CodedFiles,
     promoted_tags: Vec<String>,
     rules: Arc<CountingRules>,
     /// The tally's cell of a row.
     cell: Expr,
+    providers: Arc<Providers>,
     provider: ScalarUDF,
     bounce_class: ScalarUDF,
     newest: OnceCell<Option<DateTime<Utc>>>,
@@ -82,7 +86,7 @@ impl Reader {
         runtime.register_object_store(url.as_ref(), store);
         let context = SessionContext::new_with_config_rt(SessionConfig::new().with_collect_statistics(false), runtime);
         context.register_table(EVENTS, Arc::clone(&table) as _)?;
-        let rules = Arc::new(rules);
+        let (rules, providers) = (Arc::new(rules), Arc::new(providers));
         let sidecars = lake.sidecars(&rules.fingerprint(FORMAT))?;
         let cell = cell(&tally_cell(Arc::clone(&rules)), &rules);
         let rollups = Rollups::new(sidecars, &table);
@@ -90,10 +94,12 @@ impl Reader {
         Ok(Self {
             context,
             table,
+            coded: lake.coded_files(),
             promoted_tags: lake.promoted_tags().to_vec(),
             cell,
             rules,
-            provider: mailbox_provider(Arc::new(providers)),
+            provider: mailbox_provider(Arc::clone(&providers)),
+            providers,
             bounce_class: bounce_class(Arc::default()),
             newest: OnceCell::new(),
             imports: ImportTotals::default(),
@@ -284,6 +290,7 @@ impl Reader {
         let (whole, others) = self.table.files().iter().cloned().partition(|file| lies_in(file, selection));
         let timeless = Selection { since: None, until: None, as_of: None, ..selection.clone() };
         let mut parts = JoinSet::new();
+        let whole = self.scan_coded(whole, selection, &mut parts);
         for (files, selection) in [(whole, &timeless), (others, selection)] {
             let files: Vec<DataFile> = files;
             if files.is_empty() {
@@ -307,6 +314,39 @@ impl Reader {
             part.map_err(|error| QueryError::Question(format!("counting ended early: {error}")))??.add_to(&mut groups);
         }
         Ok(groups)
+    }
+
+    /// Counts files by the numbers of their texts, or gives them back where that does not do.
+    fn scan_coded(
+        &self,
+        files: Vec<DataFile>,
+        selection: &Selection,
+        parts: &mut JoinSet<Result<Counter, QueryError>>,
+    ) -> Vec<DataFile> {
+        let Some(plan) = CodedPlan::of(selection, &self.rules, &self.providers, &self.promoted_tags) else {
+            return files;
+        };
+        let (plan, files) = (Arc::new(plan), Arc::new(files));
+        let next = Arc::new(AtomicUsize::new(0));
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from).min(files.len()) {
+            let (plan, files, next, coded) =
+                (Arc::clone(&plan), Arc::clone(&files), Arc::clone(&next), self.coded.clone());
+            let mut counter = Counter::new(selection.width, selection.by.len());
+            parts.spawn(async move {
+                let columns: Vec<&str> = plan.columns.iter().map(String::as_str).collect();
+                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let mut rows = coded.read(file, &columns).await?;
+                    let mut of_file = plan.file();
+                    while let Some(batch) = rows.next().await {
+                        of_file.count(&batch?, &mut counter)?;
+                        // Whoever waits no longer is heard between one batch and the next.
+                        tokio::task::yield_now().await;
+                    }
+                }
+                Ok(counter)
+            });
+        }
+        Vec::new()
     }
 
     /// Time of the newest event up to and including `now`; `None` where there is none.

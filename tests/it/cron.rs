@@ -91,7 +91,8 @@ fn cron_runs_the_check() {
     let process = Process::start(Command::new(cron).arg("-f"));
     let arrived = poll("cron's check", Duration::from_secs(90), || hook.take().first().cloned());
     let environment = poll("cron's environment", Duration::from_secs(30), || {
-        fs::read_to_string(format!("{}.env", out.display())).ok()
+        // The shell makes the file before there is anything in it.
+        fs::read_to_string(format!("{}.env", out.display())).ok().filter(|text| text.contains("PATH="))
     });
     let removed = Run::of(Command::new("crontab").arg("-r"));
     drop(process);
