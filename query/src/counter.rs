@@ -7,7 +7,7 @@ use arrow::datatypes::{Int16Type, Int64Type};
 use foldhash::fast::RandomState;
 
 use crate::error::QueryError;
-use crate::rollup::day::Groups;
+use crate::rollup::day::{Groups, floor};
 use crate::seen::Seen;
 use crate::wording::thousands;
 
@@ -97,7 +97,7 @@ impl Counter {
             self.last.numbers.clear();
             self.last.numbers.extend_from_slice(numbers);
         }
-        let window = self.width.map_or(0, |width| time / width * width);
+        let window = self.width.map_or(0, |width| floor(time, width));
         let key = (window, u64::from(self.last.group) << 8 | u64::from(cell.cast_unsigned()));
         if key == self.last.key {
             self.last.rows += 1;

@@ -27,11 +27,11 @@ use tokio::task::JoinSet;
 
 use crate::error::QueryError;
 use crate::scan::{Clock, MINUTE, Selection};
-use day::{DAY, Day, Facts, Groups, Sums};
+use day::{DAY, Day, Facts, Groups, Sums, floor};
 use kept::Indexed;
 
 /// Rises whenever the same rows would be counted differently, or written differently.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// New rows are counted again by every process until there are so many that it pays to keep the counts.
 const WORTH_KEEPING: u64 = 50_000;
@@ -200,11 +200,14 @@ impl Rollups {
         source: &Source,
         up_to: Option<NaiveDate>,
     ) -> Result<Option<(NaiveDate, i64)>, QueryError> {
-        let Some((date, _)) = self.active.range(..=up_to.unwrap_or(NaiveDate::MAX)).next_back() else {
-            return Ok(None);
-        };
-        let known = self.known(source, &BTreeSet::from([*date])).await?;
-        Ok(known.get(date).map(|known| (*date, known.facts.newest)))
+        for date in self.active.range(..=up_to.unwrap_or(NaiveDate::MAX)).map(|(date, _)| *date).rev() {
+            let known = self.known(source, &BTreeSet::from([date])).await?;
+            // A file of another writer may hold no rows.
+            if let Some(known) = known.get(&date).filter(|known| known.facts.newest != i64::MIN) {
+                return Ok(Some((date, known.facts.newest)));
+            }
+        }
+        Ok(None)
     }
 
     /// The dates that can hold rows of `[from, to)`, as the log says.
@@ -457,7 +460,7 @@ fn rows(files: &[DataFile]) -> u64 {
 }
 
 fn floor_day(micros: i64) -> i64 {
-    if micros == i64::MIN { micros } else { micros.div_euclid(DAY) * DAY }
+    if micros == i64::MIN { micros } else { floor(micros, DAY) }
 }
 
 fn start_of(date: NaiveDate) -> i64 {

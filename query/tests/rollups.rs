@@ -177,6 +177,33 @@ impl Test {
     }
 }
 
+/// Mail may claim to be of any year.
+#[tokio::test(flavor = "multi_thread")]
+async fn times_far_off_are_counted_where_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut test = Test::new(folder.path(), 4).await;
+    test.append(500, (0, 1), false).await;
+    // 1952, 1969 to 1970, and 9990: each also long before what the mail says of itself.
+    for days in [(-27_300, -27_299), (-20_730, -20_726), (2_908_800, 2_908_802)] {
+        test.append(300, days, true).await;
+    }
+    let counted = test.reader().await;
+    let scanned = test.reader().await.without_rollups();
+    for clock in [Clock::Event, Clock::Sent] {
+        for width in [None, Some(60_000_000), Some(600_000_000), Some(86_400_000_000)] {
+            for since in [None, Some("1969-12-31T12:00:00Z"), Some("9000-01-01T00:00:00Z")] {
+                let since = since.map(|time| time.parse().unwrap());
+                let asked = Selection { clock, width, since, ..Selection::default() };
+                let answer = counted.tallies(&asked).await.unwrap();
+                assert_eq!(answer, scanned.tallies(&asked).await.unwrap(), "{asked:?}");
+                assert!(!answer.is_empty(), "{asked:?}");
+            }
+        }
+    }
+    let newest = counted.newest_event("9999-01-01T00:00:00Z".parse().unwrap()).await.unwrap();
+    assert_eq!(newest, scanned.newest_event("9999-01-01T00:00:00Z".parse().unwrap()).await.unwrap());
+}
+
 fn kept(folder: &Path) -> Vec<String> {
     let Ok(keys) = std::fs::read_dir(folder.join("rollups")) else { return Vec::new() };
     let files = keys.flat_map(|key| std::fs::read_dir(key.unwrap().path()).unwrap());

@@ -66,8 +66,8 @@ struct Counter {
     days: HashMap<i64, DayCounter, RandomState>,
 }
 
-/// Counts by [`key`].
-type Keyed = HashMap<u64, u64, RandomState>;
+/// Rows by minute, and by scope and cell: 24 and 8 bits.
+type Keyed = HashMap<(i64, u32), u64, RandomState>;
 
 #[derive(Default)]
 struct DayCounter {
@@ -77,16 +77,15 @@ struct DayCounter {
     facts: Facts,
 }
 
-/// Minute, scope and cell in one number: 32, 24 and 8 bits.
-fn key(minute: i32, scope: u32, cell: i16) -> u64 {
-    u64::from(minute.cast_unsigned()) << 32 | u64::from(scope) << 8 | u64::from(cell.cast_unsigned() & 0xff)
+fn key(time: i64, scope: u32, cell: i16) -> (i64, u32) {
+    (time.div_euclid(MINUTE), scope << 8 | u32::from(cell.cast_unsigned() & 0xff))
 }
 
 fn counts(keyed: Keyed) -> Counts {
-    let count = |(key, rows): (u64, u64)| Count {
-        scope: (key >> 8) as u32 & 0x00ff_ffff,
+    let count = |((minute, key), rows): ((i64, u32), u64)| Count {
+        scope: key >> 8,
         cell: (key & 0xff) as i16,
-        time: i64::from(((key >> 32) as u32).cast_signed()) * MINUTE,
+        time: minute * MINUTE,
         rows,
     };
     Counts::of(keyed.into_iter().map(count).collect())
@@ -107,8 +106,7 @@ impl Counter {
                 continue;
             }
             let (cell, scope) = (cells.value(row), numbers.number(row, &mut self.scopes));
-            let minute = |time: i64| (time / MINUTE) as i32;
-            *day.happened.entry(key(minute(time), scope, cell)).or_default() += 1;
+            *day.happened.entry(key(time, scope, cell)).or_default() += 1;
             let sent = sent.is_valid(row).then(|| sent.value(row));
             let kind = Kind::ALL.get(cell as usize / 4).map(|kind| kind.event_type());
             match (kind, sent) {
@@ -120,7 +118,7 @@ impl Counter {
                 (Some(EventType::Bounce | EventType::Complaint), Some(time)) => {
                     day.reports.push(Count { scope, cell, time, rows: 1 });
                 }
-                (_, Some(time)) => *day.sent.entry(key(minute(time), scope, cell)).or_default() += 1,
+                (_, Some(time)) => *day.sent.entry(key(time, scope, cell)).or_default() += 1,
             }
         }
     }

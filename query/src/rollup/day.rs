@@ -113,9 +113,9 @@ impl Counts {
                 add(0, rows.iter().sum());
                 continue;
             };
-            let (mut window, mut sum) = (times[0] / width * width, 0);
+            let (mut window, mut sum) = (floor(times[0], width), 0);
             for (time, rows) in times.iter().zip(rows) {
-                let next = time / width * width;
+                let next = floor(*time, width);
                 if next != window {
                     add(window, sum);
                     (window, sum) = (next, 0);
@@ -125,6 +125,11 @@ impl Counts {
             add(window, sum);
         }
     }
+}
+
+/// The start of the window in which a time lies.
+pub(crate) fn floor(time: i64, width: i64) -> i64 {
+    time.div_euclid(width) * width
 }
 
 /// Which kinds are of these types; all without any.
@@ -203,7 +208,7 @@ impl Day {
     /// Summed by day.
     pub(crate) fn sums(&self) -> Sums {
         let by_day = |counts: &mut dyn Iterator<Item = Count>| {
-            Counts::of(counts.map(|count| Count { time: count.time / DAY * DAY, ..count }).collect())
+            Counts::of(counts.map(|count| Count { time: floor(count.time, DAY), ..count }).collect())
         };
         Sums {
             scopes: self.scopes.clone(),
