@@ -19,6 +19,7 @@ mod silent;
 mod tally;
 
 mod dimension;
+mod filter;
 mod functions;
 mod provider;
 mod seen;

@@ -21,7 +21,8 @@ use datafusion::logical_expr::{Expr, cast, col, lit};
 use repute_lake::schema::column;
 
 use crate::error::QueryError;
-use crate::scan::{Reader, Selection, at};
+use crate::filter::at;
+use crate::scan::{Reader, Selection};
 
 pub use life::{DETAILS, Detail, Message, MessageEvent};
 

@@ -6,14 +6,13 @@
 //! ```
 //! Where a selection begins or ends within a minute, that minute's rows are read, and the rest is taken from the rollups.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Int64Type};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
-use datafusion::common::ScalarValue;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::functions_aggregate::min_max::max;
 use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit};
@@ -29,6 +28,7 @@ use crate::counter::Counter;
 use crate::counting::CountingRules;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
+use crate::filter::{filters, lies_in};
 use crate::functions::{bounce_class, bounce_reason, mailbox_provider, tally_cell};
 use crate::provider::Providers;
 use crate::reasons::Classifier;
@@ -36,9 +36,6 @@ use crate::rollup::day::Groups;
 use crate::rollup::{FORMAT, Rollups, Source};
 pub(crate) use crate::selection::MINUTE;
 pub use crate::selection::{Clock, Selection, Tallied};
-
-/// Minutes are asked for one by one up to so many.
-const MOST_RANGES: usize = 100;
 
 /// Memory a reader's queries may hold together, in bytes; beyond it they spill or fail.
 const MEMORY_LIMIT: usize = 1 << 30;
@@ -400,79 +397,15 @@ impl Reader {
         self.cell.clone()
     }
 
+    fn filters(&self, selection: &Selection) -> Vec<Expr> {
+        filters(selection, |dimension| self.expression(dimension))
+    }
+
     /// The rows that the selection names, ungrouped.
     pub(crate) async fn events(&self, selection: &Selection) -> Result<DataFrame, QueryError> {
         let events = self.context.table(EVENTS).await?;
         Ok(self.filters(selection).into_iter().try_fold(events, DataFrame::filter)?)
     }
-
-    fn filters(&self, selection: &Selection) -> Vec<Expr> {
-        let time = || col(selection.clock.column());
-        let mut filters = Vec::new();
-        if selection.clock == Clock::Sent {
-            filters.push(time().is_not_null());
-        }
-        if let Some(since) = selection.since {
-            filters.push(time().gt_eq(at(since)));
-            if selection.clock == Clock::Event {
-                filters.push(col(column::EVENT_DATE).gt_eq(date(since)));
-            }
-        }
-        if let Some(until) = selection.until {
-            filters.push(time().lt(at(until)));
-            if selection.clock == Clock::Event {
-                filters.push(col(column::EVENT_DATE).lt_eq(date(until)));
-            }
-        }
-        if let Some(as_of) = selection.as_of {
-            filters.push(col(column::EVENT_TIME).lt(at(as_of)));
-            filters.push(col(column::EVENT_DATE).lt_eq(date(as_of)));
-        }
-        if let (Some(first), Some(last)) = (selection.minutes.iter().min(), selection.minutes.iter().max()) {
-            filters.push(time().gt_eq(micros(*first)));
-            filters.push(time().lt(micros(last + MINUTE)));
-            if selection.clock == Clock::Event {
-                let dates: BTreeSet<_> = selection.minutes.iter().map(|m| m.div_euclid(1_440 * MINUTE)).collect();
-                let dates =
-                    dates.into_iter().map(|day| date(DateTime::from_timestamp(day * 86_400, 0).unwrap_or_default()));
-                filters.push(col(column::EVENT_DATE).in_list(dates.collect(), false));
-            }
-            // Ranges tell which pages need not be read; so many of them would take longer than reading.
-            if selection.minutes.len() <= MOST_RANGES {
-                let range = |m: &i64| time().gt_eq(micros(*m)).and(time().lt(micros(m + MINUTE)));
-                filters.extend(selection.minutes.iter().map(range).reduce(Expr::or));
-            } else {
-                let minute = cast(time(), DataType::Int64) / lit(MINUTE) * lit(MINUTE);
-                filters.push(minute.in_list(selection.minutes.iter().map(|minute| lit(*minute)).collect(), false));
-            }
-        }
-        if !selection.types.is_empty() {
-            let names = selection.types.iter().map(|t| lit(ScalarValue::Utf8View(Some(t.as_str().to_owned()))));
-            filters.push(col(column::EVENT_TYPE).in_list(names.collect(), false));
-        }
-        for (dimension, value) in &selection.only {
-            let expression = self.expression(dimension);
-            filters.push(match value {
-                Some(value) => expression.eq(lit(ScalarValue::Utf8View(Some(value.clone())))),
-                None => expression.is_null(),
-            });
-        }
-        filters
-    }
-}
-
-/// A time as a literal.
-pub(crate) fn at(time: DateTime<Utc>) -> Expr {
-    lit(ScalarValue::TimestampMicrosecond(Some(time.timestamp_micros()), Some("UTC".into())))
-}
-
-fn micros(time: i64) -> Expr {
-    at(DateTime::from_timestamp_micros(time).unwrap_or_default())
-}
-
-fn date(time: DateTime<Utc>) -> Expr {
-    let days = i32::try_from(time.timestamp().div_euclid(86_400)).unwrap_or(i32::MAX);
-    lit(ScalarValue::Date32(Some(days)))
 }
 
 /// The tally's cell of a row.
@@ -489,22 +422,6 @@ fn cell(function: &ScalarUDF, rules: &CountingRules) -> Expr {
         columns.push(column::RECIPIENT);
     }
     function.call(columns.into_iter().map(col).collect())
-}
-
-/// Whether all rows of a file are of the selection's time, as the log says.
-fn lies_in(file: &DataFile, selection: &Selection) -> bool {
-    let known = &file.statistics;
-    let range = match selection.clock {
-        Clock::Event => known.event_time,
-        Clock::Sent => known.sent_time.filter(|_| known.sent_time_nulls == Some(0)),
-    };
-    let lies_in = |(low, high): (i64, i64), since: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>| {
-        since.is_none_or(|since| since.timestamp_micros() <= low)
-            && until.is_none_or(|until| high < until.timestamp_micros())
-    };
-    selection.minutes.is_empty()
-        && range.is_some_and(|range| lies_in(range, selection.since, selection.until))
-        && (selection.as_of.is_none() || known.event_time.is_some_and(|range| lies_in(range, None, selection.as_of)))
 }
 
 fn merge(groups: &mut Groups, others: Groups) {

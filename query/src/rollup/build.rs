@@ -16,7 +16,8 @@ use tokio::task::JoinSet;
 
 use super::day::{Count, Counts, DAY, Day, Facts, Scopes};
 use crate::error::QueryError;
-use crate::scan::{MINUTE, at};
+use crate::filter::at;
+use crate::scan::MINUTE;
 use crate::tally::Kind;
 
 /// Counts the table's rows that happened before `until` (microseconds), by event date. `cell` gives the tally's cell of a row.
