@@ -10,6 +10,7 @@
 //! hide who complained.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ops::AddAssign;
 
 use crate::silent::Silent;
 use crate::tally::{Kind, RecipientClass, Tally};
@@ -225,6 +226,28 @@ pub struct AwsCounts {
     pub complaint_eligible_sends: Side,
     /// Complaints that count.
     pub complaints: Side,
+}
+
+impl AddAssign<&Self> for Side {
+    fn add_assign(&mut self, other: &Self) {
+        self.total += other.total;
+        self.counted += other.counted;
+        for (reason, rows) in &other.excluded {
+            match self.excluded.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, sum)) => *sum += rows,
+                None => self.excluded.push((*reason, *rows)),
+            }
+        }
+    }
+}
+
+impl AddAssign<&Self> for AwsCounts {
+    fn add_assign(&mut self, other: &Self) {
+        self.eligible_sends += &other.eligible_sends;
+        self.bounces += &other.bounces;
+        self.complaint_eligible_sends += &other.complaint_eligible_sends;
+        self.complaints += &other.complaints;
+    }
 }
 
 /// Bounces of mail that SES never attempted, with the reason each gives.

@@ -47,6 +47,7 @@ mod messages;
 mod reasons;
 
 mod report;
+mod tables;
 mod wording;
 
 pub use alert::{
@@ -57,7 +58,7 @@ pub use attribution::{Attribution, Baseline, Divided, Part, attribute_alarms, at
 pub use backtest::{Episode, backtest};
 pub use calendar::LocalDays;
 pub use check::{CheckOptions, CheckResult, Finding, Group, Muted, check, sentence};
-pub use chrono_tz::Tz;
+pub use chrono_tz::{TZ_VARIANTS as ZONES, Tz};
 pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
 pub use error::QueryError;
@@ -79,5 +80,6 @@ pub use repute_lake::{ImportTotals, RecentImport};
 pub use scan::{Clock, Reader, Selection, Tallied};
 pub use silent::{Silent, UnknownSilent};
 pub use sliding::{Position, sliding};
+pub use tables::{Table, bounces_table, csv_cell, rates_table};
 pub use tally::{Kind, RecipientClass, Tally};
 pub use wording::{after, age, count, percent, thousands};

@@ -1,6 +1,7 @@
 //! Counts and rates per window and group: what `repute rates`, the charts and the tables show.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -119,6 +120,31 @@ impl AwsCounts {
     /// Counted complaints over sends to domains that report complaints.
     pub fn complaint_rate(&self) -> Option<f64> {
         rate(self.complaints.counted, self.complaint_eligible_sends.counted)
+    }
+}
+
+impl AddAssign<&Self> for Counts {
+    fn add_assign(&mut self, other: &Self) {
+        self.send += other.send;
+        self.delivery += other.delivery;
+        self.hard_bounce += other.hard_bounce;
+        self.soft_bounce += other.soft_bounce;
+        self.undetermined_bounce += other.undetermined_bounce;
+        self.complaint += other.complaint;
+        self.reject += other.reject;
+        self.delivery_delay += other.delivery_delay;
+        self.open += other.open;
+        self.click += other.click;
+        self.rendering_failure += other.rendering_failure;
+        self.subscription += other.subscription;
+    }
+}
+
+/// Adds the figures of another group, or of another window; window and group stay what they are.
+impl AddAssign<&Self> for Rates {
+    fn add_assign(&mut self, other: &Self) {
+        self.counts += &other.counts;
+        self.aws += &other.aws;
     }
 }
 

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use repute_query::{
-    BounceQuery, BounceReasons, Dimension, MOST_REASONS, ReasonGroup, bounce_reasons, bounces_report, count, percent,
-    rate, thousands,
+    BounceQuery, BounceReasons, Dimension, MOST_REASONS, ReasonGroup, bounce_reasons, bounces_report, bounces_table,
+    count, percent, rate, thousands,
 };
 
 use crate::cli::{BouncesArgs, CountingArgs, Global, RowFormat};
@@ -31,76 +31,17 @@ pub(super) fn run(global: &Global, config: &Config, args: &BouncesArgs) -> Resul
     match args.format {
         RowFormat::Json => output::print_json(&bounces_report(&found, &args.by))?,
         RowFormat::Csv => {
-            let rows: Vec<_> =
-                found.groups.iter().map(|group| csv_row(group, &found)).chain(others(&found, &args.by)).collect();
-            output::print_csv(&csv_header(&args.by), &rows)?;
+            let table = bounces_table(&found, &args.by);
+            output::print_csv(&table.header, &table.rows)?;
         }
         RowFormat::Text => output::print(&text(&found, &args.by))?,
     }
     Ok(Exit::Done)
 }
 
-const COLUMNS: [&str; 13] = [
-    "class",
-    "status",
-    "bounce_type",
-    "bounce_subtype",
-    "text",
-    "count",
-    "count_may_lack",
-    "share",
-    "providers",
-    "first_seen",
-    "last_seen",
-    "example",
-    "groups",
-];
-
-fn csv_header(by: &[Dimension]) -> Vec<String> {
-    by.iter().map(Dimension::to_string).chain(COLUMNS.map(str::to_owned)).collect()
-}
-
-fn csv_row(group: &ReasonGroup, found: &BounceReasons) -> Vec<String> {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let share = rate(group.count, found.bounces).map(|share| share.to_string());
-    let mut cells: Vec<String> = group.group.iter().map(text).collect();
-    cells.extend([
-        group.class.to_string(),
-        text(&group.status),
-        text(&group.bounce_type),
-        text(&group.subtype),
-        text(&group.text),
-        group.count.to_string(),
-        group.missed.to_string(),
-        share.unwrap_or_default(),
-        providers(group),
-        time(group.first),
-        time(group.last),
-        text(&group.example),
-        "1".to_owned(),
-    ]);
-    cells
-}
-
-/// One row for all groups that have none: only its numbers are filled in.
-fn others(found: &BounceReasons, by: &[Dimension]) -> Option<Vec<String>> {
-    let share = rate(found.others, found.bounces).unwrap_or_default().to_string();
-    let mut cells = vec![String::new(); by.len() + COLUMNS.len()];
-    for (index, value) in
-        [(4, "(others)".to_owned()), (5, found.others.to_string()), (7, share), (12, found.other_groups.to_string())]
-    {
-        cells[by.len() + index] = value;
-    }
-    (found.others > 0).then_some(cells)
-}
-
 fn providers(group: &ReasonGroup) -> String {
     let one = |(name, count): &(String, u64)| format!("{name} {}", thousands(*count));
     group.providers.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-fn time(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 fn text(found: &BounceReasons, by: &[Dimension]) -> String {

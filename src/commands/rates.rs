@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use repute_query::{
-    AwsCounts, Dimension, LocalDays, Rates, Selection, Stepping, Tz, compared_rates, rates, rates_report, thousands,
+    AwsCounts, Dimension, LocalDays, Rates, Selection, Stepping, Tz, compared_rates, rates, rates_report, rates_table,
+    thousands,
 };
 
 use crate::cli::{Global, RatesArgs, RowFormat};
@@ -42,8 +43,8 @@ pub(super) fn run(global: &Global, config: &Config, args: &RatesArgs) -> Result<
     match args.format {
         RowFormat::Json => output::print_json(&rates_report(&rows, &args.by, compared))?,
         RowFormat::Csv => {
-            let rows: Vec<_> = rows.iter().map(|row| csv_row(row, compared)).collect();
-            output::print_csv(&csv_header(&args.by, compared), &rows)?;
+            let table = rates_table(&rows, &args.by, compared);
+            output::print_csv(&table.header, &table.rows)?;
         }
         RowFormat::Text => output::print(&text(&rows, &selection, args, &counted_with))?,
     }
@@ -84,101 +85,6 @@ fn stepping(args: &RatesArgs) -> Result<Stepping, Failure> {
         },
         _ => Ok(Stepping::Tumbling),
     }
-}
-
-fn time(time: Option<DateTime<Utc>>) -> String {
-    time.map(|t| t.to_rfc3339_opts(SecondsFormat::AutoSi, true)).unwrap_or_default()
-}
-
-fn csv_header(by: &[Dimension], compared: bool) -> Vec<String> {
-    let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let mut header = names(&["window_start", "window_end"]);
-    header.extend(by.iter().map(Dimension::to_string));
-    header.extend(names(&[
-        "send",
-        "delivery",
-        "hard_bounce",
-        "soft_bounce",
-        "undetermined_bounce",
-        "complaint",
-        "reject",
-        "delivery_delay",
-        "open",
-        "click",
-        "rendering_failure",
-        "subscription",
-        "eligible_sends",
-        "counted_bounces",
-        "aws_bounce_rate",
-        "complaint_eligible_sends",
-        "counted_complaints",
-        "aws_complaint_rate",
-        "plain_bounce_rate",
-        "plain_complaint_rate",
-        "plain_delivery_rate",
-    ]));
-    if compared {
-        header.extend(names(&PREVIOUS));
-    }
-    header
-}
-
-/// Columns for the period before.
-const PREVIOUS: [&str; 7] = [
-    "previous_window_start",
-    "previous_eligible_sends",
-    "previous_counted_bounces",
-    "previous_aws_bounce_rate",
-    "previous_complaint_eligible_sends",
-    "previous_counted_complaints",
-    "previous_aws_complaint_rate",
-];
-
-fn csv_row(row: &Rates, compared: bool) -> Vec<String> {
-    let fraction = |rate: Option<f64>| rate.map(|r| r.to_string()).unwrap_or_default();
-    let counts = &row.counts;
-    let mut cells = vec![time(row.window_start), time(row.window_end)];
-    cells.extend(row.group.iter().map(|value| value.clone().unwrap_or_default()));
-    let counted = [
-        counts.send,
-        counts.delivery,
-        counts.hard_bounce,
-        counts.soft_bounce,
-        counts.undetermined_bounce,
-        counts.complaint,
-        counts.reject,
-        counts.delivery_delay,
-        counts.open,
-        counts.click,
-        counts.rendering_failure,
-        counts.subscription,
-    ];
-    cells.extend(counted.map(|n| n.to_string()));
-    cells.extend([
-        row.aws.eligible_sends.counted.to_string(),
-        row.aws.bounces.counted.to_string(),
-        fraction(row.aws.bounce_rate()),
-        row.aws.complaint_eligible_sends.counted.to_string(),
-        row.aws.complaints.counted.to_string(),
-        fraction(row.aws.complaint_rate()),
-        fraction(counts.bounce_rate()),
-        fraction(counts.complaint_rate()),
-        fraction(counts.delivery_rate()),
-    ]);
-    match row.previous.as_ref().filter(|_| compared) {
-        Some(previous) => cells.extend([
-            time(previous.window_start),
-            previous.aws.eligible_sends.counted.to_string(),
-            previous.aws.bounces.counted.to_string(),
-            fraction(previous.aws.bounce_rate()),
-            previous.aws.complaint_eligible_sends.counted.to_string(),
-            previous.aws.complaints.counted.to_string(),
-            fraction(previous.aws.complaint_rate()),
-        ]),
-        None if compared => cells.extend(PREVIOUS.map(|_| String::new())),
-        None => {}
-    }
-    cells
 }
 
 fn text(rows: &[Rates], selection: &Selection, args: &RatesArgs, counted_with: &str) -> String {

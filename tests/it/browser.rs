@@ -169,6 +169,47 @@ fn the_overview_fits_every_screen() {
     });
 }
 
+/// Pages, and how many charts each shows.
+const PAGES: [(&str, i64); 8] = [
+    ("rates", 5),
+    ("rates?by=provider&compare=before", 5),
+    ("rates?range=24h&zone=Asia/Kolkata&provider=Gmail", 5),
+    ("providers", 0),
+    ("campaigns?by=outgoing_ip&order=sends", 0),
+    ("bounces", 0),
+    ("bounces?class=content", 0),
+    ("rates?from=2020-01-01T00:00&to=2020-01-02T00:00", 0),
+];
+
+#[test]
+fn every_page_fits_every_screen() {
+    let Some(driver) = Driver::start() else { return };
+    let server = dashboard();
+    runtime().block_on(async {
+        let page = driver.open().await;
+        for (path, charts) in PAGES {
+            for width in WIDTHS {
+                for scheme in ["light", "dark"] {
+                    let at = format!("{path} at {width} px, {scheme}");
+                    page.show(width, 900, scheme).await;
+                    page.client.goto(&format!("{}/{path}", server.url)).await.unwrap();
+                    let wide = page.number("document.documentElement.scrollWidth").await;
+                    assert!(wide <= i64::from(width), "{at}: the page is {wide} px wide");
+                    let shown =
+                        "[...document.querySelectorAll('figure svg')].filter(s => s.getBoundingClientRect().width > 0)";
+                    assert_eq!(page.number(&format!("{shown}.length")).await, charts, "{at}");
+                    assert_eq!(page.number("document.querySelectorAll('h1').length").await, 1, "{at}");
+                    let weight = "performance.getEntriesByType('navigation')[0].transferSize";
+                    let weight = page.number(weight).await;
+                    assert!((1..=150_000).contains(&weight), "{at}: {weight} bytes came");
+                }
+            }
+        }
+        assert_eq!(page.complaints().await, json!([]));
+        page.client.close().await.unwrap();
+    });
+}
+
 async fn assert_looks_right(page: &Page, width: u32, scheme: &str) {
     let at = format!("{width} px, {scheme}");
     assert_eq!(page.number("document.documentElement.clientWidth").await, i64::from(width), "{at}");

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use crate::dump::{self, VERIFIED};
@@ -196,6 +196,13 @@ fn hostile_text_is_inert() {
         format!("/?configuration_set={set}"),
         format!("/charts/bounce-rate.svg?configuration_set={set}"),
         format!("/?range={set}"),
+        "/rates?by=configuration_set".to_owned(),
+        "/charts/plain-bounce-rate.svg?by=recipient_domain".to_owned(),
+        "/providers?by=recipient_domain".to_owned(),
+        format!("/campaigns?by=configuration_set&tag:{set}={set}"),
+        "/campaigns?by=configuration_set".to_owned(),
+        "/bounces".to_owned(),
+        format!("/bounces?filter=status&value={set}"),
     ] {
         let text = server.get(&path).text;
         assert!(!text.contains("<script") && !text.contains("<img") && !text.contains("<b>"), "{path}: {text}");
@@ -215,4 +222,93 @@ fn hostile_text_is_inert() {
     assert_eq!(&row[2], format!("'{HOSTILE}"), "a cell that begins with `=` is a formula");
     let reputation = on(&lake.path(), "reputation").expect(0).stdout;
     assert!(!reputation.contains('\u{1b}') && !reputation.contains('\u{202e}'), "{reputation}");
+}
+
+#[test]
+fn times_and_days_are_those_of_the_zone() {
+    // 23:30 in London is 00:30 of the next day in Berlin, which is an hour ahead of UTC from 2026-10-25 on.
+    let late: DateTime<Utc> = "2026-10-28T23:30:00Z".parse().unwrap();
+    let mail = Mail { to: "ann@example.net".into(), ..Mail::new(1, late) };
+    let other = Mail { to: "bob@example.net".into(), ..Mail::new(2, late - TimeDelta::hours(5)) };
+    let lake = Lake::of(&[mail.send(), mail.bounce("Permanent", "General"), other.send()]);
+    let server = Server::serve(&lake.path(), "--at 2026-10-30T12:00:00Z");
+    let days = |zone: &str| {
+        let rows = server.get(&format!("/api/v1/rates?window=1d&zone={zone}")).json();
+        let rows = rows.as_array().unwrap().iter();
+        let day =
+            |row: &Value| (row["window_start"].as_str().unwrap().to_owned(), row["counts"]["send"].as_u64().unwrap());
+        rows.map(day).collect::<Vec<_>>()
+    };
+    assert_eq!(days("UTC"), [("2026-10-28T00:00:00Z".to_owned(), 2)]);
+    assert_eq!(days("Europe/Berlin"), [("2026-10-27T23:00:00Z".to_owned(), 1), ("2026-10-28T23:00:00Z".to_owned(), 1)]);
+    assert_eq!(server.get("/api/v1/rates?window=1h&zone=Europe/Berlin").status, 400);
+    assert_eq!(server.get("/api/v1/rates?window=1d&zone=Atlantis").status, 400);
+    let page = server.get("/rates?zone=Europe/Berlin&from=2026-10-29T00:00").text;
+    assert!(page.contains("2026-10-29 00:00 CET to 2026-10-30 13:00 CET"), "{page}");
+    assert!(page.contains("Times are of Europe/Berlin."));
+    // Of the two sends only the later one lies in that time.
+    let table = server.get("/providers?by=recipient_domain&zone=Europe/Berlin&from=2026-10-29T00:00").text;
+    assert!(table.contains("data-name=\"Sends\">1<"), "{table}");
+}
+
+#[test]
+fn groups_are_shown_whole_with_their_tail() {
+    let noon: DateTime<Utc> = "2026-10-05T12:00:00Z".parse().unwrap();
+    let mut events = Vec::new();
+    for number in 0..40_usize {
+        let mail = Mail { to: format!("ann@domain{number:02}.example").into(), ..Mail::new(number, noon) };
+        events.push(mail.send());
+        if number < 3 {
+            events.push(mail.bounce("Permanent", "General"));
+        }
+    }
+    let lake = Lake::of(&events);
+    let server = Server::serve(&lake.path(), "--at 2026-10-05T13:00:00Z");
+    let page = server.get("/providers?by=recipient_domain&order=bounces").text;
+    // 25 rows, one for the other 15, one for all 40.
+    assert_eq!(page.matches("<tr role=\"row\"><th scope=\"row\"").count(), 25, "{page}");
+    assert!(
+        page.contains("<tr role=\"row\" class=\"rest\"><th scope=\"row\" role=\"rowheader\">15 more</th>"),
+        "{page}"
+    );
+    let total = page.split("class=\"total\"").nth(1).unwrap();
+    for figure in ["data-name=\"Hard bounces\">3<", "data-name=\"Sends\">40<", "data-name=\"Bounce rate\">7.50\u{a0}%<"]
+    {
+        assert!(total.contains(figure), "{figure} in {total}");
+    }
+    let first: Vec<&str> = page.match_indices("domain0").take(3).map(|(at, _)| &page[at..at + 8]).collect();
+    assert_eq!(first, ["domain00", "domain00", "domain01"], "a name and its link: most bounces first, then by name");
+    assert!(server.get("/providers?by=recipient_domain&limit=100").text.contains("domain39.example"));
+    for wrong in [
+        "/providers?order=best",
+        "/providers?limit=7",
+        "/campaigns?by=colour",
+        "/rates?compare=now",
+        "/bounces?class=bad",
+    ] {
+        assert_eq!(server.get(wrong).status, 400, "{wrong}");
+    }
+    let csv = server.get("/api/v1/rates?by=recipient_domain&format=csv");
+    assert_eq!(csv.header("content-disposition"), "attachment; filename=\"rates.csv\"");
+    let mut rows = csv::Reader::from_reader(csv.text.as_bytes());
+    let header = rows.headers().unwrap().clone();
+    let place = |name: &str| header.iter().position(|column| column == name).unwrap();
+    let (send, bounce) = (place("send"), place("counted_bounces"));
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    let sum = |column: usize| rows.iter().map(|row| row[column].parse::<u64>().unwrap()).sum::<u64>();
+    assert_eq!((rows.len(), sum(send), sum(bounce)), (40, 40, 3));
+}
+
+#[test]
+fn charts_are_images_too() {
+    let server = full();
+    for name in ["bounce-rate", "complaint-rate", "plain-bounce-rate", "plain-complaint-rate", "delivery-rate"] {
+        let svg = server.get(&format!("/charts/{name}.svg?compare=before&by=provider"));
+        assert_eq!((svg.status, svg.header("content-type")), (200, "image/svg+xml"), "{name}");
+        let png = server.get(&format!("/charts/{name}.png"));
+        assert_eq!((png.status, png.header("content-type")), (200, "image/png"), "{name}");
+    }
+    for path in ["/charts/bounce-rate", "/charts/bounce-rate.gif", "/charts/luck.svg"] {
+        assert_eq!(server.get(path).status, 404, "{path}");
+    }
 }

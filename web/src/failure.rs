@@ -19,6 +19,8 @@ use crate::state::Trouble;
 pub(crate) enum Failure {
     /// The request asks for something that cannot be: what, in a sentence.
     BadRequest(String),
+    /// Whoever asks may not do that: why, in a sentence.
+    Forbidden(String),
     /// There is no such page.
     NotFound,
     /// There is no lake yet.
@@ -36,6 +38,12 @@ pub(crate) struct PageFailure(Failure);
 
 /// A failure told as a problem document.
 pub(crate) struct ApiFailure(Failure);
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
 
 /// Answers requests for which there is no route.
 pub(crate) async fn not_found(uri: Uri) -> Response {
@@ -73,6 +81,7 @@ impl Failure {
     fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::NoLake | Self::Unreadable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -83,6 +92,7 @@ impl Failure {
     fn title(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "The request cannot be answered as put",
+            Self::Forbidden(_) => "That is not allowed",
             Self::NotFound => "There is no such page",
             Self::NoLake => "There is no lake yet",
             Self::Unreadable(_) => "The lake cannot be read",
@@ -93,7 +103,7 @@ impl Failure {
 
     fn detail(&self) -> String {
         match self {
-            Self::BadRequest(what) => format::printable(what),
+            Self::BadRequest(what) | Self::Forbidden(what) => format::printable(what),
             Self::NotFound => "nothing is served under this address".to_owned(),
             Self::NoLake => "no events have been imported yet".to_owned(),
             Self::Unreadable(Trouble { since, what }) => {
@@ -107,6 +117,9 @@ impl Failure {
     fn remedy(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "Correct the value in the address, or start again from the overview.",
+            Self::Forbidden(_) => {
+                "Nothing was changed. Ask whoever runs this server for the right, or go back and try again."
+            }
             Self::NotFound => "Check the address, or start from the overview.",
             Self::NoLake => "Import a dump first; the overview says how.",
             Self::Unreadable(_) => {
@@ -124,7 +137,7 @@ impl Failure {
         match self {
             Self::Failed(error) => tracing::error!("request failed: {}", format::printable(&format!("{error:#}"))),
             Self::TooSlow(limit) => tracing::warn!("request given up after {limit:?}"),
-            Self::BadRequest(_) | Self::NotFound | Self::NoLake | Self::Unreadable(_) => {}
+            Self::BadRequest(_) | Self::Forbidden(_) | Self::NotFound | Self::NoLake | Self::Unreadable(_) => {}
         }
     }
 }

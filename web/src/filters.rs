@@ -1,14 +1,20 @@
-//! What a page is asked to show: a time range and a configuration set, kept in the address.
+//! What a page is asked to show: a time range, a time zone, and values of dimensions, all kept in the address, so that a link
+//! shows what its sender saw.
+//!
+//! ```text
+//! ?range=7d&zone=Europe/Berlin&configuration_set=marketing&provider=gmail&tag:campaign=spring
+//! ```
 
-use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
 use repute_query::{Dimension, Selection};
 use url::form_urlencoded;
 
 use crate::failure::Failure;
 use crate::moment::parse_moment;
 use crate::parameters::Parameters;
+use crate::zone::Zone;
 
-/// In addresses, mail without a configuration set. SES allows no parentheses in the name of one.
+/// In addresses, mail without a value. SES allows no parentheses in the name of a configuration set or in a tag.
 pub(crate) const NO_SET: &str = "(none)";
 
 /// A range that has a name.
@@ -33,8 +39,9 @@ pub(crate) enum Range {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Filters {
     pub(crate) range: Range,
-    /// `None` for all; inside, `None` for mail without a configuration set.
-    pub(crate) configuration_set: Option<Option<String>>,
+    pub(crate) zone: Zone,
+    /// Only what has these values; `None` for what has none. Each dimension once.
+    pub(crate) only: Vec<(Dimension, Option<String>)>,
 }
 
 impl Preset {
@@ -74,9 +81,17 @@ impl Preset {
 }
 
 impl Filters {
-    /// Reads `range`, or `from` and `to`, which win over it, and `configuration_set`. Without any: the last 21 days of all.
+    /// The last 21 days of all mail, in UTC: what an address without filters shows.
+    #[cfg(test)]
+    pub(crate) fn usual() -> Self {
+        Self { range: Range::Preset(Preset::ThreeWeeks), zone: Zone::UTC, only: Vec::new() }
+    }
+
+    /// Reads `range`, or `from` and `to`, which win over it; `zone`; and dimensions by their names, or one by `filter` and `value`, as
+    /// the form sends it. Without any: the last 21 days of all mail, in UTC.
     pub(crate) fn from_query(parameters: &Parameters, now: DateTime<Utc>) -> Result<Self, Failure> {
-        let moment = |name| parameters.one(name)?.map(|text| read_moment(name, text, now)).transpose();
+        let zone = read_zone(parameters)?;
+        let moment = |name| parameters.one(name)?.map(|text| read_moment(name, text, zone, now)).transpose();
         let range = match (moment("from")?, moment("to")?) {
             (None, None) => Range::Preset(read_preset(parameters.one("range")?)?),
             (Some(from), Some(to)) if from >= to => {
@@ -84,7 +99,11 @@ impl Filters {
             }
             (from, to) => Range::Free(from, to),
         };
-        Ok(Self { range, configuration_set: read_set(parameters)? })
+        let mut filters = Self { range, zone, only: read_only(parameters)? };
+        if let (Some(dimension), Some(value)) = (parameters.one("filter")?, parameters.one("value")?) {
+            filters = filters.with_only(read_dimension(dimension)?, Some(read_value(value)));
+        }
+        Ok(filters)
     }
 
     /// The range as times, nothing later than `now`: from (inclusive, `None` for the beginning) and to (exclusive).
@@ -103,12 +122,12 @@ impl Filters {
     /// The rows that pass.
     pub(crate) fn selection(&self, now: DateTime<Utc>) -> Selection {
         let (since, until) = self.bounds(now);
-        Selection { since, until: Some(until), only: self.only(), ..Selection::default() }
+        Selection { since, until: Some(until), only: self.only.clone(), ..Selection::default() }
     }
 
-    /// The rows of the configuration set, at any time.
-    pub(crate) fn only(&self) -> Vec<(Dimension, Option<String>)> {
-        self.configuration_set.iter().map(|set| (Dimension::CONFIGURATION_SET, set.clone())).collect()
+    /// The configuration set that is asked for, if one is; inside, `None` for mail without one.
+    pub(crate) fn configuration_set(&self) -> Option<&Option<String>> {
+        self.only.iter().find(|(dimension, _)| *dimension == Dimension::CONFIGURATION_SET).map(|(_, value)| value)
     }
 
     /// The same for another range.
@@ -116,46 +135,98 @@ impl Filters {
         Self { range, ..self.clone() }
     }
 
+    /// The same with another value of a dimension, or with any value of it.
+    pub(crate) fn with_only(&self, dimension: Dimension, value: Option<Option<String>>) -> Self {
+        let mut only: Vec<_> = self.only.iter().filter(|(of, _)| *of != dimension).cloned().collect();
+        only.extend(value.map(|value| (dimension, value)));
+        only.sort_by_key(|(dimension, _)| *dimension != Dimension::CONFIGURATION_SET);
+        Self { only, ..self.clone() }
+    }
+
     /// The same for another configuration set.
     pub(crate) fn with_set(&self, configuration_set: Option<Option<String>>) -> Self {
-        Self { range: self.range, configuration_set }
+        self.with_only(Dimension::CONFIGURATION_SET, configuration_set)
+    }
+
+    /// The same rows asked of the API: `since`, `until` and the dimensions.
+    pub(crate) fn to_api_query(&self, now: DateTime<Utc>) -> String {
+        let (since, until) = self.bounds(now);
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, time) in [("since", since), ("until", Some(until))] {
+            if let Some(time) = time {
+                query.append_pair(name, &time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+            }
+        }
+        for (dimension, value) in &self.only {
+            query.append_pair(&dimension.to_string(), value.as_deref().unwrap_or(NO_SET));
+        }
+        query.finish()
     }
 
     /// The query string that leads here, without the question mark.
     pub(crate) fn to_query(&self) -> String {
+        self.to_query_with(&[])
+    }
+
+    /// The same with what else belongs to the page.
+    pub(crate) fn to_query_with(&self, others: &[(&str, &str)]) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         match self.range {
             Range::Preset(preset) => _ = query.append_pair("range", preset.as_str()),
             Range::Free(from, to) => {
                 for (name, time) in [("from", from), ("to", to)] {
                     if let Some(time) = time {
-                        query.append_pair(name, &field_value(time));
+                        query.append_pair(name, &self.zone.field(time));
                     }
                 }
             }
         }
-        if let Some(set) = &self.configuration_set {
-            query.append_pair("configuration_set", set.as_deref().unwrap_or(NO_SET));
+        if self.zone != Zone::UTC {
+            query.append_pair("zone", self.zone.name());
         }
-        query.finish()
+        for (dimension, value) in &self.only {
+            query.append_pair(&dimension.to_string(), value.as_deref().unwrap_or(NO_SET));
+        }
+        query.extend_pairs(others).finish()
     }
 }
 
-/// Reads `configuration_set`.
-pub(crate) fn read_set(parameters: &Parameters) -> Result<Option<Option<String>>, Failure> {
-    let set = parameters.one("configuration_set")?;
-    Ok(set.map(|set| (set != NO_SET).then(|| set.to_owned())))
+/// Reads `zone`; UTC without it.
+pub(crate) fn read_zone(parameters: &Parameters) -> Result<Zone, Failure> {
+    let Some(name) = parameters.one("zone")? else { return Ok(Zone::UTC) };
+    Zone::named(name.trim()).ok_or_else(|| {
+        Failure::BadRequest(format!("`zone` is `{name}`, which is no time zone; write it as `UTC` or `Europe/Berlin`"))
+    })
 }
 
-/// A time as a `datetime-local` field holds it, in UTC; seconds only where there are some.
-pub(crate) fn field_value(time: DateTime<Utc>) -> String {
-    let pattern = if time.timestamp() % 60 == 0 { "%Y-%m-%dT%H:%M" } else { "%Y-%m-%dT%H:%M:%S" };
-    time.format(pattern).to_string()
+/// Reads the dimensions that are asked for by name.
+pub(crate) fn read_only(parameters: &Parameters) -> Result<Vec<(Dimension, Option<String>)>, Failure> {
+    let mut only: Vec<(Dimension, Option<String>)> = Vec::new();
+    for name in parameters.names() {
+        let Ok(dimension) = name.parse::<Dimension>() else { continue };
+        if let Some(value) = parameters.one(name)?
+            && only.iter().all(|(known, _)| *known != dimension)
+        {
+            only.push((dimension, read_value(value)));
+        }
+    }
+    only.sort_by_key(|(dimension, _)| *dimension != Dimension::CONFIGURATION_SET);
+    Ok(only)
 }
 
-fn read_moment(name: &str, text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
-    parse_moment(text, now).ok_or_else(|| {
-        Failure::BadRequest(format!("`{name}` is `{text}`, which is no time; write it as 2026-10-31T12:00, in UTC"))
+/// Reads the name of a dimension.
+pub(crate) fn read_dimension(name: &str) -> Result<Dimension, Failure> {
+    name.parse().map_err(|error: repute_query::UnknownDimension| Failure::BadRequest(error.to_string()))
+}
+
+fn read_value(value: &str) -> Option<String> {
+    (value != NO_SET).then(|| value.to_owned())
+}
+
+fn read_moment(name: &str, text: &str, zone: Zone, now: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {
+    parse_moment(text, zone, now).ok_or_else(|| {
+        let zone = zone.name();
+        Failure::BadRequest(format!("`{name}` is `{text}`, which is no time; write it as 2026-10-31T12:00, in {zone}"))
     })
 }
 
@@ -191,6 +262,8 @@ mod tests {
             "from=2026-10-01T00%3A00",
             "from=2026-10-01T00%3A00&to=2026-10-02T06%3A30%3A05&configuration_set=%28none%29",
             "range=24h&configuration_set=a%26b%3D%22%3Cscript%3E",
+            "range=24h&zone=Europe%2FBerlin&configuration_set=a&provider=gmail&tag%3Acampaign=spring",
+            "from=2026-10-31T00%3A00&zone=America%2FNew_York",
         ] {
             assert_eq!(read(query).unwrap().to_query(), query);
         }
@@ -200,7 +273,23 @@ mod tests {
             read("range=7d&to=2026-10-02").unwrap().range,
             Range::Free(None, Some("2026-10-02T00:00:00Z".parse().unwrap()))
         );
-        assert_eq!(read("configuration_set=(none)").unwrap().configuration_set, Some(None));
+        assert_eq!(read("configuration_set=(none)").unwrap().configuration_set(), Some(&None));
+        assert_eq!(
+            read("range=7d&filter=tag:campaign&value=x&colour=red").unwrap().to_query(),
+            "range=7d&tag%3Acampaign=x",
+            "as the form sends it; what is no filter is left to others"
+        );
+        assert_eq!(read("range=7d&provider=a&filter=provider&value=b").unwrap().to_query(), "range=7d&provider=b");
+    }
+
+    #[test]
+    fn times_are_of_the_zone() {
+        let filters = read("from=2026-10-31T00:00&zone=europe/berlin").unwrap();
+        assert_eq!(filters.range, Range::Free(Some("2026-10-30T23:00:00Z".parse().unwrap()), None));
+        assert_eq!(filters.to_query(), "from=2026-10-31T00%3A00&zone=Europe%2FBerlin");
+        assert!(read("zone=Mars").unwrap_err().starts_with("`zone` is `Mars`, which is no time zone"));
+        assert!(read("filter=colour&value=x").unwrap_err().starts_with("unknown dimension `colour`"));
+        assert_eq!(read("provider=a&provider=b").unwrap_err(), "parameter `provider` is given more than once");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! Reads only: no request changes anything. Every text that came with an event is somebody else's, and leaves here through
 //! an escaping template, the SVG writer or the URL encoder.
 
+mod access;
 mod guard;
 mod state;
 
@@ -19,9 +20,12 @@ mod parameters;
 
 mod filters;
 mod history;
+pub mod measure;
+mod zone;
 
 pub mod chart;
 mod format;
+pub mod image;
 
 mod api;
 mod metrics;
@@ -44,16 +48,18 @@ pub async fn warm_up(state: &AppState) {
 pub fn app(state: AppState) -> Router {
     Router::new()
         .route("/", get(pages::overview))
-        .route("/charts/bounce-rate.svg", get(pages::bounce_chart))
-        .route("/charts/complaint-rate.svg", get(pages::complaint_chart))
-        .route("/api/v1/rates", get(api::rates))
-        .route("/api/v1/reputation", get(api::reputation))
-        .route("/api/v1/check", get(api::check))
+        .route("/rates", get(pages::rates_page))
+        .route("/providers", get(pages::providers))
+        .route("/campaigns", get(pages::campaigns))
+        .route("/bounces", get(pages::bounces))
+        .route("/charts/{file}", get(pages::chart))
+        .merge(api::routes())
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(async || "ok"))
         .route(stylesheet::path(), get(stylesheet::serve))
         .fallback(failure::not_found)
         .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(state.clone(), access::admit))
         .layer(from_fn(guard::limit_time))
         .layer(from_fn_with_state(state.clone(), guard::allow_host))
         .layer(from_fn(guard::set_headers))

@@ -2,19 +2,21 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
-/// A time: RFC 3339, what a `datetime-local` field sends (taken as UTC), a date (its first moment), or a duration back from
-/// `now`.
-pub(crate) fn parse_moment(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+use crate::zone::Zone;
+
+/// A time: RFC 3339, what a `datetime-local` field sends, a date (its first moment), or a duration back from `now`. What names no
+/// zone is of the one given.
+pub(crate) fn parse_moment(text: &str, zone: Zone, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.to_utc());
     }
     for pattern in ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"] {
         if let Ok(time) = NaiveDateTime::parse_from_str(text, pattern) {
-            return Some(time.and_utc());
+            return Some(zone.moment(time));
         }
     }
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Some(date.and_time(NaiveTime::MIN).and_utc());
+        return Some(zone.moment(date.and_time(NaiveTime::MIN)));
     }
     now.checked_sub_signed(parse_duration(text)?)
 }
@@ -41,7 +43,7 @@ mod tests {
     #[test]
     fn moments() {
         let now: DateTime<Utc> = "2026-11-01T12:00:00Z".parse().unwrap();
-        let parsed = |text| parse_moment(text, now).map(|time| time.to_rfc3339());
+        let parsed = |text| parse_moment(text, Zone::UTC, now).map(|time| time.to_rfc3339());
         assert_eq!(parsed("2026-10-31T10:00:00+02:00").unwrap(), "2026-10-31T08:00:00+00:00");
         assert_eq!(parsed("2026-10-31T10:05").unwrap(), "2026-10-31T10:05:00+00:00");
         assert_eq!(parsed("2026-10-31T10:05:06").unwrap(), "2026-10-31T10:05:06+00:00");

@@ -14,10 +14,10 @@ impl Parameters {
         Self(pairs.into_owned().filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// Takes only known names: a program that misspells one should hear of it.
-    pub(crate) fn strict(query: Option<&str>, known: &[&str]) -> Result<Self, Failure> {
+    /// Takes only known names, and those that `fits` knows: a program that misspells one should hear of it.
+    pub(crate) fn strict(query: Option<&str>, known: &[&str], fits: fn(&str) -> bool) -> Result<Self, Failure> {
         let parameters = Self::lenient(query);
-        match parameters.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        match parameters.0.iter().find(|(name, _)| !known.contains(&name.as_str()) && !fits(name)) {
             Some((name, _)) if known.is_empty() => {
                 Err(Failure::BadRequest(format!("unknown parameter `{name}`; none is known here")))
             }
@@ -43,6 +43,11 @@ impl Parameters {
         self.values(name).flat_map(|value| value.split(',')).map(str::trim).filter(|value| !value.is_empty()).collect()
     }
 
+    /// The names that are given.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
     }
@@ -63,7 +68,8 @@ mod tests {
 
     #[test]
     fn strangers_are_named() {
-        let Err(Failure::BadRequest(what)) = Parameters::strict(Some("windw=1h"), &["window", "since"]) else {
+        let Err(Failure::BadRequest(what)) = Parameters::strict(Some("windw=1h"), &["window", "since"], |_| false)
+        else {
             panic!()
         };
         assert_eq!(what, "unknown parameter `windw`; known are window, since");

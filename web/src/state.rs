@@ -67,6 +67,7 @@ pub struct AppState {
     location: Arc<str>,
     options: Arc<Options>,
     hosts: Arc<[String]>,
+    form_token: Arc<str>,
 }
 
 impl AppState {
@@ -80,6 +81,7 @@ impl AppState {
             location: location.into(),
             options: Arc::new(options),
             hosts: Arc::new([]),
+            form_token: format!("{:032x}", rand::random::<u128>()).into(),
         }
     }
 
@@ -151,6 +153,11 @@ impl AppState {
 
     pub(crate) fn hosts(&self) -> &[String] {
         &self.hosts
+    }
+
+    /// What forms send back where nobody signs in; another for each run of the server.
+    pub(crate) fn form_token(&self) -> Arc<str> {
+        Arc::clone(&self.form_token)
     }
 
     pub(crate) fn options(&self) -> &Options {

@@ -70,6 +70,23 @@ impl BounceClass {
             Self::Other => "other",
         }
     }
+
+    /// The name for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::InvalidMailbox => "No such mailbox",
+            Self::InvalidDomain => "No such domain",
+            Self::MailboxFull => "Mailbox full",
+            Self::PolicyBlock => "Blocked by policy",
+            Self::Content => "Content refused",
+            Self::Reputation => "Blocked for reputation",
+            Self::OutOfOffice => "Out of office",
+            Self::Expired => "Gave up after delays",
+            Self::Suppressed => "Suppressed, not tried",
+            Self::Connection => "Connection failed",
+            Self::Other => "Other",
+        }
+    }
 }
 
 impl fmt::Display for BounceClass {

@@ -23,10 +23,12 @@ pub enum Colours {
     Page,
     /// The chart itself: light, or dark where the reader prefers that.
     Own,
+    /// The chart itself, light and with its title in it.
+    Light,
 }
 
 impl Size {
-    pub(super) fn pixels(self) -> (u32, u32) {
+    pub(crate) fn pixels(self) -> (u32, u32) {
         match self {
             Self::Wide => (700, 300),
             Self::Narrow => (340, 270),
@@ -64,11 +66,23 @@ pub fn rate_chart(series: &Series, title: &str, id: &str, size: Size, colours: C
         escape(title),
         escape(&series.description()),
     );
-    if colours == Colours::Own {
-        svg.push_str(&own_style());
+    match colours {
+        Colours::Page => {}
+        Colours::Own => svg.push_str(&own_style()),
+        Colours::Light => {
+            _ = write!(
+                svg,
+                "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n<text x=\"{}\" y=\"{}\" fill=\"#18202c\" \
+             font-family=\"sans-serif\" font-size=\"{}\" text-anchor=\"end\">{}</text>\n",
+                (width - 12) * FINE,
+                14 * FINE,
+                13 * FINE,
+                escape(title),
+            )
+        }
     }
     svg.push_str(&coloured(elements, colours));
-    if size == Size::Wide {
+    if size == Size::Wide && colours != Colours::Light {
         push_hints(&mut svg, series, &strips, height * FINE);
     }
     svg.push_str("</svg>\n");
@@ -81,10 +95,15 @@ fn coloured(mut elements: String, colours: Colours) -> String {
         for attribute in ["fill", "stroke"] {
             let stand_in = format!(" {attribute}=\"{}\"", ink.spelled());
             let name = ink.name();
-            let real = match colours {
+            let mut real = match colours {
                 Colours::Page => format!(" {attribute}=\"var(--chart-{name})\""),
+                Colours::Light => format!(" {attribute}=\"{}\"", ink.light()),
                 Colours::Own => format!(" {attribute}=\"{}\" class=\"{attribute}-{name}\"", ink.light()),
             };
+            if attribute == "stroke" && !ink.dashes().is_empty() {
+                let dashes: Vec<String> = ink.dashes().iter().map(|length| (length * FINE).to_string()).collect();
+                _ = write!(real, " stroke-dasharray=\"{}\"", dashes.join(" "));
+            }
             elements = elements.replace(&stand_in, &real);
         }
     }
@@ -105,8 +124,8 @@ fn own_style() -> String {
 
 /// An invisible strip over each window, whose title shows where the pointer rests.
 fn push_hints(svg: &mut String, series: &Series, strips: &[(i32, i32)], height: u32) {
-    for (point, (left, width)) in series.points.iter().zip(strips) {
-        let hint = escape(&hint(series, point));
+    for (index, (point, (left, width))) in series.points.iter().zip(strips).enumerate() {
+        let hint = escape(&hint(series, index, point));
         _ = writeln!(
             svg,
             "<rect class=\"hint\" x=\"{left}\" y=\"0\" width=\"{width}\" height=\"{height}\" fill=\"#888888\" \
@@ -115,23 +134,32 @@ fn push_hints(svg: &mut String, series: &Series, strips: &[(i32, i32)], height: 
     }
 }
 
-fn hint(series: &Series, point: &Point) -> String {
-    let window = format!("{} to {}", point.start.format("%-d %b %H:%M"), point.end.format("%-d %b %H:%M UTC"));
-    match point.rate() {
+fn hint(series: &Series, index: usize, point: &Point) -> String {
+    let (zone, measure) = (series.span.zone, series.measure);
+    let window = format!("{} to {}", zone.show(point.start, "%-d %b %H:%M"), zone.show(point.end, "%-d %b %H:%M %Z"));
+    let mut hint = match point.rate() {
         None => format!("{window}: no mail"),
         Some(rate) => format!(
             "{window}: {} ({} of {}; 95 % interval {})",
-            format::rate(series.metric, Some(rate)),
+            measure.show(Some(rate)),
             format::thousands(point.events),
             format::thousands(point.sends),
-            format::interval(series.metric, point.interval()),
+            measure.interval(point.interval()),
         ),
+    };
+    for other in &series.others {
+        if let Some(there) = other.points.get(index).filter(|point| point.sends > 0) {
+            let (events, sends) = (format::thousands(there.events), format::thousands(there.sends));
+            _ = write!(hint, "\n{}: {} ({events} of {sends})", other.name, measure.show(there.rate()));
+        }
     }
+    hint
 }
 
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for letter in format::printable(text).chars() {
+    // Only line feeds are let through: where a hint has several lines.
+    for letter in text.split('\n').map(format::printable).collect::<Vec<_>>().join("\n").chars() {
         match letter {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
@@ -150,8 +178,9 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::chart::Span;
+    use crate::measure::Measure;
+    use crate::zone::Zone;
     use chrono::{DateTime, TimeDelta, Utc};
-    use repute_query::JudgedRate;
 
     fn series(sends: &[(u64, u64)]) -> Series {
         let from: DateTime<Utc> = "2026-10-31T00:00:00Z".parse().unwrap();
@@ -167,7 +196,8 @@ mod tests {
             })
             .collect();
         let to = points.last().map_or(from + hour, |point| point.end);
-        Series { metric: JudgedRate::BounceRate, span: Span { from, to, width: hour }, points }
+        let span = Span { from, to, width: hour, zone: Zone::UTC };
+        Series { measure: Measure::Bounce, span, points, others: Vec::new() }
     }
 
     fn chart(sends: &[(u64, u64)], colours: Colours) -> String {

@@ -1,17 +1,17 @@
 //! Drawing: a series onto a canvas, in stand-in colours.
 
 use std::io;
+use std::ops::Range;
 
 use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
 use plotters::coord::types::{RangedCoordf64, RangedCoordi64};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use repute_query::JudgedRate;
 
 use super::document::Size;
 use super::palette::Ink;
-use super::series::{Point, Series};
+use super::series::{Other, Point, Series, runs};
 use super::ticks::{rate_ticks, time_ticks};
 use crate::format;
 
@@ -68,16 +68,21 @@ fn draw_panels(
     let (upper, lower) = root.split_vertically((height - VOLUME) * FINE);
     let ceiling = series.ceiling();
 
-    let mut rates = panel(&upper, series, ceiling, TOP, 0)?;
-    draw_grid(&mut rates, ceiling)?;
-    for run in series.runs() {
-        draw_run(&rates, run, ceiling)?;
+    let foot = series.floor();
+    let mut rates = panel(&upper, series, foot..ceiling, TOP, 0)?;
+    draw_shades(&rates, series, foot..ceiling)?;
+    draw_grid(&mut rates, foot, ceiling)?;
+    for other in &series.others {
+        draw_other(&rates, other, ceiling)?;
+    }
+    for run in runs(&series.points) {
+        draw_run(&rates, run, foot..ceiling)?;
     }
     // Over the curve, so that their names stay legible.
     draw_lines(&rates, series, ceiling)?;
 
     let most = series.most_sends().max(1) as f64;
-    let mut volume = panel(&lower, series, most, 24, BELOW)?;
+    let mut volume = panel(&lower, series, 0.0..most, 24, BELOW)?;
     draw_volume(&mut volume, series, most)?;
     draw_times(&root, &volume, series, size)?;
 
@@ -95,7 +100,7 @@ fn draw_panels(
 fn panel<'a>(
     area: &Area<'a>,
     series: &Series,
-    top: f64,
+    scale: Range<f64>,
     above: u32,
     below: u32,
 ) -> Result<Panel<'a>, DrawingAreaErrorKind<io::Error>> {
@@ -104,12 +109,12 @@ fn panel<'a>(
         .margin_right(RIGHT * FINE)
         .set_label_area_size(LabelAreaPosition::Left, LEFT * FINE)
         .set_label_area_size(LabelAreaPosition::Bottom, below * FINE)
-        .build_cartesian_2d(series.span.from.timestamp()..series.span.to.timestamp(), 0.0..top)
+        .build_cartesian_2d(series.span.from.timestamp()..series.span.to.timestamp(), scale)
 }
 
 /// Horizontal lines at round rates, labelled.
-fn draw_grid(panel: &mut Panel<'_>, ceiling: f64) -> Drawn {
-    let (ticks, decimals) = rate_ticks(ceiling);
+fn draw_grid(panel: &mut Panel<'_>, foot: f64, ceiling: f64) -> Drawn {
+    let (ticks, decimals) = rate_ticks(foot, ceiling);
     let (from, to) = ends(panel);
     let style = text_style(Ink::Text, HPos::Right, VPos::Center);
     for tick in ticks {
@@ -123,9 +128,9 @@ fn draw_grid(panel: &mut Panel<'_>, ceiling: f64) -> Drawn {
 
 /// AWS's lines with their names; a line above the scale is only named.
 fn draw_lines(panel: &Panel<'_>, series: &Series, ceiling: f64) -> Drawn {
+    let Some(judged) = series.measure.judged() else { return Ok(()) };
     let (from, to) = ends(panel);
-    let lines =
-        [("review", series.metric.review_line(), Ink::Review), ("pause", series.metric.pause_line(), Ink::Pause)];
+    let lines = [("review", judged.review_line(), Ink::Review), ("pause", judged.pause_line(), Ink::Pause)];
     for (name, line, ink) in lines {
         let name = format!("{name} line {}", format::line(line).replace('\u{a0}', " "));
         if line > ceiling {
@@ -145,10 +150,34 @@ fn draw_lines(panel: &Panel<'_>, series: &Series, ceiling: f64) -> Drawn {
     Ok(())
 }
 
+/// A ground behind the stretches in which the rate was surely over the review line.
+fn draw_shades(panel: &Panel<'_>, series: &Series, scale: Range<f64>) -> Drawn {
+    for (from, to) in series.over_review() {
+        let corners = [(from.timestamp(), scale.end), (to.timestamp(), scale.start)];
+        panel.plotting_area().draw(&Rectangle::new(corners, Ink::Pause.stand_in().mix(0.1).filled()))?;
+    }
+    Ok(())
+}
+
+/// A line of a group or of the period before, without an interval; what is above the scale runs along its top.
+fn draw_other(panel: &Panel<'_>, other: &Other, ceiling: f64) -> Drawn {
+    let ink = Ink::of(other.line);
+    for run in runs(&other.points) {
+        let rates: Vec<(i64, f64)> =
+            run.iter().map(|point| (point.middle(), point.rate().unwrap_or(0.0).min(ceiling))).collect();
+        match rates.as_slice() {
+            [only] => panel.plotting_area().draw(&Circle::new(*only, px(2), ink.stand_in().filled()))?,
+            _ => panel.plotting_area().draw(&PathElement::new(rates, stroke(ink, 1.5)))?,
+        }
+    }
+    Ok(())
+}
+
 /// A stretch with mail: the interval as a band, the rate as a line, what is above the scale as triangles at the top.
-fn draw_run(panel: &Panel<'_>, run: &[Point], ceiling: f64) -> Drawn {
+fn draw_run(panel: &Panel<'_>, run: &[Point], scale: Range<f64>) -> Drawn {
     let area = panel.plotting_area();
-    let at = |point: &Point, value: f64| (point.middle(), value.min(ceiling));
+    let ceiling = scale.end;
+    let at = |point: &Point, value: f64| (point.middle(), value.clamp(scale.start, ceiling));
     let high = run.iter().map(|point| at(point, point.interval().1));
     let low = run.iter().rev().map(|point| at(point, point.interval().0));
     let band: Vec<(i64, f64)> = high.chain(low).collect();
@@ -184,11 +213,7 @@ fn draw_volume(panel: &mut Panel<'_>, series: &Series, most: f64) -> Drawn {
     write(panel, &short_count(most), &text_style(Ink::Text, HPos::Right, VPos::Center), (x - px(7), y))?;
     let (_, bottom) = panel.backend_coord(&(from, 0.0));
     write(panel, "0", &text_style(Ink::Text, HPos::Right, VPos::Center), (x - px(7), bottom))?;
-    let name = match series.metric {
-        JudgedRate::BounceRate => "eligible sends",
-        JudgedRate::ComplaintRate => "sends to domains that report complaints",
-    };
-    write(panel, name, &text_style(Ink::Text, HPos::Left, VPos::Bottom), (x + px(4), y - px(2)))
+    write(panel, series.measure.sends(), &text_style(Ink::Text, HPos::Left, VPos::Bottom), (x + px(4), y - px(2)))
 }
 
 /// The time axis, and its zone.
@@ -196,7 +221,8 @@ fn draw_times(root: &Area<'_>, panel: &Panel<'_>, series: &Series, size: Size) -
     let (from, to) = ends(panel);
     let (left, bottom) = panel.backend_coord(&(from, 0.0));
     let (right, _) = panel.backend_coord(&(to, 0.0));
-    root.draw_text("UTC", &text_style(Ink::Text, HPos::Right, VPos::Top), (left - px(7), bottom + px(7)))?;
+    let zone = series.span.zone.show(series.span.to, "%Z");
+    root.draw_text(&zone, &text_style(Ink::Text, HPos::Right, VPos::Top), (left - px(7), bottom + px(7)))?;
     for (tick, text) in time_ticks(&series.span, size.most_times()) {
         let (x, y) = panel.backend_coord(&(tick, 0.0));
         root.draw(&PathElement::new([(x, y), (x, y + px(4))], stroke(Ink::Text, 1.0)))?;

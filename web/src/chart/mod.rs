@@ -11,10 +11,12 @@ mod draw;
 mod gauge;
 mod palette;
 mod series;
+mod spark;
 mod ticks;
 
 pub use crate::history::Span;
 pub use document::{Colours, Size, rate_chart};
 pub use draw::DrawError;
 pub use gauge::gauge;
-pub use series::{Point, Series};
+pub use series::{Line, Other, Point, Series};
+pub(crate) use spark::spark;

@@ -2,6 +2,8 @@
 
 use plotters::style::RGBColor;
 
+use super::series::Line;
+
 /// What a colour is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ink {
@@ -12,11 +14,51 @@ pub(super) enum Ink {
     Text,
     Review,
     Pause,
+    Before,
+    Group0,
+    Group1,
+    Group2,
+    Group3,
+    Group4,
 }
 
 impl Ink {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Rate, Self::Band, Self::Volume, Self::Grid, Self::Text, Self::Review, Self::Pause];
+    pub(super) const ALL: [Self; 13] = [
+        Self::Rate,
+        Self::Band,
+        Self::Volume,
+        Self::Grid,
+        Self::Text,
+        Self::Review,
+        Self::Pause,
+        Self::Before,
+        Self::Group0,
+        Self::Group1,
+        Self::Group2,
+        Self::Group3,
+        Self::Group4,
+    ];
+
+    /// What another line is drawn with.
+    pub(super) fn of(line: Line) -> Self {
+        const GROUPS: [Ink; Line::GROUPS] = [Ink::Group0, Ink::Group1, Ink::Group2, Ink::Group3, Ink::Group4];
+        match line {
+            Line::Before => Self::Before,
+            Line::Group(index) => GROUPS[index % Line::GROUPS],
+        }
+    }
+
+    /// Lengths of dashes and gaps of its lines, in pixels: lines can be told apart without colours.
+    pub(super) fn dashes(self) -> &'static [u32] {
+        match self {
+            Self::Before => &[2, 3],
+            Self::Group1 => &[7, 3],
+            Self::Group2 => &[2, 2],
+            Self::Group3 => &[9, 3, 2, 3],
+            Self::Group4 => &[4, 4],
+            _ => &[],
+        }
+    }
 
     /// The name of the custom property `--chart-...` and of the class `chart-...`.
     pub(super) fn name(self) -> &'static str {
@@ -28,6 +70,12 @@ impl Ink {
             Self::Text => "text",
             Self::Review => "review",
             Self::Pause => "pause",
+            Self::Before => "before",
+            Self::Group0 => "group-0",
+            Self::Group1 => "group-1",
+            Self::Group2 => "group-2",
+            Self::Group3 => "group-3",
+            Self::Group4 => "group-4",
         }
     }
 
@@ -41,6 +89,12 @@ impl Ink {
             Self::Text => "#566173",
             Self::Review => "#9a5b00",
             Self::Pause => "#b3261e",
+            Self::Before => "#566173",
+            Self::Group0 => "#b4470f",
+            Self::Group1 => "#0b7285",
+            Self::Group2 => "#7c3aed",
+            Self::Group3 => "#a8185e",
+            Self::Group4 => "#4d6b00",
         }
     }
 
@@ -54,6 +108,12 @@ impl Ink {
             Self::Text => "#a3afbd",
             Self::Review => "#f0b64a",
             Self::Pause => "#ff8a80",
+            Self::Before => "#a3afbd",
+            Self::Group0 => "#ffa366",
+            Self::Group1 => "#4fd1c5",
+            Self::Group2 => "#bd9bff",
+            Self::Group3 => "#ff8fc0",
+            Self::Group4 => "#bcd35f",
         }
     }
 

@@ -1,10 +1,13 @@
 //! Shaping: what a rate chart shows, before anything is drawn.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
-use repute_query::{JudgedRate, Rates, wilson};
+use repute_query::{JudgedRate, Measured, Rates, wilson};
 
 use super::Span;
 use crate::format;
+use crate::measure::Measure;
 
 /// One window of a chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,28 +43,94 @@ impl Point {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     /// Which rate.
-    pub metric: JudgedRate,
+    pub measure: Measure,
     /// The time it covers.
     pub span: Span,
     /// Its windows, without a hole.
     pub points: Vec<Point>,
+    /// Other lines in the same chart: groups, or the period before.
+    pub others: Vec<Other>,
+}
+
+/// A line beside the chart's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Other {
+    /// What it is of.
+    pub name: String,
+    /// How it is drawn.
+    pub line: Line,
+    /// The windows of the chart.
+    pub points: Vec<Point>,
+}
+
+/// How another line is drawn: each has a colour and a dash pattern of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// The period before.
+    Before,
+    /// One of the groups, counted from zero.
+    Group(usize),
+}
+
+impl Line {
+    /// So many groups can be told apart.
+    pub const GROUPS: usize = 5;
 }
 
 /// The review line stands at least at this share of the chart's height, whatever the rates.
 const LOWEST_REVIEW_LINE: f64 = 0.08;
 
+/// Runs of windows that had mail.
+pub(super) fn runs(points: &[Point]) -> impl Iterator<Item = &[Point]> {
+    points.chunk_by(|a, b| (a.sends > 0) == (b.sends > 0)).filter(|run| run.iter().any(|point| point.sends > 0))
+}
+
+/// Puts the rates of windows into the windows of a span. Windows that are not there had no mail.
+fn points<'a>(measure: Measure, span: &Span, windows: impl Iterator<Item = (DateTime<Utc>, &'a Rates)>) -> Vec<Point> {
+    let found: HashMap<DateTime<Utc>, &Rates> = windows.collect();
+    let point = |(start, end)| {
+        let Measured { events, sends } = found.get(&start).map(|row| measure.of(row)).unwrap_or_default();
+        Point { start, end, events, sends }
+    };
+    span.windows().map(point).collect()
+}
+
 impl Series {
-    /// Puts the rates of windows into the windows of a span. Windows that are not there had no mail.
-    pub fn new(metric: JudgedRate, span: Span, windows: &[Rates]) -> Self {
-        let point = |(start, end)| {
-            let found = windows.iter().find(|row| row.window_start == Some(start));
-            let (events, sends) = found.map_or((0, 0), |row| match metric {
-                JudgedRate::BounceRate => (row.aws.bounces.counted, row.aws.eligible_sends.counted),
-                JudgedRate::ComplaintRate => (row.aws.complaints.counted, row.aws.complaint_eligible_sends.counted),
-            });
-            Point { start, end, events, sends }
-        };
-        Self { metric, span, points: span.windows().map(point).collect() }
+    /// The rate of some windows.
+    pub fn new(measure: Measure, span: Span, windows: &[Rates]) -> Self {
+        let windows = windows.iter().filter_map(|row| Some((row.window_start?, row)));
+        Self { measure, span, points: points(measure, &span, windows), others: Vec::new() }
+    }
+
+    /// With the period before, if it had any mail; its windows are put under those of the chart one by one.
+    pub fn with_before(mut self, span: &Span, windows: &[Rates]) -> Self {
+        let windows = windows.iter().filter_map(|row| Some((row.window_start?, row)));
+        let before = points(self.measure, span, windows);
+        let moved = |(now, then): (&Point, Point)| Point { start: now.start, end: now.end, ..then };
+        let points: Vec<Point> = self.points.iter().zip(before).map(moved).collect();
+        if points.iter().any(|point| point.sends > 0) {
+            self.others.push(Other { name: "period before".to_owned(), line: Line::Before, points });
+        }
+        self
+    }
+
+    /// With another line for each of the first groups: name and windows.
+    pub fn with_groups(mut self, groups: &[(String, Vec<Rates>)]) -> Self {
+        for (index, (name, windows)) in groups.iter().take(Line::GROUPS).enumerate() {
+            let windows = windows.iter().filter_map(|row| Some((row.window_start?, row)));
+            let points = points(self.measure, &self.span, windows);
+            self.others.push(Other { name: name.clone(), line: Line::Group(index), points });
+        }
+        self
+    }
+
+    /// Stretches in which the rate was surely over AWS's review line: from and to.
+    pub fn over_review(&self) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+        let Some(judged) = self.measure.judged() else { return Vec::new() };
+        let is_over = |point: &Point| point.sends > 0 && point.interval().0 >= judged.review_line();
+        let runs = self.points.chunk_by(|a, b| is_over(a) == is_over(b));
+        let over = runs.filter(|run| run.first().is_some_and(is_over));
+        over.filter_map(|run| Some((run.first()?.start, run.last()?.end))).collect()
     }
 
     /// Whether any window had mail.
@@ -69,24 +138,36 @@ impl Series {
         self.points.iter().any(|point| point.sends > 0)
     }
 
-    /// Runs of windows that had mail.
-    pub fn runs(&self) -> impl Iterator<Item = &[Point]> {
-        self.points
-            .chunk_by(|a, b| (a.sends > 0) == (b.sends > 0))
-            .filter(|run| run.iter().any(|point| point.sends > 0))
-    }
-
     /// The rate at the top of the scale: room for the review line and for every rate that means something, but never so
     /// much that the review line sinks into the axis. Rates above it are drawn at the top and marked.
     ///
     /// In a window of so few sends that a single event crosses the review line, the lower end of the interval is taken.
     pub fn ceiling(&self) -> f64 {
-        let review = self.metric.review_line();
+        if self.measure == Measure::Delivery {
+            return 1.0;
+        }
+        let review = self.measure.judged().map_or(0.0, JudgedRate::review_line);
+        let enough = if review > 0.0 { 1.0 / review } else { 20.0 };
         let meaning = |point: &Point| {
-            if point.sends as f64 * review >= 1.0 { point.rate().unwrap_or(0.0) } else { point.interval().0 }
+            if point.sends as f64 >= enough { point.rate().unwrap_or(0.0) } else { point.interval().0 }
         };
-        let highest = self.points.iter().filter(|point| point.sends > 0).map(meaning).fold(review, f64::max);
+        let all = self.points.iter().chain(self.others.iter().flat_map(|other| &other.points));
+        let highest = all.filter(|point| point.sends > 0).map(meaning).fold(review, f64::max);
+        if review == 0.0 {
+            return (1.15 * highest).clamp(0.001, 1.0);
+        }
         (1.15 * highest).min(review / LOWEST_REVIEW_LINE)
+    }
+
+    /// The rate at the foot of the scale: zero, but for deliveries, of which nearly all of the scale would be empty.
+    pub fn floor(&self) -> f64 {
+        if self.measure != Measure::Delivery {
+            return 0.0;
+        }
+        let all = self.points.iter().chain(self.others.iter().flat_map(|other| &other.points));
+        let lowest = all.filter_map(Point::rate).fold(1.0, f64::min);
+        // Whole twentieths, and never less than one of them.
+        ((lowest - 0.005) * 20.0).floor().clamp(0.0, 19.0) / 20.0
     }
 
     /// The most eligible sends of a window.
@@ -103,29 +184,48 @@ impl Series {
         else {
             return "No mail in this range.".to_owned();
         };
-        let told =
-            |point: &Point| format!("{} at {}", format::rate(self.metric, point.rate()), format::time(point.start));
+        let zone = self.span.zone;
+        let told = |point: &Point| format!("{} at {}", self.measure.show(point.rate()), zone.time(point.start));
+        let lines = self.measure.judged().map_or_else(String::new, |judged| {
+            let (review, pause) = (format::line(judged.review_line()), format::line(judged.pause_line()));
+            format!(" AWS's review line is at {review}, its pause line at {pause}.")
+        });
         format!(
-            "{} by windows of {}, {} to {}. First {}, last {}, highest {} ({} of {}). AWS's review line is at {}, its \
-             pause line at {}.",
-            format::sentence_case(self.metric.words()),
+            "{} by windows of {}, {} to {}. First {}, last {}, highest {} ({} of {} {}).{lines}{}",
+            self.measure.label(),
             format::duration(self.span.width),
-            format::time(self.span.from),
-            format::time(self.span.to),
+            zone.time(self.span.from),
+            zone.time(self.span.to),
             told(first),
             told(last),
             told(highest),
             format::thousands(highest.events),
-            format::count(highest.sends, "eligible send"),
-            format::line(self.metric.review_line()),
-            format::line(self.metric.pause_line()),
+            format::thousands(highest.sends),
+            self.measure.sends(),
+            self.other_words(),
         )
+    }
+
+    /// ` Over the whole time: gmail 2.10 %, yahoo 0.40 %.`
+    fn other_words(&self) -> String {
+        let told = |other: &Other| {
+            let (events, sends) =
+                other.points.iter().fold((0, 0), |(events, sends), p| (events + p.events, sends + p.sends));
+            let name = format::printable(&other.name);
+            format!("{name} {}", self.measure.show(repute_query::rate(events, sends)))
+        };
+        if self.others.is_empty() {
+            return String::new();
+        }
+        let told: Vec<String> = self.others.iter().map(told).collect();
+        format!(" Over the whole time: {}.", told.join(", "))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zone::Zone;
     use repute_query::{AwsCounts, Counts, Side};
 
     fn at(hour: u32) -> DateTime<Utc> {
@@ -150,9 +250,9 @@ mod tests {
     }
 
     fn series(windows: &[(u32, u64, u64)]) -> Series {
-        let span = Span { from: at(8), to: at(14), width: chrono::TimeDelta::hours(1) };
+        let span = Span { from: at(8), to: at(14), width: chrono::TimeDelta::hours(1), zone: Zone::UTC };
         let windows: Vec<Rates> = windows.iter().map(|(hour, events, sends)| rates(*hour, *events, *sends)).collect();
-        Series::new(JudgedRate::BounceRate, span, &windows)
+        Series::new(Measure::Bounce, span, &windows)
     }
 
     #[test]
@@ -160,7 +260,7 @@ mod tests {
         let series = series(&[(8, 1, 100), (9, 0, 50), (11, 0, 0), (12, 3, 100)]);
         let found: Vec<Option<f64>> = series.points.iter().map(Point::rate).collect();
         assert_eq!(found, [Some(0.01), Some(0.0), None, None, Some(0.03), None]);
-        let runs: Vec<usize> = series.runs().map(<[Point]>::len).collect();
+        let runs: Vec<usize> = runs(&series.points).map(<[Point]>::len).collect();
         assert_eq!(runs, [2, 1]);
     }
 
@@ -189,8 +289,8 @@ mod tests {
 
     #[test]
     fn complaints_have_their_own_denominator() {
-        let span = Span { from: at(8), to: at(9), width: chrono::TimeDelta::hours(1) };
-        let series = Series::new(JudgedRate::ComplaintRate, span, &[rates(8, 5, 1_000)]);
+        let span = Span { from: at(8), to: at(9), width: chrono::TimeDelta::hours(1), zone: Zone::UTC };
+        let series = Series::new(Measure::Complaint, span, &[rates(8, 5, 1_000)]);
         assert_eq!((series.points[0].events, series.points[0].sends), (1, 500));
     }
 }

@@ -1,6 +1,8 @@
 //! Where the axes are labelled, and how.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Offset, Utc};
+
+use repute_query::LocalDays;
 
 use super::Span;
 
@@ -32,36 +34,38 @@ pub(super) fn time_ticks(span: &Span, most: i64) -> Vec<(i64, String)> {
     let fits = |step: &i64| (to - from) / step <= most;
     let longest = STEPS[STEPS.len() - 1];
     let step = STEPS.into_iter().find(fits).unwrap_or_else(|| ((to - from) / (longest * most) + 1) * longest);
-    let first = from.div_euclid(step) * step + if from.rem_euclid(step) == 0 { 0 } else { step };
-    let years = to - from > 300 * DAY;
     let at = |seconds: i64| DateTime::from_timestamp(seconds, 0).unwrap_or_default();
-    (0..)
-        .map(|index| first + index * step)
-        .take_while(|tick| *tick <= to)
-        .map(|tick| (tick, label(at(tick), years)))
-        .collect()
-}
-
-fn label(time: DateTime<Utc>, years: bool) -> String {
-    let pattern = if time.timestamp().rem_euclid(DAY) != 0 {
-        "%H:%M"
-    } else if years {
-        "%b %Y"
-    } else {
-        "%-d %b"
+    let years = to - from > 300 * DAY;
+    let date = if years { "%b %Y" } else { "%-d %b" };
+    if let Some(days) = u32::try_from(step / DAY).ok().filter(|days| *days > 0) {
+        let days = LocalDays { zone: span.zone.0, days };
+        let (start, next) = days.window(span.from);
+        let first = if start == span.from { start } else { next };
+        let ticks = std::iter::successors(Some(first), |tick| Some(days.window(*tick).1));
+        let ticks = ticks.take_while(|tick| *tick <= span.to);
+        return ticks.map(|tick| (tick.timestamp(), span.zone.show(tick, date))).collect();
+    }
+    // Whole steps of the zone's own clocks, as they go at the start.
+    let ahead = i64::from(span.from.with_timezone(&span.zone.0).offset().fix().local_minus_utc());
+    let first = (from + ahead + step - 1).div_euclid(step) * step - ahead;
+    let label = |time: DateTime<Utc>| {
+        let clock = span.zone.show(time, "%H:%M");
+        if clock == "00:00" { span.zone.show(time, date) } else { clock }
     };
-    time.format(pattern).to_string()
+    let ticks = (0..).map(|index| first + index * step).take_while(|tick| *tick <= to);
+    ticks.map(|tick| (tick, label(at(tick)))).collect()
 }
 
-/// Labels of a rate axis from zero to below `ceiling`, at round steps, and the decimals they need as percentages.
-pub(super) fn rate_ticks(ceiling: f64) -> (Vec<f64>, usize) {
-    let percent = ceiling * 100.0;
+/// Labels of a rate axis from `foot` to below `ceiling`, at round steps, and the decimals they need as percentages.
+pub(super) fn rate_ticks(foot: f64, ceiling: f64) -> (Vec<f64>, usize) {
+    let percent = (ceiling - foot) * 100.0;
     let magnitude = 10_f64.powf((percent / 4.0).log10().floor());
     let step =
         [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * magnitude).into_iter().find(|step| percent / step <= 5.0);
     let step = step.unwrap_or(percent);
     let decimals = (0..6).find(|places| is_whole(step * 10_f64.powi(*places))).unwrap_or(6);
-    let ticks = (0..).map(|index| f64::from(index) * step / 100.0).take_while(|tick| *tick <= ceiling).collect();
+    let ticks = (0..).map(|index| foot + f64::from(index) * step / 100.0);
+    let ticks = ticks.take_while(|tick| *tick <= ceiling + 1e-9).collect();
     (ticks, usize::try_from(decimals).unwrap_or(0))
 }
 
@@ -72,9 +76,10 @@ fn is_whole(number: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zone::Zone;
 
     fn texts(from: &str, to: &str, most: i64) -> Vec<String> {
-        let span = Span::cut(from.parse().unwrap(), to.parse().unwrap());
+        let span = Span::cut(from.parse().unwrap(), to.parse().unwrap(), Zone::UTC);
         time_ticks(&span, most).into_iter().map(|(_, text)| text).collect()
     }
 
@@ -90,12 +95,12 @@ mod tests {
 
     #[test]
     fn rates_have_round_steps() {
-        assert_eq!(rate_ticks(0.0575), (vec![0.0, 0.02, 0.04], 0));
-        let (ticks, decimals) = rate_ticks(0.00115);
+        assert_eq!(rate_ticks(0.0, 0.0575), (vec![0.0, 0.02, 0.04], 0));
+        let (ticks, decimals) = rate_ticks(0.0, 0.00115);
         assert_eq!(
             ticks.iter().map(|t| format!("{:.decimals$}", t * 100.0)).collect::<Vec<_>>(),
             ["0.000", "0.025", "0.050", "0.075", "0.100"]
         );
-        assert_eq!(rate_ticks(0.625).0.len(), 4);
+        assert_eq!(rate_ticks(0.0, 0.625).0.len(), 4);
     }
 }

@@ -1,18 +1,35 @@
 //! The pages, and what they have in common.
 
+mod bar;
+mod bounces;
+mod breakdown;
 mod cards;
-mod charts;
+mod groups;
 mod level;
 mod overview;
-mod sets;
+mod panel;
+mod rates;
 mod verdict;
 
-pub(crate) use charts::{bounce_chart, complaint_chart};
+pub(crate) use bounces::bounces;
+pub(crate) use breakdown::{campaigns, providers};
 pub(crate) use overview::{overview, warm_up};
+pub(crate) use rates::{chart, rates_page};
 
+use std::sync::Arc;
+
+use askama::Template;
+use axum::response::Html;
+use chrono::{DateTime, TimeDelta, Utc};
+use repute_query::{QueryError, Reader};
+
+use crate::failure::{Failure, PageFailure};
+use crate::filters::{Filters, Range};
 use crate::format;
+use crate::history::extent;
 use crate::state::AppState;
 use crate::stylesheet;
+use crate::zone::Zone;
 
 /// What frames every page.
 pub(crate) struct Shell {
@@ -24,6 +41,12 @@ pub(crate) struct Shell {
     pub(crate) made: String,
     /// The page the reader is on.
     pub(crate) current: &'static str,
+    /// The zone of its times.
+    pub(crate) zone: &'static str,
+    /// Why its figures may be old, if they may.
+    pub(crate) stale: Option<String>,
+    /// How old the newest event is.
+    pub(crate) freshness: String,
 }
 
 /// A page in the navigation.
@@ -32,18 +55,37 @@ pub(crate) struct Place {
     pub(crate) name: &'static str,
 }
 
-const PLACES: [Place; 1] = [Place { address: "/", name: "Overview" }];
+const PLACES: [Place; 5] = [
+    Place { address: "/", name: "Overview" },
+    Place { address: "/rates", name: "Rates" },
+    Place { address: "/providers", name: "Providers" },
+    Place { address: "/bounces", name: "Bounces" },
+    Place { address: "/campaigns", name: "Campaigns" },
+];
 
 impl Shell {
     /// The frame of a page.
     fn new(state: &AppState, current: &'static str) -> Self {
         let made = format::time(state.now());
-        Self { stylesheet: stylesheet::path(), location: format::printable(state.location()), made, current }
+        Self { location: format::printable(state.location()), made, current, ..Self::bare() }
     }
 
     /// A frame that tells nothing about the server.
     pub(crate) fn bare() -> Self {
-        Self { stylesheet: stylesheet::path(), location: String::new(), made: String::new(), current: "" }
+        Self {
+            stylesheet: stylesheet::path(),
+            location: String::new(),
+            made: String::new(),
+            current: "",
+            zone: Zone::UTC.name(),
+            stale: None,
+            freshness: String::new(),
+        }
+    }
+
+    /// With times of a zone.
+    fn in_zone(self, state: &AppState, zone: Zone) -> Self {
+        Self { made: zone.time(state.now()), zone: zone.name(), ..self }
     }
 
     /// The last part of the lake's place, which is enough to know it by.
@@ -54,5 +96,82 @@ impl Shell {
 
     pub(crate) fn places(&self) -> &'static [Place] {
         &PLACES
+    }
+}
+
+/// What a page of figures stands on.
+pub(crate) struct Ground {
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) shell: Shell,
+}
+
+impl Ground {
+    /// The lake and the frame of a page; where there is nothing to show yet, the page that says so instead.
+    async fn of(state: &AppState, path: &'static str, zone: Zone) -> Result<Result<Self, Html<String>>, PageFailure> {
+        let mut shell = Shell::new(state, path).in_zone(state, zone);
+        let trouble = state.trouble();
+        let Some(reader) = state.reader() else {
+            return match trouble {
+                None => Ok(Err(Html(EmptyPage { shell }.render()?))),
+                Some(trouble) => Err(Failure::Unreadable(trouble).into()),
+            };
+        };
+        let now = state.now();
+        let Some(newest) = reader.newest_event(now).await? else {
+            return Ok(Err(Html(EmptyPage { shell }.render()?)));
+        };
+        let age = format::duration(now - newest);
+        shell.freshness = format!("Newest event {age} old");
+        shell.stale = match trouble {
+            Some(trouble) => Some(format!(
+                "The lake cannot be read since {}: what is shown was read before.",
+                zone.time(trouble.since)
+            )),
+            None if now - newest > state.options().max_age => Some(format!(
+                "Nothing newer than {age} has been imported, so the figures end at {}.",
+                zone.time(newest)
+            )),
+            None => None,
+        };
+        Ok(Ok(Self { reader, shell }))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "empty.html")]
+struct EmptyPage {
+    shell: Shell,
+}
+
+/// Where to look instead, on a page whose filters let nothing pass.
+pub(crate) struct Elsewhere {
+    pub(crate) path: &'static str,
+    /// Whose mail was asked for.
+    pub(crate) scope: String,
+    /// From, to and the address for it, if there is anything at another time.
+    pub(crate) times: Option<(String, String, String)>,
+    /// The address without any filter but the time, if there is one.
+    pub(crate) unfiltered: Option<String>,
+}
+
+impl Elsewhere {
+    async fn find(
+        reader: &Reader,
+        path: &'static str,
+        filters: &Filters,
+        now: DateTime<Utc>,
+    ) -> Result<Self, QueryError> {
+        let found = extent(reader, filters, now + TimeDelta::microseconds(1)).await?;
+        let times = found.map(|(from, to)| {
+            let query = filters.with_range(Range::Free(Some(from), Some(to))).to_query();
+            (filters.zone.time(from), filters.zone.time(to), query)
+        });
+        let all = Filters { only: Vec::new(), ..filters.clone() };
+        Ok(Self {
+            path,
+            scope: bar::scope(filters),
+            times,
+            unfiltered: (!filters.only.is_empty()).then(|| all.to_query()),
+        })
     }
 }

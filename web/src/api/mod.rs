@@ -1,72 +1,75 @@
-//! The JSON API: the command line's reports over HTTP.
+//! The JSON API: the command line's reports over HTTP, and what else the pages show.
 
-use std::time::Duration;
+mod bounces;
+mod check;
+mod rates;
+mod reputation;
 
 use axum::Json;
-use axum::extract::{RawQuery, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_query::{
-    Clock, Dimension, ReputationQuery, Selection, Stepping, attribute_alarms, check_report, rates_report,
-    reputation_report,
-};
-use serde_json::Value;
-use tokio::time::Instant;
+use repute_query::{Clock, Dimension, Selection, Table, csv_cell};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::failure::{ApiFailure, Failure};
-use crate::filters::read_set;
+use crate::failure::Failure;
+use crate::filters::{read_dimension, read_only, read_zone};
 use crate::moment::{parse_duration, parse_moment};
 use crate::parameters::Parameters;
 use crate::state::AppState;
 
-/// An answer with more rows is refused.
-const MOST_ROWS: usize = 100_000;
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "repute",
+    description = "Bounce and complaint rates as Amazon SES counts them, and what else the dashboard shows.",
+    license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    version = env!("CARGO_PKG_VERSION"),
+))]
+struct Description;
 
-const RATES_PARAMETERS: [&str; 6] = ["window", "since", "until", "by", "clock", "configuration_set"];
+/// The routes of the API, and `GET /api/v1/openapi.json`, which describes them.
+pub(crate) fn routes() -> axum::Router<AppState> {
+    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(rates::rates))
+        .routes(routes!(bounces::bounces))
+        .routes(routes!(reputation::reputation))
+        .routes(routes!(check::check))
+        .split_for_parts();
+    let description = std::sync::Arc::new(description);
+    router.route("/api/v1/openapi.json", axum::routing::get(async move || Json(description.as_ref().clone())))
+}
 
-/// `GET /api/v1/rates`: `window`, `since`, `until`, `by`, `clock`, `configuration_set`.
-pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiFailure> {
-    let selection = read_selection(&Parameters::strict(query.as_deref(), &RATES_PARAMETERS)?, state.now())?;
-    let reader = state.current()?;
-    let rows = repute_query::rates(&reader, &selection, Stepping::Tumbling).await?;
-    if rows.len() > MOST_ROWS {
-        let what = format!(
-            "{} rows, more than {MOST_ROWS}; choose a wider window, a shorter range or fewer groups",
-            rows.len()
-        );
-        return Err(Failure::BadRequest(what).into());
+fn is_dimension(name: &str) -> bool {
+    name.parse::<Dimension>().is_ok()
+}
+
+/// Whether CSV is asked for.
+fn read_format(parameters: &Parameters) -> Result<bool, Failure> {
+    match parameters.one("format")? {
+        None | Some("json") => Ok(false),
+        Some("csv") => Ok(true),
+        Some(text) => Err(Failure::BadRequest(format!("`format` is `{text}`; known are json, csv"))),
     }
-    Ok(Json(rates_report(&rows, &selection.by, false)))
 }
 
-/// `GET /api/v1/reputation`: as of now, over the server's volume and from its reset date.
-pub(crate) async fn reputation(
-    State(state): State<AppState>,
-    RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiFailure> {
-    Parameters::strict(query.as_deref(), &[])?;
-    let reader = state.current()?;
-    let options = state.options();
-    let query = ReputationQuery { last_sends: options.last_sends, since: options.reset, as_of: Some(state.now()) };
-    let rows = repute_query::reputation(&reader, &query).await?;
-    Ok(Json(reputation_report(&rows, options.last_sends, reader.rules())))
-}
-
-/// Where alarms come from is looked into for so long.
-const ATTRIBUTION_LIMIT: Duration = Duration::from_secs(5);
-
-/// `GET /api/v1/check`: the server's rules as of now. The state is in the body; a warning is no failure of the request.
-pub(crate) async fn check(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiFailure> {
-    Parameters::strict(query.as_deref(), &[])?;
-    let reader = state.current()?;
-    let options = state.options();
-    let now = state.now();
-    let mut result = repute_query::check(&reader, &options.rules, &options.check(now)).await?;
-    let deadline = Some(Instant::now() + ATTRIBUTION_LIMIT);
-    attribute_alarms(&reader, &options.rules, options.attribute.as_deref(), &mut result, now, deadline).await;
-    Ok(Json(check_report(&result)))
+/// A table as a file to keep, with cells that a spreadsheet does not take for formulas.
+fn csv(name: &str, table: &Table) -> anyhow::Result<Response> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(&table.header)?;
+    for row in &table.rows {
+        writer.write_record(row.iter().map(|cell| csv_cell(cell).into_owned()))?;
+    }
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.csv\"")),
+    ];
+    Ok((headers, writer.into_inner()?).into_response())
 }
 
 fn read_selection(parameters: &Parameters, now: DateTime<Utc>) -> Result<Selection, Failure> {
+    let zone = read_zone(parameters)?;
     let moment = |name| {
         let read = |text: &str| {
             let refuse = || {
@@ -74,7 +77,7 @@ fn read_selection(parameters: &Parameters, now: DateTime<Utc>) -> Result<Selecti
                     "an RFC 3339 time such as `2026-10-31T12:00:00Z` or a duration back from now such as `24h`";
                 Failure::BadRequest(format!("`{name}` is `{text}`; give {remedy}"))
             };
-            parse_moment(text, now).ok_or_else(refuse)
+            parse_moment(text, zone, now).ok_or_else(refuse)
         };
         parameters.one(name)?.map(read).transpose()
     };
@@ -82,17 +85,14 @@ fn read_selection(parameters: &Parameters, now: DateTime<Utc>) -> Result<Selecti
     if since.zip(until).is_some_and(|(since, until)| since >= until) {
         return Err(Failure::BadRequest("`since` must be before `until`".to_owned()));
     }
-    let dimension = |name: &&str| name.parse::<Dimension>().map_err(|error| Failure::BadRequest(error.to_string()));
-    let by = parameters.list("by").iter().map(dimension).collect::<Result<_, _>>()?;
-    let set = read_set(parameters)?;
     Ok(Selection {
         clock: read_clock(parameters.one("clock")?)?,
         since,
         until,
         as_of: Some(now + TimeDelta::microseconds(1)),
         width: parameters.one("window")?.map(read_window).transpose()?,
-        by,
-        only: set.into_iter().map(|set| (Dimension::CONFIGURATION_SET, set)).collect(),
+        by: parameters.list("by").into_iter().map(read_dimension).collect::<Result<_, _>>()?,
+        only: read_only(parameters)?,
         ..Selection::default()
     })
 }
@@ -114,11 +114,12 @@ fn read_window(text: &str) -> Result<i64, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use super::rates::RATES_PARAMETERS;
     use super::*;
 
     fn read(query: &str) -> Result<Selection, String> {
         let now: DateTime<Utc> = "2026-11-01T12:00:00Z".parse().unwrap();
-        let parameters = Parameters::strict(Some(query), &RATES_PARAMETERS);
+        let parameters = Parameters::strict(Some(query), &RATES_PARAMETERS, is_dimension);
         parameters.and_then(|parameters| read_selection(&parameters, now)).map_err(|failure| match failure {
             Failure::BadRequest(what) => what,
             other => format!("{other:?}"),
