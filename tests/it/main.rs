@@ -46,6 +46,7 @@ mod rollups;
 mod rules;
 mod windows;
 
+mod api;
 mod browser;
 mod demo;
 mod metrics;
