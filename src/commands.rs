@@ -16,6 +16,7 @@ mod rates;
 mod replay;
 mod reputation;
 mod serve;
+mod silence;
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -50,6 +51,7 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
         Command::Bounces(args) => bounces::run(global, config, &args),
         Command::Messages(args) => messages::run(global, config, &args),
         Command::Check(args) => check::run(global, &args),
+        Command::Silence(command) => silence::run(global, config, command),
         Command::Serve(args) => serve::run(global, config, &args),
         Command::Lake(command) => lake::run(global, config, &command),
         Command::Quarantine(command) => quarantine::run(global, config, &command),

@@ -7,7 +7,7 @@ use arrow::datatypes::{Int16Type, Int64Type};
 use foldhash::fast::RandomState;
 
 use crate::error::QueryError;
-use crate::rollup::day::{Groups, floor};
+use crate::rollup::day::{Gather, floor};
 use crate::seen::Seen;
 use crate::wording::thousands;
 
@@ -139,8 +139,8 @@ impl Counter {
         group
     }
 
-    /// Adds all of them to tallies.
-    pub(crate) fn add_to(self, groups: &mut Groups) {
+    /// Adds all of them to what there is.
+    pub(crate) fn add_to(self, into: &mut impl Gather) {
         let texts: Vec<Vec<Option<String>>> = self.texts.into_iter().map(Texts::into_list).collect();
         let mut names = vec![Vec::new(); self.groups.len()];
         for (numbers, group) in self.groups {
@@ -148,13 +148,11 @@ impl Counter {
             names[group as usize] = values.collect();
         }
         let mut counts: Vec<((i64, u64), u64)> = self.counts.into_iter().collect();
-        counts.sort_unstable_by_key(|((_, group), _)| *group);
-        for of_group in counts.chunk_by(|((_, a), _), ((_, b), _)| a >> 8 == b >> 8) {
-            let Some(((_, first), _)) = of_group.first() else { continue };
-            let windows = groups.entry(names[(first >> 8) as usize].clone()).or_default();
-            for ((window, key), rows) in of_group {
-                windows.entry(*window).or_default().add_cell((key & 0xff) as i16, *rows);
-            }
+        counts.sort_unstable_by_key(|((_, of), _)| *of);
+        for of_cell in counts.chunk_by(|((_, a), _), ((_, b), _)| a == b) {
+            let Some(((_, first), _)) = of_cell.first() else { continue };
+            let rows = of_cell.iter().map(|((window, _), rows)| (*window, *rows));
+            into.add(&names[(first >> 8) as usize], (first & 0xff) as i16, rows);
         }
     }
 }

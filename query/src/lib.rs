@@ -46,6 +46,7 @@ mod gauge;
 mod messages;
 mod reasons;
 
+mod explain;
 mod report;
 mod tables;
 mod wording;
@@ -55,13 +56,14 @@ pub use alert::{
     UnknownMetric, Verdict, Window, decisive, default_rules, judge,
 };
 pub use attribution::{Attribution, Baseline, Divided, Part, attribute_alarms, attribution};
-pub use backtest::{Episode, backtest};
+pub use backtest::{Course, Episode, Point, Standing, backtest, backtest_each, course, standings};
 pub use calendar::LocalDays;
 pub use check::{CheckOptions, CheckResult, Finding, Group, Muted, check, sentence};
 pub use chrono_tz::{TZ_VARIANTS as ZONES, Tz};
 pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
 pub use error::QueryError;
+pub use explain::{explain_finding, explain_rule};
 pub use interval::{headroom, rate, reaches, wilson};
 pub use messages::{DETAILS, Detail, FoundMessages, MOST_EVENTS, Message, MessageEvent, MessageQuery, messages};
 pub use pace::Pace;

@@ -6,7 +6,7 @@
 //! ```
 //! Where a selection begins or ends within a minute, that minute's rows are read, and the rest is taken from the rollups.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,7 +32,7 @@ use crate::filter::{filters, lies_in};
 use crate::functions::{bounce_class, bounce_reason, mailbox_provider, tally_cell};
 use crate::provider::Providers;
 use crate::reasons::Classifier;
-use crate::rollup::day::Groups;
+use crate::rollup::day::{Gather, Groups};
 use crate::rollup::{FORMAT, Rollups, Source};
 pub(crate) use crate::selection::MINUTE;
 pub use crate::selection::{Clock, Selection, Tallied};
@@ -211,20 +211,60 @@ impl Reader {
     }
 
     async fn count(&self, selection: &Selection) -> Result<Arc<Vec<Tallied>>, QueryError> {
-        let mut groups = match &self.rollups {
-            Some((rollups, source)) if selection.is_by_minutes() => self.by_minutes(rollups, source, selection).await?,
-            Some((rollups, source)) if selection.is_by_moments() => self.by_moments(rollups, source, selection).await?,
-            _ => self.scan(selection).await?,
-        };
         let mut tallied = Vec::new();
-        for (group, windows) in &mut groups {
-            for (window, tally) in windows {
-                self.rules.settle(tally);
-                tallied.push(Tallied { window: *window, group: group.clone(), tally: std::mem::take(tally) });
-            }
+        for (group, windows) in self.groups(selection).await? {
+            let row = |(window, tally)| Tallied { window, group: group.clone(), tally };
+            tallied.extend(windows.into_iter().map(row));
         }
         tallied.sort_by(|a, b| (a.window, &a.group).cmp(&(b.window, &b.group)));
         Ok(Arc::new(tallied))
+    }
+
+    /// What [`Self::tallies`] answers, by group and window; the answer is not kept.
+    pub(crate) async fn groups(&self, selection: &Selection) -> Result<Groups, QueryError> {
+        let mut groups = Groups::new();
+        self.gather(selection, &mut groups).await?;
+        groups.values_mut().flat_map(BTreeMap::values_mut).for_each(|tally| self.rules.settle(tally));
+        Ok(groups)
+    }
+
+    /// Counts the rows as they lie in the lake, before any is taken for one of another kind.
+    pub(crate) async fn gather(&self, selection: &Selection, into: &mut impl Gather) -> Result<(), QueryError> {
+        let selection = &self.without_idle_bounds(selection).await?;
+        match &self.rollups {
+            Some((rollups, source)) if selection.is_by_minutes() => {
+                self.by_minutes(rollups, source, selection, into).await
+            }
+            Some((rollups, source)) if selection.is_by_moments() => {
+                self.by_moments(rollups, source, selection, into).await
+            }
+            _ => self.scan(selection, into).await,
+        }
+    }
+
+    /// Bounces and complaints by the very time at which their mail was sent, for mail of the selection's minutes; nothing where they
+    /// are not counted so, or where sends do not happen when their mail is sent.
+    pub(crate) async fn reports(&self, selection: &Selection) -> Result<Option<Groups>, QueryError> {
+        let selection = &self.without_idle_bounds(selection).await?;
+        let Some((rollups, source)) = self.rollups.as_ref().filter(|_| selection.is_by_moments()) else {
+            return Ok(None);
+        };
+        let mut groups = Groups::new();
+        let at_once = rollups.add_reports(source, selection, &selection.minutes, &mut groups).await?;
+        groups.values_mut().flat_map(BTreeMap::values_mut).for_each(|tally| self.rules.settle(tally));
+        Ok(at_once.then_some(groups))
+    }
+
+    /// How many rows the files hold that may have some of a stretch of time, as the log says.
+    pub(crate) fn rows_between(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> u64 {
+        let (from, to) = (since.timestamp_micros(), until.timestamp_micros());
+        let holds = |file: &&DataFile| file.statistics.event_time.is_none_or(|(low, high)| low < to && high >= from);
+        self.table.files().iter().filter(holds).filter_map(|file| file.statistics.rows).sum()
+    }
+
+    /// Whether the selection is answered without a look at rows, but for those of the minutes in which it begins and ends.
+    pub(crate) fn is_counted(&self, selection: &Selection) -> bool {
+        self.rollups.is_some() && selection.is_by_minutes()
     }
 
     /// From the rollups, but for the minutes in which the selection begins and ends.
@@ -233,7 +273,8 @@ impl Reader {
         rollups: &Rollups,
         source: &Source,
         selection: &Selection,
-    ) -> Result<Groups, QueryError> {
+        into: &mut impl Gather,
+    ) -> Result<(), QueryError> {
         let mut selection = selection.clone();
         if selection.clock == Clock::Event {
             let ends = [selection.until, selection.as_of.take()];
@@ -244,17 +285,15 @@ impl Reader {
         let first = from.map_or(i64::MIN, |from| -(-from).div_euclid(MINUTE) * MINUTE);
         let last = to.map_or(i64::MAX, |to| to.div_euclid(MINUTE) * MINUTE);
         if first >= last {
-            return self.scan(&selection).await;
+            return self.scan(&selection, into).await;
         }
-        let mut groups = Groups::new();
-        rollups.add_to(source, &selection, (first, last), &mut groups).await?;
+        rollups.add_to(source, &selection, (first, last), into).await?;
         let edges = [from.map(|from| (from, first)), to.map(|to| (last, to))];
         for (from, to) in edges.into_iter().flatten().filter(|(from, to)| from < to) {
             let (since, until) = (DateTime::from_timestamp_micros(from), DateTime::from_timestamp_micros(to));
-            let edge = Selection { since, until, ..selection.clone() };
-            merge(&mut groups, self.scan(&edge).await?);
+            self.scan(&Selection { since, until, ..selection.clone() }, into).await?;
         }
-        Ok(groups)
+        Ok(())
     }
 
     /// Bounces and complaints from the rollups, sends from the rows of the minutes.
@@ -263,20 +302,28 @@ impl Reader {
         rollups: &Rollups,
         source: &Source,
         selection: &Selection,
-    ) -> Result<Groups, QueryError> {
-        let mut groups = Groups::new();
-        if !rollups.add_reports(source, selection, &selection.minutes, &mut groups).await? {
-            return self.scan(selection).await;
+        into: &mut impl Gather,
+    ) -> Result<(), QueryError> {
+        let mut reports = Groups::new();
+        if !rollups.add_reports(source, selection, &selection.minutes, &mut reports).await? {
+            return self.scan(selection, into).await;
+        }
+        for (group, moments) in &reports {
+            for (moment, tally) in moments {
+                for (kind, class, rows) in tally.rows_by_cell() {
+                    into.add(group, crate::tally::cell(kind, class), std::iter::once((*moment, rows)));
+                }
+            }
         }
         if selection.types.contains(&EventType::Send) {
             let sends = Selection { clock: Clock::Event, types: vec![EventType::Send], ..selection.clone() };
-            merge(&mut groups, self.scan(&sends).await?);
+            self.scan(&sends, into).await?;
         }
-        Ok(groups)
+        Ok(())
     }
 
     /// From the rows. Files that lie in the selection's time as a whole are read without asking each row for its own.
-    async fn scan(&self, selection: &Selection) -> Result<Groups, QueryError> {
+    async fn scan(&self, selection: &Selection, into: &mut impl Gather) -> Result<(), QueryError> {
         let time = cast(col(selection.clock.column()), DataType::Int64);
         let mut columns = vec![if selection.width.is_some() { time } else { lit(0_i64) }.alias("time")];
         columns.push(self.cell().alias("cell"));
@@ -306,11 +353,10 @@ impl Reader {
                 });
             }
         }
-        let mut groups = Groups::new();
         while let Some(part) = parts.join_next().await {
-            part.map_err(|error| QueryError::Question(format!("counting ended early: {error}")))??.add_to(&mut groups);
+            part.map_err(|error| QueryError::Question(format!("counting ended early: {error}")))??.add_to(into);
         }
-        Ok(groups)
+        Ok(())
     }
 
     /// Counts files by the numbers of their texts, or gives them back where that does not do.
@@ -422,13 +468,4 @@ fn cell(function: &ScalarUDF, rules: &CountingRules) -> Expr {
         columns.push(column::RECIPIENT);
     }
     function.call(columns.into_iter().map(col).collect())
-}
-
-fn merge(groups: &mut Groups, others: Groups) {
-    for (group, windows) in others {
-        let mine = groups.entry(group).or_default();
-        for (window, tally) in windows {
-            *mine.entry(window).or_default() += &tally;
-        }
-    }
 }

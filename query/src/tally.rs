@@ -167,6 +167,9 @@ impl RecipientClass {
     pub const ALL: [Self; 4] = [Self::Simulator, Self::Verified, Self::NoFeedbackLoop, Self::Ordinary];
 }
 
+/// How many cells a tally has.
+pub(crate) const CELLS: usize = 4 * Kind::ALL.len();
+
 /// Recipient rows by kind and recipient class. Tallies add up; every count and rate is arithmetic on one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally([[u64; 4]; Kind::ALL.len()]);
@@ -207,6 +210,14 @@ impl Tally {
         if let Some(count) = self.0.get_mut(cell / 4).and_then(|kind| kind.get_mut(cell % 4)) {
             *count += rows;
         }
+    }
+
+    /// All rows by kind and class, those that there are none of left out.
+    pub(crate) fn rows_by_cell(&self) -> impl Iterator<Item = (Kind, RecipientClass, u64)> + '_ {
+        let of_kind = |(kind, rows): (Kind, &[u64; 4])| {
+            RecipientClass::ALL.into_iter().zip(*rows).map(move |(class, rows)| (kind, class, rows))
+        };
+        Kind::ALL.into_iter().zip(&self.0).flat_map(of_kind).filter(|(_, _, rows)| *rows > 0)
     }
 
     /// Whether nothing was counted.

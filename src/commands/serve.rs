@@ -6,22 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use repute_lake::{Document, Lake, LakeError, Location};
+use repute_lake::{Lake, LakeError, Location};
 use repute_query::{Classifier, CountingRules, Providers, Reader};
 use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
+use crate::alerting::Desk;
 use crate::cli::{Global, ServeArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, told};
 
 /// How often the lake is looked at for new data.
 const REFRESH: Duration = Duration::from_secs(2);
-
-/// How often it is looked at when checks last ran.
-const REFRESH_CHECKS: Duration = Duration::from_secs(15);
 
 /// A look that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,15 +39,17 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
             attribute: config.attribute().map(<[_]>::to_vec),
             rules,
             silences,
+            ..repute_web::Options::default()
         },
     );
-    let checks = crate::notify::document(&config.memory(global)?)?;
+    let desk = Arc::new(Desk::new(config, &config.memory(global)?, last_sends)?);
+    let state = state.with_desk(Arc::clone(&desk) as _);
     let source = LakeSource {
         location,
         rules: config.rules(&args.counting),
         providers: config.providers(),
         reasons: config.reasons()?,
-        checks: Some(checks),
+        desk: Some(desk),
     };
     super::runtime()?.block_on(serve(args.listen, state, source, |address| {
         let _ = writeln!(io::stderr(), "serving http://{address}/ (stop with Ctrl-C)");
@@ -62,8 +62,8 @@ pub(super) struct LakeSource {
     pub(super) rules: CountingRules,
     pub(super) providers: Providers,
     pub(super) reasons: Classifier,
-    /// Where checks note that they ran.
-    pub(super) checks: Option<Document>,
+    /// What is known of alerts beyond the lake.
+    pub(super) desk: Option<Arc<Desk>>,
 }
 
 /// Serves until interrupted; `ready` learns the address that was bound.
@@ -81,6 +81,10 @@ pub(super) async fn serve(
     let mut lake = open(&source.location).await?;
     if let Some(lake) = &lake {
         show(&state, lake, &source).await?;
+    }
+    if let Some(desk) = &source.desk {
+        // Silences hold from the first answer on.
+        desk.look(&state).await;
     }
     let listener = TcpListener::bind(listen).await.map_err(|e| anyhow::anyhow!("cannot listen on {listen}: {e}"))?;
     let stop = interrupted()?;
@@ -101,20 +105,16 @@ pub(super) async fn serve(
             }
         }
     };
-    let checks = source.checks.clone();
-    let watch_checks = async {
-        let Some(document) = checks else { return std::future::pending().await };
-        loop {
-            if let Ok(Ok(last)) = timeout(PATIENCE, super::notifying::last_check(&document)).await {
-                state.note_check(last.map(|last| last.at));
-            }
-            tokio::time::sleep(REFRESH_CHECKS).await;
+    let watch_alerts = async {
+        match source.desk.clone() {
+            Some(desk) => desk.watch(state.clone()).await,
+            None => std::future::pending().await,
         }
     };
     tokio::select! {
         served = server.into_future() => served?,
         () = refresh => {}
-        () = watch_checks => {}
+        () = watch_alerts => {}
     }
     Ok(Exit::Done)
 }

@@ -11,6 +11,7 @@
 //! an escaping template, the SVG writer or the URL encoder.
 
 mod access;
+pub mod alerting;
 mod guard;
 mod state;
 
@@ -22,6 +23,7 @@ mod problem;
 mod filters;
 mod history;
 pub mod measure;
+mod outlook;
 mod zone;
 
 pub mod chart;
@@ -35,7 +37,7 @@ mod stylesheet;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 
 pub use api::document as openapi;
@@ -54,6 +56,10 @@ pub fn app(state: AppState) -> Router {
         .route("/providers", get(pages::providers))
         .route("/campaigns", get(pages::campaigns))
         .route("/bounces", get(pages::bounces))
+        .route("/alerts", get(pages::alerts))
+        .route("/alerts/{rule}", get(pages::alert_rule).post(pages::save_rule))
+        .route("/silences", get(pages::silences).post(pages::make_silence))
+        .route("/silences/{id}/end", post(pages::end_silence))
         .route("/charts/{file}", get(pages::chart))
         .merge(api::routes())
         .route("/metrics", get(metrics::metrics))

@@ -12,8 +12,11 @@ mod schema;
 
 mod bounces;
 mod check;
+mod incidents;
 mod rates;
 mod reputation;
+mod rules;
+mod silences;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,6 +32,11 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(bounces::bounces))
         .routes(routes!(reputation::reputation))
         .routes(routes!(check::check))
+        .routes(routes!(rules::rules))
+        .routes(routes!(rules::rule_preview))
+        .routes(routes!(incidents::incidents))
+        .routes(routes!(silences::silences, silences::make_silence))
+        .routes(routes!(silences::end_silence))
         .routes(routes!(problems::problems))
         .routes(routes!(problems::problem))
         .routes(routes!(document::openapi))

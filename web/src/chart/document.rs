@@ -156,7 +156,7 @@ fn hint(series: &Series, index: usize, point: &Point) -> String {
     hint
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     // Only line feeds are let through: where a hint has several lines.
     for letter in text.split('\n').map(format::printable).collect::<Vec<_>>().join("\n").chars() {
@@ -197,7 +197,7 @@ mod tests {
             .collect();
         let to = points.last().map_or(from + hour, |point| point.end);
         let span = Span { from, to, width: hour, zone: Zone::UTC };
-        Series { measure: Measure::Bounce, span, points, others: Vec::new() }
+        Series { measure: Measure::Bounce, span, points, others: Vec::new(), incidents: Vec::new() }
     }
 
     fn chart(sends: &[(u64, u64)], colours: Colours) -> String {

@@ -78,6 +78,7 @@ fn draw_panels(
     for run in runs(&series.points) {
         draw_run(&rates, run, foot..ceiling)?;
     }
+    draw_incidents(&rates, series, foot..ceiling)?;
     // Over the curve, so that their names stay legible.
     draw_lines(&rates, series, ceiling)?;
 
@@ -155,6 +156,21 @@ fn draw_shades(panel: &Panel<'_>, series: &Series, scale: Range<f64>) -> Drawn {
     for (from, to) in series.over_review() {
         let corners = [(from.timestamp(), scale.end), (to.timestamp(), scale.start)];
         panel.plotting_area().draw(&Rectangle::new(corners, Ink::Pause.stand_in().mix(0.1).filled()))?;
+    }
+    Ok(())
+}
+
+/// A bar along the top for each time in which checks saw an incident, never so short that it is not seen.
+fn draw_incidents(panel: &Panel<'_>, series: &Series, scale: Range<f64>) -> Drawn {
+    let area = panel.plotting_area();
+    let (width, height) = area.dim_in_pixel();
+    let (first, last) = ends(panel);
+    let least = (last - first) * i64::from(px(3)) / i64::from(width.max(1));
+    let thick = (scale.end - scale.start) * f64::from(px(4)) / f64::from(height.max(1));
+    for (from, to) in &series.incidents {
+        let from = from.timestamp().min(last - least);
+        let corners = [(from, scale.end), (to.timestamp().max(from + least), scale.end - thick)];
+        area.draw(&Rectangle::new(corners, Ink::Pause.stand_in().filled()))?;
     }
     Ok(())
 }

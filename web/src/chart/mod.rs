@@ -6,6 +6,7 @@
 //! A chart is either part of a page, whose stylesheet supplies its colours and follows the reader's light or dark
 //! setting, or a document of its own with its colours written into it.
 
+mod course;
 mod document;
 mod draw;
 mod gauge;
@@ -15,6 +16,7 @@ mod spark;
 mod ticks;
 
 pub use crate::history::Span;
+pub use course::{CourseChart, CoursePoint, course_chart};
 pub use document::{Colours, Size, rate_chart};
 pub use draw::DrawError;
 pub use gauge::gauge;

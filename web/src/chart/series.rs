@@ -50,6 +50,8 @@ pub struct Series {
     pub points: Vec<Point>,
     /// Other lines in the same chart: groups, or the period before.
     pub others: Vec<Other>,
+    /// When checks saw an incident: from and to.
+    pub incidents: Vec<(DateTime<Utc>, DateTime<Utc>)>,
 }
 
 /// A line beside the chart's own.
@@ -99,7 +101,22 @@ impl Series {
     /// The rate of some windows.
     pub fn new(measure: Measure, span: Span, windows: &[Rates]) -> Self {
         let windows = windows.iter().filter_map(|row| Some((row.window_start?, row)));
-        Self { measure, span, points: points(measure, &span, windows), others: Vec::new() }
+        Self { measure, span, points: points(measure, &span, windows), others: Vec::new(), incidents: Vec::new() }
+    }
+
+    /// With the times in which checks saw incidents; those that overlap come together.
+    pub fn with_incidents(mut self, incidents: impl IntoIterator<Item = (DateTime<Utc>, DateTime<Utc>)>) -> Self {
+        let (from, to) = (self.span.from, self.span.to);
+        let within = |(start, end): (DateTime<Utc>, DateTime<Utc>)| (start.max(from), end.min(to));
+        let mut all: Vec<_> = incidents.into_iter().map(within).filter(|(start, end)| start <= end).collect();
+        all.sort_unstable();
+        for (start, end) in all {
+            match self.incidents.last_mut() {
+                Some((_, last)) if start <= *last => *last = end.max(*last),
+                _ => self.incidents.push((start, end)),
+            }
+        }
+        self
     }
 
     /// With the period before, if it had any mail; its windows are put under those of the chart one by one.
@@ -191,7 +208,7 @@ impl Series {
             format!(" AWS's review line is at {review}, its pause line at {pause}.")
         });
         format!(
-            "{} by windows of {}, {} to {}. First {}, last {}, highest {} ({} of {} {}).{lines}{}",
+            "{} by windows of {}, {} to {}. First {}, last {}, highest {} ({} of {} {}).{lines}{}{}",
             self.measure.label(),
             format::duration(self.span.width),
             zone.time(self.span.from),
@@ -202,8 +219,22 @@ impl Series {
             format::thousands(highest.events),
             format::thousands(highest.sends),
             self.measure.sends(),
+            self.incident_words(),
             self.other_words(),
         )
+    }
+
+    /// ` Incidents: 2026-10-31 11:20 UTC to 2026-10-31 14:05 UTC.`
+    fn incident_words(&self) -> String {
+        const MOST: usize = 5;
+        let zone = self.span.zone;
+        let told = |(from, to): &(DateTime<Utc>, DateTime<Utc>)| format!("{} to {}", zone.time(*from), zone.time(*to));
+        let told: Vec<String> = self.incidents.iter().rev().take(MOST).map(told).collect();
+        match (told.is_empty(), self.incidents.len().saturating_sub(MOST)) {
+            (true, _) => String::new(),
+            (false, 0) => format!(" Incidents: {}.", told.join(", ")),
+            (false, more) => format!(" Incidents: {} and {more} before.", told.join(", ")),
+        }
     }
 
     /// ` Over the whole time: gmail 2.10 %, yahoo 0.40 %.`
@@ -262,6 +293,20 @@ mod tests {
         assert_eq!(found, [Some(0.01), Some(0.0), None, None, Some(0.03), None]);
         let runs: Vec<usize> = runs(&series.points).map(<[Point]>::len).collect();
         assert_eq!(runs, [2, 1]);
+    }
+
+    #[test]
+    fn incidents_come_together_within_the_chart() {
+        let chart =
+            series(&[(8, 1, 100)]).with_incidents([(at(9), at(10)), (at(2), at(9)), (at(12), at(20)), (at(1), at(2))]);
+        assert_eq!(chart.incidents, [(at(8), at(10)), (at(12), at(14))]);
+        assert!(
+            chart.description().contains(
+                " Incidents: 2026-10-31 12:00 UTC to 2026-10-31 14:00 UTC, 2026-10-31 08:00 UTC to 2026-10-31 10:00 UTC."
+            ),
+            "{}",
+            chart.description()
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The pages, and what they have in common.
 
+mod alerts;
 mod bar;
 mod bounces;
 mod breakdown;
@@ -11,6 +12,10 @@ mod panel;
 mod rates;
 mod verdict;
 
+pub(crate) use alerts::{
+    RuleOrigin, alert_rule, alerts, end_made_silence, end_silence, make_silence, make_wished_silence, preview,
+    save_rule, silences,
+};
 pub(crate) use bounces::bounces;
 pub(crate) use breakdown::{campaigns, providers};
 pub(crate) use overview::{overview, warm_up};
@@ -55,12 +60,13 @@ pub(crate) struct Place {
     pub(crate) name: &'static str,
 }
 
-const PLACES: [Place; 5] = [
+const PLACES: [Place; 6] = [
     Place { address: "/", name: "Overview" },
     Place { address: "/rates", name: "Rates" },
     Place { address: "/providers", name: "Providers" },
     Place { address: "/bounces", name: "Bounces" },
     Place { address: "/campaigns", name: "Campaigns" },
+    Place { address: "/alerts", name: "Alerts" },
 ];
 
 impl Shell {

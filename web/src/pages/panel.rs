@@ -17,6 +17,8 @@ pub(crate) struct ChartPanel {
     pub(crate) sends: &'static str,
     /// Whether there is a ground where the rate was surely over the review line.
     pub(crate) is_shaded: bool,
+    /// Whether checks saw an incident in its time.
+    pub(crate) has_incidents: bool,
     /// Names of its other lines, with their classes.
     pub(crate) others: Vec<(String, String)>,
     pub(crate) rows: Vec<WindowRow>,
@@ -50,6 +52,7 @@ impl ChartPanel {
             address: format!("/charts/{}", measure.file()),
             sends: measure.sends(),
             is_shaded: !series.over_review().is_empty(),
+            has_incidents: !series.incidents.is_empty(),
             others: others.collect(),
             rows: window_rows(series),
             columns: [measure.sends(), measure.events()],

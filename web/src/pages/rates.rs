@@ -6,6 +6,7 @@ use axum::response::{Html, Response};
 use chrono::{DateTime, Utc};
 use repute_query::{Dimension, QueryError, Rates, Reader, Selection, Stepping, rates};
 
+use super::alerts::Incidents;
 use super::bar::{Bar, Choice, dimension_words, known_sets};
 use super::panel::{ChartPanel, chart_title};
 use super::{Elsewhere, Ground, Shell};
@@ -41,6 +42,8 @@ pub(crate) struct Answers {
     groups: Vec<(String, Vec<Rates>)>,
     /// How many more there are.
     more: usize,
+    /// What checks remember, and until when an open incident lasts.
+    incidents: Incidents,
 }
 
 impl Question {
@@ -62,7 +65,12 @@ impl Question {
     }
 
     /// Asks; no answer where there is no event at all.
-    async fn ask(&self, reader: &Reader, now: DateTime<Utc>) -> Result<Option<Answers>, QueryError> {
+    async fn ask(
+        &self,
+        reader: &Reader,
+        incidents: Incidents,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Answers>, QueryError> {
         let Some(history) = history::history(reader, &self.filters, now).await? else { return Ok(None) };
         let before = match self.compare {
             true => Some(history::before(reader, &self.filters, &history.span, now).await?),
@@ -72,7 +80,7 @@ impl Question {
             Some(dimension) => self.groups(reader, dimension, &history.span, now).await?,
             None => (Vec::new(), 0),
         };
-        Ok(Some(Answers { history, before, groups, more }))
+        Ok(Some(Answers { history, before, groups, more, incidents }))
     }
 
     /// The groups with most hard bounces and complaints, window by window, and how many more there are.
@@ -112,6 +120,7 @@ impl Question {
 impl Answers {
     fn series(&self, measure: Measure) -> Series {
         let series = Series::new(measure, self.history.span, &self.history.windows).with_groups(&self.groups);
+        let series = series.with_incidents(self.incidents.of(measure, &self.history.span));
         match &self.before {
             Some(before) => series.with_before(&before.span, &before.windows),
             None => series,
@@ -146,7 +155,8 @@ pub(crate) async fn rates_page(
         Err(empty) => return Ok(empty),
     };
     let reader = &ground.reader;
-    let answers = question.ask(reader, now).await?.filter(|answers| !answers.history.windows.is_empty());
+    let incidents = Incidents::of_filters(&state, filters);
+    let answers = question.ask(reader, incidents, now).await?.filter(|answers| !answers.history.windows.is_empty());
     let elsewhere = match answers {
         Some(_) => None,
         None => Some(Elsewhere::find(reader, PATH, filters, now).await?),
@@ -217,11 +227,13 @@ pub(crate) async fn chart(
     let now = state.now();
     let question = Question::read(&Parameters::lenient(query.as_deref()), now)?;
     let reader = state.current()?;
-    let answers = question.ask(&reader, now).await?.unwrap_or_else(|| Answers {
+    let incidents = Incidents::of_filters(&state, &question.filters);
+    let answers = question.ask(&reader, incidents.clone(), now).await?.unwrap_or_else(|| Answers {
         history: History { span: Span::cut(now, now, question.filters.zone), windows: Vec::new() },
         before: None,
         groups: Vec::new(),
         more: 0,
+        incidents,
     });
     let title = chart_title(measure, &question.filters);
     Ok(image::answer(&answers.series(measure), &title, kind)?)

@@ -14,6 +14,7 @@
 
 #![expect(dead_code, reason = "no report is built from these structs, see above")]
 
+mod alerting;
 mod bounces;
 mod check;
 pub(super) mod parameters;
@@ -21,6 +22,10 @@ mod problem;
 mod rates;
 mod reputation;
 
+pub(super) use alerting::{
+    IncidentReport, IncidentsParameters, MadeSilence, PreviewParameters, RuleDescription, RulePreview, SilenceReport,
+    SilenceRequest, SilencesParameters,
+};
 pub(super) use bounces::{BouncesParameters, BouncesReport};
 pub(super) use check::CheckReport;
 pub(super) use problem::{ProblemDocument, ProblemName, ProblemTypeDescription};
