@@ -20,6 +20,7 @@ mod damage;
 mod fsck;
 mod import;
 mod interrupted;
+mod packing;
 mod quarantine;
 mod readers;
 mod s3;
