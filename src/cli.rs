@@ -84,6 +84,8 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Put the records of a dump onto a Firehose stream
     Replay(ReplayArgs),
+    /// Print the OpenAPI document of the JSON API, from which clients can be generated
+    Openapi,
     /// Print a completion script for a shell
     Completions {
         /// Which shell

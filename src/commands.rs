@@ -55,6 +55,10 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
         Command::Quarantine(command) => quarantine::run(global, config, &command),
         Command::Generate(args) => generate::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Openapi => {
+            output::print_json(&repute_web::openapi().map_err(anyhow::Error::from)?)?;
+            Ok(Exit::Done)
+        }
         Command::Completions { shell } => {
             output::print(&String::from_utf8_lossy(&completions(shell)))?;
             Ok(Exit::Done)

@@ -32,6 +32,9 @@ pub enum State {
 }
 
 impl State {
+    /// All of them, from well to unknown.
+    pub const ALL: [Self; 5] = [Self::Ok, Self::Pending, Self::Warning, Self::Critical, Self::NoData];
+
     /// The name in output.
     pub fn as_str(self) -> &'static str {
         match self {

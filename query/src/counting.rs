@@ -155,6 +155,20 @@ pub enum Exclusion {
 }
 
 impl Exclusion {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Simulator,
+        Self::VerifiedDomain,
+        Self::AccountSuppression,
+        Self::TenantSuppression,
+        Self::EmailValidation,
+        Self::Unsubscribed,
+        Self::NoFeedbackLoop,
+        Self::Soft,
+        Self::Undetermined,
+        Self::NotSpam,
+    ];
+
     /// The name in output.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::program::repute;
 
 /// Commands and options that their help must show.
-const COMMANDS: [(&str, &[&str]); 16] = [
+const COMMANDS: [(&str, &[&str]); 17] = [
     ("bounces", &["--since", "--until", "--by", "--only", "--class", "--limit", "--addresses", "--format"]),
     ("demo", &["--dir", "--events", "--listen"]),
     ("import", &["--lake", "--jobs", "--max-bad", "--promote-tag", "--again", "--quiet", "--format"]),
@@ -36,6 +36,7 @@ const COMMANDS: [(&str, &[&str]); 16] = [
     ("quarantine retry", &["--class", "--all", "--from", "--format"]),
     ("generate", &["--events", "--seed", "--out", "--gzip", "--framing", "--days", "--end"]),
     ("replay", &["--to", "--endpoint", "--quiet"]),
+    ("openapi", &["document"]),
     ("completions", &["<SHELL>"]),
 ];
 

@@ -47,6 +47,7 @@ mod rollups;
 mod rules;
 mod windows;
 
+mod api;
 mod browser;
 mod demo;
 mod metrics;

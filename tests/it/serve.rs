@@ -74,15 +74,7 @@ fn the_api_answers_as_the_command_line() {
 #[test]
 fn mistakes_are_told_as_problems() {
     let server = full();
-    for path in [
-        "window=soon",
-        "window=1ms",
-        "by=colour",
-        "clock=wall",
-        "windw=1h",
-        "since=never",
-        "since=2026-10-02T00:00:00Z&until=2026-10-01T00:00:00Z",
-    ] {
+    for path in ["window=soon", "window=1ms", "by=colour", "clock=wall", "windw=1h", "since=never"] {
         let response = server.get(&format!("/api/v1/rates?{path}"));
         assert_eq!(response.status, 400, "{path}");
         assert_eq!(response.header("content-type"), "application/problem+json", "{path}");
@@ -241,7 +233,7 @@ fn times_and_days_are_those_of_the_zone() {
     };
     assert_eq!(days("UTC"), [("2026-10-28T00:00:00Z".to_owned(), 2)]);
     assert_eq!(days("Europe/Berlin"), [("2026-10-27T23:00:00Z".to_owned(), 1), ("2026-10-28T23:00:00Z".to_owned(), 1)]);
-    assert_eq!(server.get("/api/v1/rates?window=1h&zone=Europe/Berlin").status, 400);
+    assert_eq!(server.get("/api/v1/rates?window=1h&zone=Europe/Berlin").status, 422);
     assert_eq!(server.get("/api/v1/rates?window=1d&zone=Atlantis").status, 400);
     let page = server.get("/rates?zone=Europe/Berlin&from=2026-10-29T00:00").text;
     assert!(page.contains("2026-10-29 00:00 CET to 2026-10-30 13:00 CET"), "{page}");

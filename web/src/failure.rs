@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use askama::Template;
-use axum::Json;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::response::{Html, IntoResponse, Response};
 use repute_query::QueryError;
-use serde_json::json;
 
 use crate::format;
 use crate::pages::Shell;
+use crate::problem::{Problem, ProblemType, is_api};
 use crate::state::Trouble;
 
 /// Why a request has no answer.
@@ -19,6 +17,10 @@ use crate::state::Trouble;
 pub(crate) enum Failure {
     /// The request asks for something that cannot be: what, in a sentence.
     BadRequest(String),
+    /// A parameter is not as it must be: its name, and what is wrong in a sentence.
+    BadParameter(String, String),
+    /// Every parameter is well formed, but there is no answer to them together: why, in a sentence.
+    Unanswerable(String),
     /// Whoever asks may not do that: why, in a sentence.
     Forbidden(String),
     /// There is no such page.
@@ -31,6 +33,10 @@ pub(crate) enum Failure {
     Failed(anyhow::Error),
     /// It took too long.
     TooSlow(Duration),
+    /// A fault of ours.
+    Broken,
+    /// The request is not taken, for a reason that needs no words of its own.
+    Refused(ProblemType),
 }
 
 /// A failure told as a page.
@@ -47,13 +53,28 @@ impl From<anyhow::Error> for Failure {
 
 /// Answers requests for which there is no route.
 pub(crate) async fn not_found(uri: Uri) -> Response {
-    if uri.path().starts_with("/api/") { Failure::NotFound.into_problem() } else { Failure::NotFound.into_page() }
+    if is_api(uri.path()) { Failure::NotFound.into_problem() } else { Failure::NotFound.into_page() }
 }
 
 impl Failure {
+    /// A parameter of this name is not as it must be.
+    pub(crate) fn parameter(name: &str, what: String) -> Self {
+        Self::BadParameter(name.to_owned(), what)
+    }
+
+    /// What is wrong, as a person wrote it down.
+    #[cfg(test)]
+    pub(crate) fn what(&self) -> String {
+        match self {
+            Self::BadRequest(what) | Self::BadParameter(_, what) | Self::Unanswerable(what) => what.clone(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// The answer to a person. It carries the problem, should it turn out to be a program that asks.
     pub(crate) fn into_page(self) -> Response {
-        self.log();
-        let (status, detail) = (self.status(), self.detail());
+        let problem = self.log();
+        let (status, detail) = (self.kind().status(), self.detail());
         let page = ErrorPage {
             shell: Shell::bare(),
             status: status.as_u16(),
@@ -62,48 +83,56 @@ impl Failure {
             remedy: self.remedy(),
         };
         // A page that cannot even be rendered is told in plain words.
-        let Ok(html) = page.render() else { return (status, detail).into_response() };
-        (status, Html(html)).into_response()
+        let mut response = match page.render() {
+            Ok(html) => (status, Html(html)).into_response(),
+            Err(_) => (status, detail).into_response(),
+        };
+        response.extensions_mut().insert(problem);
+        response
     }
 
+    /// The answer to a program.
     pub(crate) fn into_problem(self) -> Response {
-        self.log();
-        let status = self.status();
-        let problem = json!({
-            "type": "about:blank",
-            "title": self.title(),
-            "status": status.as_u16(),
-            "detail": self.detail(),
-        });
-        (status, [(CONTENT_TYPE, "application/problem+json")], Json(problem)).into_response()
+        self.log().into_response()
     }
 
-    fn status(&self) -> StatusCode {
+    fn kind(&self) -> ProblemType {
         match self {
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::NoLake | Self::Unreadable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::TooSlow(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::BadRequest(_) => ProblemType::BadRequest,
+            Self::BadParameter(..) => ProblemType::BadParameter,
+            Self::Unanswerable(_) => ProblemType::Unanswerable,
+            Self::Forbidden(_) => ProblemType::Forbidden,
+            Self::NotFound => ProblemType::NotFound,
+            Self::NoLake => ProblemType::NoLake,
+            Self::Unreadable(_) => ProblemType::LakeUnreadable,
+            Self::Failed(_) => ProblemType::QueryFailed,
+            Self::TooSlow(_) => ProblemType::TooSlow,
+            Self::Broken => ProblemType::InternalError,
+            Self::Refused(kind) => *kind,
         }
     }
 
     fn title(&self) -> &'static str {
         match self {
-            Self::BadRequest(_) => "The request cannot be answered as put",
+            Self::BadRequest(_) | Self::BadParameter(..) | Self::Unanswerable(_) => {
+                "The request cannot be answered as put"
+            }
             Self::Forbidden(_) => "That is not allowed",
             Self::NotFound => "There is no such page",
             Self::NoLake => "There is no lake yet",
             Self::Unreadable(_) => "The lake cannot be read",
             Self::Failed(_) => "The query failed",
             Self::TooSlow(_) => "The query took too long",
+            Self::Broken => "The server failed",
+            Self::Refused(kind) => kind.title(),
         }
     }
 
     fn detail(&self) -> String {
         match self {
-            Self::BadRequest(what) | Self::Forbidden(what) => format::printable(what),
+            Self::BadRequest(what) | Self::BadParameter(_, what) | Self::Unanswerable(what) | Self::Forbidden(what) => {
+                format::printable(what)
+            }
             Self::NotFound => "nothing is served under this address".to_owned(),
             Self::NoLake => "no events have been imported yet".to_owned(),
             Self::Unreadable(Trouble { since, what }) => {
@@ -111,12 +140,16 @@ impl Failure {
             }
             Self::Failed(error) => format::printable(&format!("{error:#}")),
             Self::TooSlow(limit) => format!("no answer within {} seconds", limit.as_secs()),
+            Self::Broken => "the request was given up at a fault of the server's; its log says more".to_owned(),
+            Self::Refused(kind) => kind.meaning().to_owned(),
         }
     }
 
     fn remedy(&self) -> &'static str {
         match self {
-            Self::BadRequest(_) => "Correct the value in the address, or start again from the overview.",
+            Self::BadRequest(_) | Self::BadParameter(..) | Self::Unanswerable(_) => {
+                "Correct the value in the address, or start again from the overview."
+            }
             Self::Forbidden(_) => {
                 "Nothing was changed. Ask whoever runs this server for the right, or go back and try again."
             }
@@ -130,22 +163,38 @@ impl Failure {
                  tells whether the lake is damaged, and look at the server's log."
             }
             Self::TooSlow(_) => "Choose a shorter time range, or compact the lake.",
+            Self::Broken => "Nothing else is affected. Please report what the log says.",
+            Self::Refused(_) => "Go back, or start from the overview.",
         }
     }
 
-    fn log(&self) {
+    /// Logs what the operator should hear of, under the name of this occurrence.
+    fn log(&self) -> Problem {
+        let mut problem = Problem::new(self.kind(), self.detail());
+        let instance = problem.instance.as_str();
         match self {
-            Self::Failed(error) => tracing::error!("request failed: {}", format::printable(&format!("{error:#}"))),
-            Self::TooSlow(limit) => tracing::warn!("request given up after {limit:?}"),
-            Self::BadRequest(_) | Self::Forbidden(_) | Self::NotFound | Self::NoLake | Self::Unreadable(_) => {}
+            Self::Failed(error) => {
+                tracing::error!(instance, "request failed: {}", format::printable(&format!("{error:#}")));
+            }
+            Self::Broken => tracing::error!(instance, "request failed: its handler panicked"),
+            Self::TooSlow(limit) => tracing::warn!(instance, "request given up after {limit:?}"),
+            Self::BadParameter(name, _) => problem.parameter = Some(format::printable(name)),
+            Self::BadRequest(_)
+            | Self::Unanswerable(_)
+            | Self::Forbidden(_)
+            | Self::NotFound
+            | Self::NoLake
+            | Self::Unreadable(_)
+            | Self::Refused(_) => {}
         }
+        problem
     }
 }
 
 impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
         match error {
-            QueryError::Question(what) => Self::BadRequest(what),
+            QueryError::Question(what) => Self::Unanswerable(what),
             QueryError::Lake(_) | QueryError::Engine(_) => Self::Failed(error.into()),
         }
     }
@@ -207,6 +256,8 @@ struct ErrorPage<'a> {
 mod tests {
     use super::*;
     use axum::body::to_bytes;
+    use axum::http::StatusCode;
+    use axum::http::header::CONTENT_TYPE;
 
     async fn text(response: Response) -> String {
         String::from_utf8(to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap()
@@ -222,10 +273,12 @@ mod tests {
         assert!(page.contains("cannot read `&#60;b&#62;.parquet`"), "{page}");
         let problem = failure().into_problem();
         assert_eq!(problem.headers()[CONTENT_TYPE], "application/problem+json");
-        assert_eq!(
-            text(problem).await,
-            r#"{"type":"about:blank","title":"The query failed","status":500,"detail":"cannot read `<b>.parquet`"}"#
-        );
+        let problem: serde_json::Value = serde_json::from_str(&text(problem).await).unwrap();
+        assert_eq!(problem["type"], "/api/v1/problems/query-failed");
+        assert_eq!(problem["detail"], "cannot read `<b>.parquet`");
+        assert_eq!(problem["parameter"], serde_json::Value::Null);
+        let problem = text(Failure::parameter("by", "unknown".to_owned()).into_problem()).await;
+        assert!(problem.contains(r#""parameter":"by""#), "{problem}");
     }
 
     #[test]

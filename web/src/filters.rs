@@ -248,10 +248,7 @@ mod tests {
     }
 
     fn read(query: &str) -> Result<Filters, String> {
-        Filters::from_query(&Parameters::lenient(Some(query)), now()).map_err(|failure| match failure {
-            Failure::BadRequest(what) => what,
-            other => format!("{other:?}"),
-        })
+        Filters::from_query(&Parameters::lenient(Some(query)), now()).map_err(|failure| failure.what())
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The dashboard and JSON API of repute.
 //!
 //! ```text
-//! request ── guard (headers, Host, time) ──> parameters ──> filters
+//! request ── problem, guard (headers, Host, time) ──> parameters ──> filters
 //!                                                             │ one question to repute-query
 //!                                                             ├──> pages    HTML, with charts inlined
 //!                                                             ├──> chart    data -> SVG
@@ -17,6 +17,7 @@ mod state;
 mod failure;
 mod moment;
 mod parameters;
+mod problem;
 
 mod filters;
 mod history;
@@ -37,6 +38,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 
+pub use api::document as openapi;
 pub use state::{AppState, Now, Options};
 
 /// Asks what the overview asks, so that its answers are there when somebody opens it; a failure is only logged.
@@ -62,6 +64,7 @@ pub fn app(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), access::admit))
         .layer(from_fn(guard::limit_time))
         .layer(from_fn_with_state(state.clone(), guard::allow_host))
+        .layer(from_fn(problem::tell))
         .layer(from_fn(guard::set_headers))
         .with_state(state)
 }

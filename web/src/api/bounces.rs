@@ -3,34 +3,36 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use repute_query::{BounceClass, BounceQuery, MOST_REASONS, bounces_report, bounces_table};
+use repute_query::{BounceQuery, MOST_REASONS, bounces_report, bounces_table};
 
-use super::{csv, is_dimension, read_format, read_selection};
-use crate::failure::{ApiFailure, Failure};
+use super::answer::csv;
+use super::question::{is_dimension, read_by, read_format, read_names, read_number, read_range};
+use super::schema::{BouncesParameters, BouncesReport};
+use crate::failure::ApiFailure;
+use crate::filters::read_only;
 use crate::parameters::Parameters;
 use crate::state::AppState;
 
-const BOUNCES_PARAMETERS: [&str; 6] = ["since", "until", "by", "class", "limit", "format"];
+const BOUNCES: [&str; 6] = ["since", "until", "by", "class", "limit", "format"];
 
-/// `GET /api/v1/bounces`: `since`, `until`, `by`, `class`, `limit`, `format`, and any dimension by its name.
-#[utoipa::path(get, path = "/api/v1/bounces", summary = "Why mail bounced: equal reasons together", responses((status = 200)))]
+/// Why mail bounced: equal reasons together.
+///
+/// The same as `repute bounces --format json` or `csv`. Addresses in examples are hidden.
+#[utoipa::path(
+    get, path = "/api/v1/bounces", tag = "bounces", params(BouncesParameters),
+    responses((status = 200, description = "Bounces by class and by reason, the largest first.",
+        content((BouncesReport = "application/json"), (String = "text/csv")))),
+)]
 pub(crate) async fn bounces(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiFailure> {
-    let parameters = Parameters::strict(query.as_deref(), &BOUNCES_PARAMETERS, is_dimension)?;
-    let selection = read_selection(&parameters, state.now())?;
-    let classes = parameters.list("class").into_iter().map(str::parse::<BounceClass>).collect::<Result<_, _>>();
-    let limit = match parameters.one("limit")? {
-        None => 50,
-        Some(text) => text.parse().ok().filter(|limit| (1..=MOST_REASONS).contains(limit)).ok_or_else(|| {
-            Failure::BadRequest(format!("`limit` is `{text}`; give a number from 1 to {MOST_REASONS}"))
-        })?,
-    };
+    let parameters = Parameters::strict(query.as_deref(), &BOUNCES, is_dimension)?;
+    let (since, until) = read_range(&parameters, state.now())?;
     let query = BounceQuery {
-        since: selection.since,
-        until: selection.until,
-        by: selection.by,
-        only: selection.only,
-        classes: classes.map_err(|error: repute_query::UnknownClass| Failure::BadRequest(error.to_string()))?,
-        limit,
+        since,
+        until,
+        by: read_by(&parameters)?,
+        only: read_only(&parameters)?,
+        classes: read_names(&parameters, "class")?,
+        limit: read_number(&parameters, "limit", (1, MOST_REASONS), 50)?,
         with_addresses: false,
     };
     let as_csv = read_format(&parameters)?;

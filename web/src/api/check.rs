@@ -8,6 +8,7 @@ use repute_query::{attribute_alarms, check_report};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::schema::CheckReport;
 use crate::failure::ApiFailure;
 use crate::parameters::Parameters;
 use crate::state::AppState;
@@ -15,8 +16,13 @@ use crate::state::AppState;
 /// Where alarms come from is looked into for so long.
 const ATTRIBUTION_LIMIT: Duration = Duration::from_secs(5);
 
-/// `GET /api/v1/check`: the server's rules as of now. The state is in the body; a warning is no failure of the request.
-#[utoipa::path(get, path = "/api/v1/check", summary = "Every alert rule, judged now", responses((status = 200)))]
+/// Every alert rule, judged now.
+///
+/// The same as `repute check --format json`, by the server's rules. The state is in the body; a warning is no failure of the request.
+#[utoipa::path(
+    get, path = "/api/v1/check", tag = "alerts",
+    responses((status = 200, description = "The state, and every finding, the worst first.", body = CheckReport)),
+)]
 pub(crate) async fn check(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiFailure> {
     Parameters::strict(query.as_deref(), &[], |_| false)?;
     let reader = state.current()?;

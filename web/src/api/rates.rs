@@ -5,9 +5,10 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use repute_query::{LocalDays, Selection, Stepping, rates_report, rates_table};
 
-use super::{csv, is_dimension, read_format, read_selection};
+use super::answer::csv;
+use super::question::{is_dimension, read_exact_zone, read_format, read_selection};
+use super::schema::{RatesParameters, RatesRow};
 use crate::failure::{ApiFailure, Failure};
-use crate::filters::read_zone;
 use crate::parameters::Parameters;
 use crate::state::AppState;
 use crate::zone::Zone;
@@ -15,12 +16,18 @@ use crate::zone::Zone;
 /// An answer with more rows is refused.
 const MOST_ROWS: usize = 100_000;
 
-pub(super) const RATES_PARAMETERS: [&str; 7] = ["window", "since", "until", "by", "clock", "zone", "format"];
+pub(super) const RATES: [&str; 7] = ["window", "since", "until", "by", "clock", "zone", "format"];
 
-/// `GET /api/v1/rates`: `window`, `since`, `until`, `by`, `clock`, `zone`, `format`, and any dimension by its name.
-#[utoipa::path(get, path = "/api/v1/rates", summary = "Counts and rates per window and group", responses((status = 200)))]
+/// Counts and rates per window and group.
+///
+/// The same as `repute rates --format json` or `csv`, ordered by window and group. An answer of more than 100,000 rows is refused.
+#[utoipa::path(
+    get, path = "/api/v1/rates", tag = "rates", params(RatesParameters),
+    responses((status = 200, description = "One row per window and group that has any event.",
+        content((Vec<RatesRow> = "application/json"), (String = "text/csv")))),
+)]
 pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiFailure> {
-    let parameters = Parameters::strict(query.as_deref(), &RATES_PARAMETERS, is_dimension)?;
+    let parameters = Parameters::strict(query.as_deref(), &RATES, is_dimension)?;
     let selection = read_selection(&parameters, state.now())?;
     let stepping = read_stepping(&parameters, &selection)?;
     let as_csv = read_format(&parameters)?;
@@ -33,7 +40,7 @@ pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQue
             "{} rows, more than {MOST_ROWS}; choose a wider window, a shorter range or fewer groups",
             rows.len()
         );
-        return Err(Failure::BadRequest(what).into());
+        return Err(Failure::Unanswerable(what).into());
     }
     if as_csv {
         return Ok(csv("rates", &rates_table(&rows, &selection.by, false))?);
@@ -44,13 +51,13 @@ pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQue
 /// Windows of whole days follow the zone's midnights; others are the same everywhere.
 fn read_stepping(parameters: &Parameters, selection: &Selection) -> Result<Stepping, Failure> {
     const DAY: i64 = 86_400_000_000;
-    let zone = read_zone(parameters)?;
-    if parameters.one("zone")?.is_none() || zone == Zone::UTC {
+    let zone = read_exact_zone(parameters)?;
+    if parameters.one("zone")?.is_none() || zone == Zone::UTC || selection.width.is_none() {
         return Ok(Stepping::Tumbling);
     }
     let days = selection.width.filter(|width| width % DAY == 0).and_then(|width| u32::try_from(width / DAY).ok());
     days.map(|days| Stepping::Days(LocalDays { zone: zone.0, days })).ok_or_else(|| {
         let what = "`zone` needs a `window` of whole days such as `1d`; shorter ones are the same everywhere";
-        Failure::BadRequest(what.to_owned())
+        Failure::Unanswerable(what.to_owned())
     })
 }

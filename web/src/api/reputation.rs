@@ -5,12 +5,18 @@ use axum::extract::{RawQuery, State};
 use repute_query::{ReputationQuery, reputation_report};
 use serde_json::Value;
 
+use super::schema::ReputationReport;
 use crate::failure::ApiFailure;
 use crate::parameters::Parameters;
 use crate::state::AppState;
 
-/// `GET /api/v1/reputation`: as of now, over the server's volume and from its reset date.
-#[utoipa::path(get, path = "/api/v1/reputation", summary = "The rates AWS judges by", responses((status = 200)))]
+/// The rates AWS judges by.
+///
+/// The same as `repute reputation --format json`, as of now, over the server's volume and from its reset date.
+#[utoipa::path(
+    get, path = "/api/v1/reputation", tag = "reputation",
+    responses((status = 200, description = "Every account and configuration set.", body = ReputationReport)),
+)]
 pub(crate) async fn reputation(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
