@@ -13,18 +13,14 @@ mod words;
 
 use std::collections::{BTreeMap, HashMap};
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int16Type};
 use chrono::{DateTime, TimeDelta, Utc};
-use datafusion::logical_expr::cast;
-use futures::TryStreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::alert::{Compare, Measured, Metric, Rule, State, Window};
 use crate::check::{CheckResult, Finding};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
-use crate::scan::{Reader, Selection};
+use crate::scan::{Reader, Selection, Tallied};
 use crate::tally::Tally;
 
 /// How far back the past goes before what was measured.
@@ -262,6 +258,19 @@ struct ByValue {
 }
 
 impl ByValue {
+    fn of(rows: Vec<Tallied>, known: Option<&Self>) -> Self {
+        let mut by = Self::default();
+        for Tallied { mut group, tally, .. } in rows {
+            let value = group.pop().flatten();
+            if known.is_some_and(|known| !known.values.contains_key(&value)) {
+                by.rest += &tally;
+            } else {
+                by.values.insert(value, tally);
+            }
+        }
+        if by.values.len() > MOST_VALUES { Self { is_too_many: true, ..Self::default() } } else { by }
+    }
+
     fn measured(&self, measure: impl Fn(&Tally) -> Measured) -> BTreeMap<Option<String>, Measured> {
         self.values.iter().map(|(value, tally)| (value.clone(), measure(tally))).collect()
     }
@@ -274,45 +283,16 @@ async fn counts(
     by: &[Dimension],
     known: Option<&[ByValue]>,
 ) -> Result<Counts, QueryError> {
-    let mut columns = vec![reader.cell().alias("cell")];
-    for (index, dimension) in by.iter().enumerate() {
-        columns.push(cast(reader.expression(dimension), DataType::Utf8View).alias(format!("group_{index}")));
-    }
-    let mut stream = reader.events(selection).await?.select(columns)?.execute_stream().await?;
-    let mut counts = Counts { whole: Tally::default(), by: by.iter().map(|_| ByValue::default()).collect() };
-    while let Some(batch) = stream.try_next().await? {
-        count(&batch, &mut counts, known);
-    }
+    let groupings: Vec<Vec<Dimension>> =
+        std::iter::once(Vec::new()).chain(by.iter().map(|dimension| vec![dimension.clone()])).collect();
+    let mut counted = reader.scan_groupings(selection, &groupings).await?.into_iter();
+    let whole = counted.next().and_then(|rows| rows.into_iter().next()).map(|row| row.tally).unwrap_or_default();
+    let known = |index: usize| known.and_then(|known| known.get(index));
+    let by = counted.enumerate().map(|(index, rows)| ByValue::of(rows, known(index))).collect();
+    let mut counts = Counts { whole, by };
     let tallies = counts.by.iter_mut().flat_map(|by| by.values.values_mut().chain([&mut by.rest]));
     tallies.chain([&mut counts.whole]).for_each(|tally| reader.rules().settle(tally));
     Ok(counts)
-}
-
-fn count(batch: &RecordBatch, counts: &mut Counts, known: Option<&[ByValue]>) {
-    let cells = batch.column(0).as_primitive::<Int16Type>();
-    cells.iter().flatten().for_each(|cell| counts.whole.add_cell(cell, 1));
-    for (index, by) in counts.by.iter_mut().enumerate().filter(|(_, by)| !by.is_too_many) {
-        let known = known.and_then(|known| known.get(index));
-        let Some(values) = batch.column(1 + index).as_string_view_opt() else { continue };
-        // Rows of one value by cell: few, so that a value is looked up once a batch.
-        let mut of_batch: HashMap<(Option<&str>, i16), u64> = HashMap::new();
-        for (value, cell) in values.iter().zip(cells.iter()) {
-            if let Some(cell) = cell {
-                *of_batch.entry((value, cell)).or_default() += 1;
-            }
-        }
-        for ((value, cell), rows) in of_batch {
-            let value = value.map(str::to_owned);
-            if known.is_some_and(|known| !known.values.contains_key(&value)) {
-                by.rest.add_cell(cell, rows);
-            } else {
-                by.values.entry(value).or_default().add_cell(cell, rows);
-            }
-        }
-        if by.values.len() > MOST_VALUES {
-            *by = ByValue { is_too_many: true, ..ByValue::default() };
-        }
-    }
 }
 
 /// What the whole brought and was expected to bring; values are held against it.
