@@ -194,3 +194,6 @@ fn failed(path: &Path, source: ParquetError) -> LakeError {
 fn wrong(what: &str) -> ParquetError {
     ParquetError::General(what.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

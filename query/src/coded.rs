@@ -104,7 +104,7 @@ impl CodedPlan {
         let units: Arc<[Unit]> = units.into();
         let next = Arc::new(AtomicUsize::new(0));
         let mut workers = JoinSet::new();
-        for _ in 0..workers().min(units.len()) {
+        for _ in 0..threads().min(units.len()) {
             workers.spawn(Arc::clone(&self).work(Arc::clone(&units), Arc::clone(&next)));
         }
         let mut counters: Option<Vec<Counter>> = None;
@@ -130,15 +130,11 @@ impl CodedPlan {
     ) -> Result<(Vec<Unit>, Vec<DataFile>), QueryError> {
         files.retain(|file| span::may_hold(file, &self.selection));
         let mut opened = JoinSet::new();
-        let share = files.len().div_ceil(workers()).max(1);
+        let share = files.len().div_ceil(threads()).max(1);
         for files in files.chunks(share) {
-            let (files, coded) = (files.to_vec(), coded.clone());
+            let opening: Vec<_> = files.iter().map(|file| open(coded.clone(), file.clone())).collect();
             opened.spawn(async move {
-                let open = |file| {
-                    let coded = coded.clone();
-                    async move { coded.open(&file).await.map(|opened| (file, Arc::new(opened))) }
-                };
-                let opened = futures::stream::iter(files).map(open).buffered(OPENED_AT_ONCE).collect::<Vec<_>>().await;
+                let opened: Vec<_> = futures::stream::iter(opening).buffered(OPENED_AT_ONCE).collect().await;
                 opened.into_iter().collect::<Result<Vec<_>, LakeError>>()
             });
         }
@@ -163,13 +159,12 @@ impl CodedPlan {
 
     async fn work(self: Arc<Self>, units: Arc<[Unit]>, next: Arc<AtomicUsize>) -> Result<Vec<Counter>, QueryError> {
         let mut worker = Worker { plan: &self, counters: self.counters(), keys: Keys::default() };
-        let read = |unit: &Unit| {
-            let (file, group, span) = (Arc::clone(&unit.file), unit.group, unit.span);
-            let columns = [&self.columns[..], &span.columns()].concat();
-            async move { file.read(group, &columns).await.map(|read| (read, span)) }
-        };
-        let pulled = std::iter::from_fn(|| units.get(next.fetch_add(1, Ordering::Relaxed)));
-        let mut groups = futures::stream::iter(pulled.map(read)).buffered(READ_AHEAD);
+        let plan = Arc::clone(&self);
+        let pulled = std::iter::from_fn(move || {
+            let Unit { file, group, span } = units.get(next.fetch_add(1, Ordering::Relaxed))?;
+            Some(read(Arc::clone(file), *group, [&plan.columns[..], &span.columns()].concat(), *span))
+        });
+        let mut groups = futures::stream::iter(pulled).buffered(READ_AHEAD);
         while let Some(read) = groups.next().await {
             let (group, span) = read?;
             worker.count(&group, span)?;
@@ -180,8 +175,22 @@ impl CodedPlan {
     }
 }
 
+async fn read(
+    file: Arc<CodedFile>,
+    group: usize,
+    columns: Vec<(String, Coding)>,
+    span: Span,
+) -> Result<(CodedGroup, Span), LakeError> {
+    Ok((file.read(group, &columns).await?, span))
+}
+
+async fn open(coded: CodedFiles, file: DataFile) -> Result<(DataFile, Arc<CodedFile>), LakeError> {
+    let opened = coded.open(&file).await?;
+    Ok((file, Arc::new(opened)))
+}
+
 /// How many count at once.
-fn workers() -> usize {
+fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

@@ -51,6 +51,9 @@ impl Footer {
                 return Err(wrong("a column lies at a negative place"));
             }
         }
+        if metadata.row_groups().iter().any(|group| u32::try_from(group.num_rows()).is_err()) {
+            return Err(wrong("a row group of more rows than can be numbered"));
+        }
         Ok(Self(Arc::new(metadata)))
     }
 

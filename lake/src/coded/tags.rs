@@ -7,6 +7,9 @@ use super::hybrid::{self, Piece, Pieces};
 use super::texts::{self, CodedPage, Texts};
 use super::wrong;
 
+/// A row group of more tags than this would not fit in memory.
+const MOST_ENTRIES: usize = 1 << 28;
+
 /// One of a map's two Parquet columns.
 struct Leaf {
     texts: Texts,
@@ -57,6 +60,9 @@ impl Leaf {
         let (texts, pages) = texts::read(chunk, rows)?;
         let description = chunk.description();
         let present = description.max_def_level().unsigned_abs() as u8;
+        if pages.iter().map(|page| page.entries).sum::<usize>() > MOST_ENTRIES {
+            return Err(wrong("more tags than can be held"));
+        }
         let (mut repetition, mut definition) = (Vec::new(), Vec::new());
         for page in &pages {
             let levels = |levels: &Option<_>| levels.clone().ok_or_else(|| wrong("a map without levels"));

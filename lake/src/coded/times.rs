@@ -7,6 +7,9 @@ use parquet::errors::Result;
 use super::chunk::Chunk;
 use super::wrong;
 
+/// Room for more rows is only made when they are there: a damaged file may speak of any number.
+const MOST_ROOM: usize = 1 << 20;
+
 /// The time of each row in microseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodedTimes {
@@ -29,7 +32,7 @@ pub(super) fn read(chunk: &Chunk, rows: usize) -> Result<CodedTimes> {
     let reader = get_column_reader(description, Box::new(chunk.pages(rows)?));
     // What may be read so was looked at before: it is a column of 64-bit numbers.
     let mut reader: ColumnReaderImpl<Int64Type> = get_typed_column_reader(reader);
-    let (mut values, mut levels) = (Vec::with_capacity(rows), Vec::new());
+    let (mut values, mut levels) = (Vec::with_capacity(rows.min(MOST_ROOM)), Vec::new());
     let (read, ..) = reader.read_records(rows, (present > 0).then_some(&mut levels), None, &mut values)?;
     if read != rows {
         return Err(wrong("a column of another length than its row group"));

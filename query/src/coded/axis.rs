@@ -145,9 +145,10 @@ impl Windows {
     pub(super) fn of(times: &CodedTimes, width: i64) -> Self {
         let (mut starts, mut known) = (Vec::new(), HashMap::<i64, u32, RandomState>::default());
         // Times come nearly in order, so most rows are of the window before theirs.
-        let (mut start, mut number) = (None, 0);
+        let (mut start, mut number) = (None::<i64>, 0);
         let of_time = |time: &i64| {
-            if start.is_none_or(|start: i64| *time < start || *time - start >= width) {
+            let since = start.filter(|start| start <= time).and_then(|start| time.checked_sub(start));
+            if since.is_none_or(|since| since >= width) {
                 let first = floor(*time, width);
                 start = Some(first);
                 number = *known.entry(first).or_insert_with(|| {
