@@ -202,10 +202,11 @@ impl Counter {
 }
 
 /// A table of counts, of which the columns are those cells of the tally that were met.
-#[derive(Default)]
 struct Counts {
     /// The cell of each column.
     cells: Vec<i16>,
+    /// The column of each cell, [`NO_COLUMN`] where it was not met.
+    columns: [u8; CELLS],
     /// How many columns there is room for.
     width: usize,
     rows: u32,
@@ -215,6 +216,14 @@ struct Counts {
 /// Room for columns grows by so many.
 const COLUMNS: usize = 8;
 
+const NO_COLUMN: u8 = u8::MAX;
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { cells: Vec::new(), columns: [NO_COLUMN; CELLS], width: 0, rows: 0, counts: Vec::new() }
+    }
+}
+
 impl Counts {
     fn push(&mut self) -> u32 {
         self.rows += 1;
@@ -223,15 +232,17 @@ impl Counts {
     }
 
     fn add(&mut self, row: u32, cell: i16, rows: u64) {
-        let column = match self.cells.iter().position(|known| *known == cell) {
-            Some(column) => column,
-            None => self.column(cell),
+        let Ok(place) = usize::try_from(cell) else { return };
+        let column = match self.columns.get(place) {
+            Some(&NO_COLUMN) => self.column(cell, place),
+            Some(column) => usize::from(*column),
+            None => return,
         };
         self.counts[row as usize * self.width + column] += rows;
     }
 
-    fn column(&mut self, cell: i16) -> usize {
-        debug_assert!(self.cells.len() < CELLS, "a cell outside the tally");
+    fn column(&mut self, cell: i16, place: usize) -> usize {
+        self.columns[place] = self.cells.len() as u8;
         self.cells.push(cell);
         if self.cells.len() > self.width {
             let before = self.width.max(1);

@@ -1,7 +1,13 @@
 //! Counts the rows of a row group by a key made of the numbers of window, values and cell.
 //!
-//! Where there are few keys, each has a place in a list; otherwise they are looked up. Either way a text is named only once for
-//! all the rows that have it.
+//! ```text
+//! few groups ────────────────────────────────> a place for each, with one for each cell
+//! more, of which few have a row ── numbered ──> likewise for those that have one
+//! very many ────────────────────────────────> looked up
+//! ```
+//! Either way a text is named only once for all the rows that have it.
+
+use std::borrow::Cow;
 
 use super::axis::{Values, Windows};
 use super::cells::SKIPPED;
@@ -9,15 +15,22 @@ use crate::counter::Counter;
 use crate::error::QueryError;
 use crate::tally::CELLS;
 
-/// Up to so many keys have a place each: four mebibytes.
-const LISTED: usize = 1 << 20;
+/// Up to so many groups and cells have a place each, whether they have a row or not: a mebibyte.
+const LISTED: usize = 1 << 18;
+
+/// Up to so many groups are numbered: four mebibytes.
+const NUMBERED: usize = 1 << 20;
 
 /// Room that is used for one row group after the other.
 #[derive(Default)]
 pub(super) struct Keys {
-    listed: Vec<u32>,
+    counts: Vec<u32>,
+    /// The number of each group that has a row; [`NO_NUMBER`] between one row group and the next.
+    numbers: Vec<u32>,
     found: Table,
 }
+
+const NO_NUMBER: u32 = u32::MAX;
 
 /// The rows of a row group, taken apart.
 pub(super) struct Rows<'r> {
@@ -71,59 +84,65 @@ impl Keys {
     /// Adds the rows to a counter.
     pub(super) fn count(&mut self, rows: &Rows<'_>, counter: &mut Counter) -> Result<(), QueryError> {
         let met = Met::of(rows.cells);
-        let sizes = rows.sizes();
-        let keys = sizes.iter().try_fold(met.columns(), |keys, size| keys.checked_mul(*size));
-        match keys.filter(|keys| *keys <= LISTED) {
-            Some(keys) => self.count_listed(rows, &met, keys, counter),
-            None => self.count_found(rows, counter),
+        let groups = rows.lists().try_fold(1_usize, |groups, (_, size)| groups.checked_mul(size as usize));
+        match groups {
+            Some(groups) if groups <= LISTED / met.columns() => {
+                self.counts.clear();
+                self.counts.resize(groups * met.columns(), 0);
+                count_cells(&met, rows.cells, &rows.joined(), &mut self.counts);
+                self.tell(rows, &met, None, counter)
+            }
+            Some(groups) if groups <= NUMBERED => {
+                let mut joined = rows.joined().into_owned();
+                let present = self.number(&mut joined, groups);
+                self.counts.clear();
+                self.counts.resize(present.len() * met.columns(), 0);
+                count_cells(&met, rows.cells, &joined, &mut self.counts);
+                self.tell(rows, &met, Some(&present), counter)
+            }
+            _ => self.count_found(rows, counter),
         }
     }
 
-    fn count_listed(
-        &mut self,
+    /// Puts numbers in the place of groups; says which group has which.
+    fn number(&mut self, joined: &mut [u32], groups: usize) -> Vec<u32> {
+        if self.numbers.len() < groups {
+            self.numbers.resize(groups, NO_NUMBER);
+        }
+        let mut present = Vec::new();
+        for group in joined.iter_mut() {
+            let number = &mut self.numbers[*group as usize];
+            if *number == NO_NUMBER {
+                *number = present.len() as u32;
+                present.push(*group);
+            }
+            *group = *number;
+        }
+        present.iter().for_each(|group| self.numbers[*group as usize] = NO_NUMBER);
+        present
+    }
+
+    /// Tells the counter what was counted; `present` are the groups that have a number, all if there is no list.
+    fn tell(
+        &self,
         rows: &Rows<'_>,
         met: &Met,
-        keys: usize,
+        present: Option<&[u32]>,
         counter: &mut Counter,
     ) -> Result<(), QueryError> {
-        let columns = met.columns();
-        let counts = &mut self.listed;
-        counts.clear();
-        counts.resize(keys, 0);
-        let mut lists = rows.lists();
-        let mut joined: Vec<u32>;
-        let groups: Option<&[u32]> = match (lists.next(), lists.next()) {
-            (None, _) => None,
-            (Some((only, _)), None) => Some(only),
-            (Some((first, _)), Some((second, size))) => {
-                joined = first.iter().zip(second).map(|(a, b)| a * size + b).collect();
-                for (list, size) in lists {
-                    joined.iter_mut().zip(list).for_each(|(joined, number)| *joined = *joined * size + number);
-                }
-                Some(&joined)
-            }
-        };
-        match groups {
-            None => rows.cells.iter().for_each(|cell| counts[usize::from(met.columns[usize::from(*cell)])] += 1),
-            Some(groups) => {
-                for (group, cell) in groups.iter().zip(rows.cells) {
-                    counts[*group as usize * columns + usize::from(met.columns[usize::from(*cell)])] += 1;
-                }
-            }
-        }
-        let sizes = rows.sizes();
+        let sizes: Vec<u32> = rows.by.iter().map(|values| values.names.len() as u32).collect();
         let mut named = Named::of(&rows.by);
-        for (group, counts) in counts.chunks_exact(columns).enumerate() {
-            let counts = &counts[..columns - 1];
+        for (number, counts) in self.counts.chunks_exact(met.columns()).enumerate() {
+            let counts = &counts[..met.cells.len()];
             if counts.iter().all(|count| *count == 0) {
                 continue;
             }
-            let mut rest = group;
-            for (dimension, size) in (0..rows.by.len()).zip(sizes.iter().skip(sizes.len() - rows.by.len())).rev() {
-                named.name(dimension, (rest % size) as u32, counter);
+            let mut rest = present.map_or(number as u32, |present| present[number]);
+            for (dimension, size) in sizes.iter().enumerate().rev() {
+                named.name(dimension, rest % size, counter);
                 rest /= size;
             }
-            let window = rows.windows.map_or(0, |windows| windows.starts[rest]);
+            let window = rows.windows.map_or(0, |windows| windows.starts[rest as usize]);
             for (count, cell) in counts.iter().zip(&met.cells).filter(|(count, _)| **count > 0) {
                 counter.add(window, &named.numbers, i16::from(*cell), u64::from(*count))?;
             }
@@ -167,8 +186,23 @@ impl Rows<'_> {
         windows.into_iter().chain(by).map(|(numbers, size)| (numbers, size as u32))
     }
 
-    fn sizes(&self) -> Vec<usize> {
-        self.lists().map(|(_, size)| size as usize).collect()
+    /// Each row's group as one number. There must not be more than fit.
+    fn joined(&self) -> Cow<'_, [u32]> {
+        let mut lists = self.lists();
+        let Some((first, _)) = lists.next() else { return Cow::Owned(vec![0; self.cells.len()]) };
+        let mut joined = Cow::Borrowed(first);
+        for (list, size) in lists {
+            joined.to_mut().iter_mut().zip(list).for_each(|(joined, number)| *joined = *joined * size + number);
+        }
+        joined
+    }
+}
+
+/// Counts rows by group and column of their cell.
+fn count_cells(met: &Met, cells: &[u8], groups: &[u32], counts: &mut [u32]) {
+    let columns = met.columns();
+    for (group, cell) in groups.iter().zip(cells) {
+        counts[*group as usize * columns + usize::from(met.columns[usize::from(*cell)])] += 1;
     }
 }
 
