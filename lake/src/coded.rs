@@ -19,8 +19,8 @@ mod times;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use object_store::path::Path;
 use object_store::ObjectStore;
+use object_store::path::Path;
 use parquet::errors::ParquetError;
 
 use crate::error::LakeError;
@@ -147,7 +147,8 @@ impl CodedFile {
         let mut bytes = read.map_err(|error| LakeError::of_file(self.path.as_ref(), Box::new(error)))?.into_iter();
         let mut read = HashMap::new();
         for (name, places) in wanted {
-            let chunks = places.into_iter().zip(bytes.by_ref()).map(|(place, bytes)| Chunk::new(place, bytes)).collect();
+            let chunks =
+                places.into_iter().zip(bytes.by_ref()).map(|(place, bytes)| Chunk::new(place, bytes)).collect();
             read.insert(name.to_owned(), chunks);
         }
         Ok(CodedGroup { path: self.path.clone(), rows: self.facts(group).rows, columns: read })

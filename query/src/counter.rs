@@ -280,7 +280,8 @@ mod tests {
     #[test]
     fn two_are_merged_by_what_their_groups_are_called() {
         for dimensions in 0..4 {
-            let all: [&[Option<&str>]; 3] = [&[None; 3], &[Some("a"), Some("b"), None], &[Some("b"), Some("a"), Some("")]];
+            let all: [&[Option<&str>]; 3] =
+                [&[None; 3], &[Some("a"), Some("b"), None], &[Some("b"), Some("a"), Some("")]];
             let values = all.map(|values| &values[..dimensions]);
             let (mut one, mut other) = (Counter::new(Some(1), dimensions), Counter::new(Some(1), dimensions));
             counted(&mut one, &[(0, values[1], Kind::Send), (1, values[0], Kind::Open), (0, values[1], Kind::Send)]);

@@ -41,9 +41,8 @@ impl Footer {
             .with_column_stats_policy(ParquetStatisticsPolicy::skip_except(&TIMES))
             .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll)
             .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
-        let reader = ParquetMetaDataReader::new()
-            .with_metadata_options(Some(options))
-            .with_prefetch_hint(Some(FOOTER_BYTES));
+        let reader =
+            ParquetMetaDataReader::new().with_metadata_options(Some(options)).with_prefetch_hint(Some(FOOTER_BYTES));
         let metadata = reader.load_and_finish(&mut StoredFile::of(store, file), file.size).await?;
         for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
             let first = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
@@ -130,7 +129,8 @@ fn is_flat(column: &ColumnDescriptor) -> bool {
 }
 
 fn is_microseconds(column: &ColumnDescriptor) -> bool {
-    let is_logical = matches!(column.logical_type_ref(), Some(LogicalType::Timestamp(of)) if of.unit == TimeUnit::MICROS);
+    let is_logical =
+        matches!(column.logical_type_ref(), Some(LogicalType::Timestamp(of)) if of.unit == TimeUnit::MICROS);
     column.physical_type() == Type::INT64 && (is_logical || column.converted_type() == ConvertedType::TIMESTAMP_MICROS)
 }
 

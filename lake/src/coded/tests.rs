@@ -197,9 +197,8 @@ async fn files_of_any_writer_are_read() {
             // Without a dictionary, version 2 would encode texts as what is left to the engine.
             let properties = change(usual());
             let properties = if name == "pages of version 2" {
-                let plain = |p: WriterPropertiesBuilder, name| {
-                    p.set_column_encoding(ColumnPath::new(name), Encoding::PLAIN)
-                };
+                let plain =
+                    |p: WriterPropertiesBuilder, name| p.set_column_encoding(ColumnPath::new(name), Encoding::PLAIN);
                 let key_value = |leaf: &str| vec!["tags".to_owned(), "key_value".to_owned(), leaf.to_owned()];
                 let all = [column::EVENT_TYPE, column::RECIPIENT_DOMAIN].map(|name| vec![name.to_owned()]);
                 all.into_iter().chain(["key", "value"].map(key_value)).fold(properties, plain)

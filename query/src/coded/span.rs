@@ -28,8 +28,7 @@ type Bounds = (Option<i64>, Option<i64>);
 
 fn bounds(selection: &Selection, clock: Clock) -> Bounds {
     let micros = |time: chrono::DateTime<chrono::Utc>| time.timestamp_micros();
-    let (since, until, as_of) =
-        (selection.since.map(micros), selection.until.map(micros), selection.as_of.map(micros));
+    let (since, until, as_of) = (selection.since.map(micros), selection.until.map(micros), selection.as_of.map(micros));
     match (clock, selection.clock == clock) {
         (Clock::Event, true) => (since, until.into_iter().chain(as_of).min()),
         (Clock::Event, false) => (None, as_of),

@@ -50,7 +50,8 @@ const DIAGNOSTICS: [Option<&str>; 4] = [
 /// Tags in any order; some events have none. Every other order number is used once only.
 fn tags(random: &mut StdRng) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
     let mut tags = Vec::new();
-    for (name, values) in [("campaign", &CAMPAIGNS), ("team", &TEAMS), ("tier", &[Some("gold"), Some("tin"), None, None])]
+    for (name, values) in
+        [("campaign", &CAMPAIGNS), ("team", &TEAMS), ("tier", &[Some("gold"), Some("tin"), None, None])]
     {
         tags.extend(values.choose(random).copied().flatten().map(|value| (Cow::Borrowed(name), Cow::Borrowed(value))));
     }
@@ -97,9 +98,9 @@ fn rows(random: &mut StdRng, count: usize, days: (i64, i64), is_odd: bool) -> Ev
             event.complaint_subtype = pick(random, &[Some("OnAccountSuppressionList"), None, None]);
         }
         let address = match pick(random, &ADDRESSES) {
-            Some(address) if address.starts_with("c@") => {
-                Some(format!("c{}@else{}.example", random.random_range(0..1_000_000), random.random_range(0..300)).into())
-            }
+            Some(address) if address.starts_with("c@") => Some(
+                format!("c{}@else{}.example", random.random_range(0..1_000_000), random.random_range(0..300)).into(),
+            ),
             address => address,
         };
         let is_bounce = event_type == EventType::Bounce;
