@@ -41,7 +41,7 @@ mod lake;
 
 pub use append::{Appended, EventCounts};
 pub use beside::{Document, DocumentLock, DocumentVersion, Hold};
-pub use coded::{CodedFiles, CodedRows};
+pub use coded::{CodedFile, CodedFiles, CodedGroup, CodedTexts, CodedTimes, Coding, GroupFacts};
 pub use compact::{Compacted, CompactionMeter, KEPT};
 pub use error::LakeError;
 pub use event::{Event, EventType, Recipient, Tag, Tags, UnknownEventType};

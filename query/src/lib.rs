@@ -28,6 +28,7 @@ mod selection;
 mod coded;
 mod counter;
 mod rollup;
+mod rows;
 mod scan;
 
 mod calendar;
