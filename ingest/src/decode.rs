@@ -92,6 +92,12 @@ pub(crate) fn is_plain(head: &[u8]) -> bool {
     !is_gzip(head) && !UNSUPPORTED.iter().any(|(_, magic)| head.starts_with(magic))
 }
 
+/// How an object that starts with these bytes is compressed.
+pub(crate) fn compression(head: &[u8]) -> &'static str {
+    let unsupported = UNSUPPORTED.iter().find(|(_, magic)| head.starts_with(magic)).map(|(name, _)| *name);
+    unsupported.unwrap_or(if is_gzip(head) { "gzip" } else { "plain" })
+}
+
 /// Whether these bytes start a gzip stream.
 pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&GZIP_MAGIC)

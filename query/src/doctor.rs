@@ -18,6 +18,8 @@ mod coverage;
 mod dump;
 mod freshness;
 mod imports;
+mod lake;
+mod report;
 mod rules;
 mod tags;
 mod types;
@@ -29,6 +31,9 @@ use crate::error::QueryError;
 use crate::scan::Reader;
 
 pub use advice::{Advice, Severity, explanation};
+pub use lake::{damaged_lake, no_lake};
+pub use report::{doctor_report, dump_report};
+
 pub use facts::{
     Around, Delays, DumpFacts, EventFacts, Failed, ImportRun, LakeFacts, Late, RuleFacts, SampledObject, Seen, Watch,
 };

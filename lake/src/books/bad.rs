@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, StringViewArray};
+use arrow::array::{AsArray, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
@@ -219,6 +219,18 @@ impl BadBook {
             class.is_none_or(|class| page.class(entry) == class) && !self.resolved.contains_key(&entry.number)
         };
         self.entries().filter(wanted).map(|(_, entry)| id(entry.number)).collect()
+    }
+
+    /// Records with their bytes, by their ids; those that are not there are left out.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub async fn records(&self, ids: &[String]) -> Result<Vec<KeptRecord>, LakeError> {
+        let wanted: HashSet<u64> = ids.iter().filter_map(|id| u64::from_str_radix(id, 16).ok()).collect();
+        let places = self.newest_first.iter().filter(|place| {
+            self.entry(**place).is_some_and(|(_, entry)| wanted.contains(&entry.number))
+        });
+        self.kept(&places.copied().collect::<Vec<_>>(), true).await
     }
 
     /// One record with its bytes, by its id.

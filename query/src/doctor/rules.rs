@@ -5,18 +5,28 @@ use repute_lake::EventType;
 
 use super::advice::Severity::Warning;
 use super::{Advice, Around, LakeFacts};
-use crate::alert::{Compare, Metric, Rule, Unit};
+use crate::alert::{Compare, Metric, Rule, Unit, default_rules};
 use crate::wording::{age, count, thousands};
 
 /// Silenced for longer than this is forgotten.
 const LONG: TimeDelta = TimeDelta::days(30);
+
+/// Whether a rule is one of those that hold without a configuration: nobody has written it, and nobody need mend it.
+pub(super) fn is_default(rule: &Rule, last_sends: u64) -> bool {
+    default_rules(last_sends).contains(rule)
+}
+
+/// The rules that somebody has written.
+fn written(around: &Around) -> impl Iterator<Item = &Rule> {
+    around.rules.iter().filter(|rule| !is_default(rule, around.last_sends))
+}
 
 /// Rules on events of which there are none, or on mail with values that none has.
 pub(super) fn never_measured(facts: &LakeFacts, around: &Around) -> Option<Advice> {
     if facts.events.all() == 0 {
         return None;
     }
-    let lines: Vec<String> = around.rules.iter().filter_map(|rule| nothing_to_measure(rule, facts)).collect();
+    let lines: Vec<String> = written(around).filter_map(|rule| nothing_to_measure(rule, facts)).collect();
     let advice = Advice::new("never_measured", Warning, format!("{} can never fire: there is nothing to measure", rules(lines.len())));
     (!lines.is_empty()).then(|| {
         lines.into_iter().fold(advice, Advice::because).remedy(
@@ -56,7 +66,7 @@ fn needed(metric: Metric) -> Option<EventType> {
 
 /// Rules without thresholds, or with thresholds that no value reaches.
 pub(super) fn never_reached(_: &LakeFacts, around: &Around) -> Option<Advice> {
-    let lines: Vec<String> = around.rules.iter().filter_map(out_of_reach).collect();
+    let lines: Vec<String> = written(around).filter_map(out_of_reach).collect();
     let advice = Advice::new("never_reached", Warning, format!("{} can never fire: no value reaches the threshold", rules(lines.len())));
     (!lines.is_empty()).then(|| {
         lines.into_iter().fold(advice, Advice::because).remedy("Write a threshold that can be reached, such as warn = \"2 %\".")
@@ -85,13 +95,14 @@ fn out_of_reach(rule: &Rule) -> Option<String> {
 /// Rules whose volume floor no window has ever reached.
 pub(super) fn never_enough(facts: &LakeFacts, around: &Around) -> Option<Advice> {
     let line = |rule: &Rule| {
-        // Any window of a width lies in two of those that follow one another.
-        let most = facts.rules.get(&rule.name)?.most?;
+        // Where there is no such mail at all, that is told.
+        let found = facts.rules.get(&rule.name).filter(|found| found.rows != Some(0))?;
+        let most = found.most?;
         (most < rule.min_sends).then(|| {
             format!("rule {}: needs {} in its window; there have been {} at most", rule.name, count(rule.min_sends, "send"), thousands(most))
         })
     };
-    let lines: Vec<String> = around.rules.iter().filter_map(line).collect();
+    let lines: Vec<String> = written(around).filter_map(line).collect();
     let advice = Advice::new("never_enough", Warning, format!("{} can never fire: there is never mail enough for a verdict", rules(lines.len())));
     (!lines.is_empty()).then(|| {
         lines.into_iter().fold(advice, Advice::because).remedy(
