@@ -191,10 +191,8 @@ fn own_domains_that_are_not_verified_are_counted() {
 #[test]
 fn events_of_tomorrow_are_seen() {
     let lake = Lake::of(&healthy());
-    let found = Found::with(&lake.path(), "--at 2026-10-05T11:31:40Z", 1);
-    // Sends at 11:30:00 to 11:33:19; deliveries and the bounce a second later.
-    let after = (0..200).filter(|second| *second > 100).count() + (1..=200).filter(|second| *second > 100).count();
-    assert_eq!(after, 199);
+    // Sends at 11:30:00 to 11:33:19, deliveries and the bounce a second later.
+    let found = Found::with(&lake.path(), "--at 2026-10-05T11:31:40Z", 0);
     assert!(!found.names().contains(&"future_events"), "clocks may differ by minutes: {:#}", found.0);
     let found = Found::with(&lake.path(), "--at 2026-10-05T11:20:00Z", 1);
     assert!(found.evidence("future_events").starts_with("400 rows after now; the latest is 13m ahead"), "{:#}", found.0);

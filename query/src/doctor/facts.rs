@@ -1,6 +1,6 @@
 //! What checks judge by.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use repute_lake::{BadClass, EventType, LogStanding, ObjectSums, TableStatistics};
@@ -111,8 +111,6 @@ pub struct LakeFacts {
     pub own_domains: BTreeMap<String, (u64, u64)>,
     /// By recipient domain that is taken to report complaints: deliveries and complaints, where there are many of the first.
     pub reporting: BTreeMap<String, (u64, u64)>,
-    /// Configuration sets of the lake.
-    pub sets: BTreeSet<Option<String>>,
     /// What each rule can measure, by its name.
     pub rules: BTreeMap<String, RuleFacts>,
     /// Sends of the last whole day, those that were handed to SES on it, and the day.

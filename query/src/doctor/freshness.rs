@@ -1,5 +1,7 @@
 //! How old the newest event is, and why.
 
+use chrono::TimeDelta;
+
 use super::advice::Severity::Problem;
 use super::{Advice, Around, LakeFacts};
 use crate::wording::age;
@@ -19,7 +21,7 @@ pub(super) fn stale(facts: &LakeFacts, around: &Around) -> Option<Advice> {
     let Some(imported) = facts.last_import else {
         return Some(advice.remedy("Run `repute import SOURCE` from cron."));
     };
-    let since = around.now - imported;
+    let since = (around.now - imported).max(TimeDelta::zero());
     let advice = advice.because(format!("newest import {} ago, {}", age(since), imported.format("%Y-%m-%d %H:%M UTC")));
     Some(if since > around.max_age {
         advice.remedy(

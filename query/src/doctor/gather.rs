@@ -55,7 +55,6 @@ pub(super) async fn facts(reader: &Reader) -> Result<LakeFacts, QueryError> {
     });
     facts.aws = AwsCounts::of(&all);
     facts.events.complaint_eligible = facts.aws.complaint_eligible_sends.counted;
-    facts.sets = scopes.iter().filter_map(|row| row.group.get(1).cloned()).collect();
     facts.verified = reader.rules().verified_identities().into_iter().map(str::to_owned).collect();
     facts.no_feedback_loop = reader.rules().no_feedback_loop().into_iter().map(str::to_owned).collect();
     from_books(reader, &mut facts);

@@ -1,5 +1,7 @@
 //! What imports left out, and what they could not read.
 
+use chrono::TimeDelta;
+
 use super::advice::Severity::{Note, Problem, Warning};
 use super::{Advice, Around, LakeFacts, Seen};
 use crate::interval::rate;
@@ -62,7 +64,7 @@ pub(super) fn failed_objects(_: &LakeFacts, around: &Around) -> Option<Advice> {
     if last.failed == 0 && last.error.is_none() {
         return None;
     }
-    let ended = age(around.now - last.span.1);
+    let ended = age((around.now - last.span.1).max(TimeDelta::zero()));
     let title = match &last.error {
         Some(_) => "The last import did not come to its end".to_owned(),
         None => format!("The last import could not read {}", count(last.failed, "object")),

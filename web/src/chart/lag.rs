@@ -48,75 +48,111 @@ const RIGHT: f64 = 8.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 24.0;
 
+/// Where windows and lags lie on the canvas; lags by their logarithm.
+struct Scale {
+    width: f64,
+    height: f64,
+    step: f64,
+    low: i64,
+    high: i64,
+}
+
+impl Scale {
+    fn of(windows: &[Option<Lags>], (width, height): (u32, u32)) -> Self {
+        let (width, height) = (f64::from(width), f64::from(height));
+        let lags = || windows.iter().flatten();
+        let least = lags().map(|lag| seconds(lag.p50)).min().unwrap_or(60);
+        let most = lags().map(|lag| seconds(lag.max)).max().unwrap_or(3_600);
+        let low = MARKS.iter().rev().find(|(mark, _)| *mark <= least).map_or(1, |(mark, _)| *mark);
+        let high = MARKS.iter().find(|(mark, _)| *mark >= most && *mark > low);
+        let high = high.map_or(most.max(low * 10), |(mark, _)| *mark);
+        Self { width, height, step: (width - LEFT - RIGHT) / windows.len().max(1) as f64, low, high }
+    }
+
+    fn x(&self, index: usize) -> f64 {
+        LEFT + (index as f64 + 0.5) * self.step
+    }
+
+    fn y(&self, seconds: i64) -> f64 {
+        let log = |value: i64| (value as f64).ln();
+        let share = (log(seconds.clamp(self.low, self.high)) - log(self.low)) / (log(self.high) - log(self.low));
+        self.height - BOTTOM - share * (self.height - BOTTOM - TOP)
+    }
+}
+
+fn seconds(lag: TimeDelta) -> i64 {
+    lag.num_seconds().max(1)
+}
+
 /// A chart as an SVG element for a page, whose stylesheet has its colours. `windows` are those of the span, in order.
-pub(crate) fn lag_chart(span: &Span, windows: &[Option<Lags>], name: &str, (width, height): (u32, u32)) -> String {
-    let (width, height) = (f64::from(width), f64::from(height));
-    let lags = || windows.iter().flatten();
-    let seconds = |lag: TimeDelta| lag.num_seconds().max(1);
-    let least = lags().map(|lag| seconds(lag.p50)).min().unwrap_or(60);
-    let most = lags().map(|lag| seconds(lag.max)).max().unwrap_or(3_600);
-    let low = MARKS.iter().rev().find(|(mark, _)| *mark <= least).map_or(1, |(mark, _)| *mark);
-    let high = MARKS.iter().find(|(mark, _)| *mark >= most && *mark > low).map_or(most.max(low * 10), |(mark, _)| *mark);
-    let log = |value: i64| (value as f64).ln();
-    let y = |value: i64| {
-        let share = (log(value.clamp(low, high)) - log(low)) / (log(high) - log(low));
-        height - BOTTOM - share * (height - BOTTOM - TOP)
-    };
-    let step = (width - LEFT - RIGHT) / windows.len().max(1) as f64;
-    let x = |index: usize| LEFT + (index as f64 + 0.5) * step;
+pub(crate) fn lag_chart(span: &Span, windows: &[Option<Lags>], name: &str, size: (u32, u32)) -> String {
+    let scale = Scale::of(windows, size);
     let mut svg = format!(
-        "<svg class=\"lag-chart lag-{name}\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" \
+        "<svg class=\"lag-chart lag-{name}\" viewBox=\"0 0 {:.0} {:.0}\" role=\"img\" \
          aria-labelledby=\"lag-{name}-title lag-{name}-desc\"><title id=\"lag-{name}-title\">Time from event to lake</title>\
          <desc id=\"lag-{name}-desc\">{}</desc>",
+        scale.width,
+        scale.height,
         described(span, windows)
     );
-    for (mark, label) in MARKS.iter().filter(|(mark, _)| (low..=high).contains(mark)) {
-        let at = y(*mark);
+    push_grid(&mut svg, &scale);
+    let lines: [(&str, fn(&Lags) -> TimeDelta); 3] =
+        [("max", |lag| lag.max), ("p95", |lag| lag.p95), ("p50", |lag| lag.p50)];
+    for (class, pick) in lines {
+        let path = path(windows, &scale, pick);
+        _ = write!(svg, "<path class=\"lag-line lag-line-{class}\" d=\"{path}\"/>");
+    }
+    push_times(&mut svg, &scale, span, windows.len());
+    svg.push_str("</svg>");
+    svg
+}
+
+fn push_grid(svg: &mut String, scale: &Scale) {
+    for (mark, label) in MARKS.iter().filter(|(mark, _)| (scale.low..=scale.high).contains(mark)) {
+        let at = scale.y(*mark);
         _ = write!(
             svg,
             "<path class=\"lag-grid\" d=\"M{LEFT} {at:.1}H{:.0}\"/><text class=\"lag-text\" x=\"{:.0}\" y=\"{:.1}\" \
              text-anchor=\"end\">{label}</text>",
-            width - RIGHT,
+            scale.width - RIGHT,
             LEFT - 6.0,
             at + 4.0
         );
     }
-    for (class, pick) in [
-        ("max", (|lag: &Lags| lag.max) as fn(&Lags) -> TimeDelta),
-        ("p95", |lag| lag.p95),
-        ("p50", |lag| lag.p50),
-    ] {
-        let mut path = String::new();
-        let mut is_down = false;
-        for (index, lag) in windows.iter().enumerate() {
-            let Some(lag) = lag else {
-                is_down = false;
-                continue;
-            };
-            let (x, y) = (x(index), y(seconds(pick(lag))));
-            _ = write!(path, "{}{x:.1} {y:.1}", if is_down { "L" } else { "M" });
-            // A window alone is a dot.
-            let is_alone = !is_down && windows.get(index + 1).is_none_or(Option::is_none);
-            path.push_str(if is_alone { "h.1" } else { "" });
-            is_down = true;
-        }
-        _ = write!(svg, "<path class=\"lag-line lag-line-{class}\" d=\"{path}\"/>");
+}
+
+fn path(windows: &[Option<Lags>], scale: &Scale, pick: fn(&Lags) -> TimeDelta) -> String {
+    let mut path = String::new();
+    let mut is_down = false;
+    for (index, lag) in windows.iter().enumerate() {
+        let Some(lag) = lag else {
+            is_down = false;
+            continue;
+        };
+        let (x, y) = (scale.x(index), scale.y(seconds(pick(lag))));
+        _ = write!(path, "{}{x:.1} {y:.1}", if is_down { "L" } else { "M" });
+        // A window alone is a dot.
+        let is_alone = !is_down && windows.get(index + 1).is_none_or(Option::is_none);
+        path.push_str(if is_alone { "h.1" } else { "" });
+        is_down = true;
     }
-    let every = windows.len().div_ceil(if width > 500.0 { 6 } else { 3 }).max(1);
+    path
+}
+
+fn push_times(svg: &mut String, scale: &Scale, span: &Span, windows: usize) {
+    let pattern = if span.width >= TimeDelta::days(1) { "%-d %b" } else { "%-d %b %H:%M" };
+    let every = windows.div_ceil(if scale.width > 500.0 { 6 } else { 3 }).max(1);
     for (index, (start, _)) in span.windows().enumerate().step_by(every) {
-        let pattern = if span.width >= TimeDelta::days(1) { "%-d %b" } else { "%-d %b %H:%M" };
         // The first label would lie over the scale's if it were in the middle.
         let anchor = if index == 0 { "start" } else { "middle" };
         _ = write!(
             svg,
             "<text class=\"lag-text\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
-            x(index),
-            height - 7.0,
+            scale.x(index),
+            scale.height - 7.0,
             span.zone.show(start, pattern)
         );
     }
-    svg.push_str("</svg>");
-    svg
 }
 
 fn described(span: &Span, windows: &[Option<Lags>]) -> String {

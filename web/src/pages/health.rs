@@ -30,7 +30,7 @@ struct Finding {
     tone: &'static str,
     severity: &'static str,
     title: String,
-    evidence: Vec<String>,
+    evidence: Vec<Words>,
     remedy: Words,
     more: Vec<Words>,
 }
@@ -47,7 +47,7 @@ impl Finding {
             tone,
             severity,
             title: format::printable(&advice.title),
-            evidence: advice.evidence.iter().map(|evidence| format::printable(evidence)).collect(),
+            evidence: advice.evidence.iter().map(|evidence| words(evidence)).collect(),
             remedy: words(&advice.remedy),
             more: explanation(advice.check).iter().map(|paragraph| words(paragraph)).collect(),
         }

@@ -8,7 +8,7 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::Html;
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_query::{Books, ImportRun, ObjectFilter, ObjectState, ObjectSums};
+use repute_query::{Books, ImportRun, ObjectFilter, ObjectList, ObjectState, ObjectSums};
 
 use super::bar::Choice;
 use super::{EmptyPage, Shell};
@@ -17,6 +17,7 @@ use crate::filters::{Filters, Preset, Range};
 use crate::format;
 use crate::parameters::Parameters;
 use crate::state::AppState;
+use crate::zone::Zone;
 use lag::LagPanel;
 use ledger::{FailedRow, ObjectRow, RunRow, failed_rows, object_row, run_row};
 use sizes::Sizes;
@@ -264,53 +265,75 @@ pub(crate) async fn imports(
         format!("The lake cannot be read since {}: what is shown was read before.", filters.zone.time(trouble.since))
     });
     let books = reader.books().ok_or(Failure::NoLake)?;
-    let newest = reader.newest_event(now).await?;
-    let rollups = reader.rollup_standing().await;
     let filter = question.filter(now);
     let list = books.objects.list(&filter, question.cursor.as_deref(), ROWS);
     let list = list.map_err(|error| Failure::BadRequest(error.to_string()))?;
     let runs = state.runs();
-    let shown: Vec<&ImportRun> = runs.iter().filter(|run| is_in(run, &filter)).collect();
-    let age = |at: DateTime<Utc>| Age {
-        age: format::duration((now - at).max(TimeDelta::zero())),
-        at: filters.zone.time(at),
-        is_stale: now - at > state.options().max_age,
-    };
+    let runs: Vec<&ImportRun> = runs.iter().filter(|run| is_in(run, &filter)).collect();
     let page = ImportsPage {
-        path: PATH,
-        presets: presets(filters, |filters| question.query(filters, question.which)),
-        times: Times::of(filters),
-        period: period(filters, now),
-        name: question.name.clone(),
-        which: question.which.as_str(),
-        states: Which::ALL
-            .map(|which| Choice {
-                name: which.label().to_owned(),
-                query: question.query(filters, which),
-                current: which == question.which,
-            })
-            .into(),
-        newest_event: newest.map(age),
-        newest_import: books.objects.totals().last_import.map(age),
-        max_age: format::duration(state.options().max_age),
-        sums: Sums {
-            objects: format::count(list.sums.objects, "object"),
-            bytes: format::bytes(list.sums.bytes),
-            rows: format::thousands(list.sums.rows),
-        },
-        records: Law::of_records(&list.sums),
-        objects: Law::of_objects(&shown),
+        newest_event: Age::of(reader.newest_event(now).await?, &state, filters.zone),
+        newest_import: Age::of(books.objects.totals().last_import, &state, filters.zone),
+        sizes: Sizes::of(books, reader.rollup_standing().await.as_ref()),
         lag: lag_panel(books, filters, now),
-        rows: list.objects.iter().map(|object| object_row(object, filters.zone)).collect(),
-        failed: (question.which == Which::Failed).then(|| failed_rows(&shown, &question.name, filters.zone)),
-        next: list.next.map(|cursor| question.query_from(filters, question.which, Some(&cursor))),
-        first: question.cursor.is_some().then(|| question.query(filters, question.which)),
-        runs: shown.iter().take(20).map(|run| run_row(run, filters.zone)).collect(),
-        sizes: Sizes::of(books, rollups.as_ref()),
-        export: export(&question, now),
-        shell,
+        ..ImportsPage::new(shell, &question, &list, &runs, state.options().max_age, now)
     };
     Ok(Html(page.render()?))
+}
+
+impl Age {
+    fn of(at: Option<DateTime<Utc>>, state: &AppState, zone: Zone) -> Option<Self> {
+        let age = state.now() - at?;
+        let is_stale = age > state.options().max_age;
+        Some(Self { age: format::duration(age.max(TimeDelta::zero())), at: zone.time(at?), is_stale })
+    }
+}
+
+impl ImportsPage {
+    /// With what the ledger and the journal say.
+    fn new(
+        shell: Shell,
+        question: &Question,
+        list: &ObjectList,
+        runs: &[&ImportRun],
+        max_age: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let filters = &question.filters;
+        let zone = filters.zone;
+        let state = |which: Which| Choice {
+            name: which.label().to_owned(),
+            query: question.query(filters, which),
+            current: which == question.which,
+        };
+        Self {
+            path: PATH,
+            presets: presets(filters, |filters| question.query(filters, question.which)),
+            times: Times::of(filters),
+            period: period(filters, now),
+            name: question.name.clone(),
+            which: question.which.as_str(),
+            states: Which::ALL.map(state).into(),
+            newest_event: None,
+            newest_import: None,
+            max_age: format::duration(max_age),
+            sums: Sums {
+                objects: format::count(list.sums.objects, "object"),
+                bytes: format::bytes(list.sums.bytes),
+                rows: format::thousands(list.sums.rows),
+            },
+            records: Law::of_records(&list.sums),
+            objects: Law::of_objects(runs),
+            lag: None,
+            rows: list.objects.iter().map(|object| object_row(object, zone)).collect(),
+            failed: (question.which == Which::Failed).then(|| failed_rows(runs, &question.name, zone)),
+            next: list.next.as_ref().map(|cursor| question.query_from(filters, question.which, Some(cursor))),
+            first: question.cursor.is_some().then(|| question.query(filters, question.which)),
+            runs: runs.iter().take(20).map(|run| run_row(run, zone)).collect(),
+            sizes: Sizes::default(),
+            export: export(question, now),
+            shell,
+        }
+    }
 }
 
 fn is_in(run: &ImportRun, filter: &ObjectFilter) -> bool {

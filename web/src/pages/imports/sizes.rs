@@ -8,6 +8,7 @@ use crate::format;
 const DAYS: usize = 400;
 
 /// Sizes of the tables, in all and by event date.
+#[derive(Default)]
 pub(super) struct Sizes {
     pub(super) tables: Vec<TableRow>,
     pub(super) days: Vec<DayRow>,

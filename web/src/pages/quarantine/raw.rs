@@ -108,7 +108,9 @@ fn dump(bytes: &[u8], start: usize) -> Vec<DumpLine> {
             _ = write!(numbers, "{byte:02x}");
         }
         let text = line.iter().map(|byte| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '.' });
-        DumpLine { offset: format!("{:05x}", start + index * LINE), bytes: numbers, text: text.collect() }
+        // The last line is as long as the others, so that its text stands below theirs.
+        let bytes = format!("{numbers:<48}");
+        DumpLine { offset: format!("{:05x}", start + index * LINE), bytes, text: text.collect() }
     };
     bytes.chunks(LINE).enumerate().map(line).collect()
 }
@@ -136,7 +138,7 @@ mod tests {
         let lines = RawView::new(b"{\"eventType\":\"S\x1b\xff\"}", 0, "/x").lines;
         let line = |offset: &str, bytes: &str, text: &str| DumpLine {
             offset: offset.to_owned(),
-            bytes: bytes.to_owned(),
+            bytes: format!("{bytes:<48}"),
             text: text.to_owned(),
         };
         assert_eq!(
