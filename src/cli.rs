@@ -74,6 +74,11 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Serve the dashboard and the JSON API
     Serve(ServeArgs),
+    /// Say why a dashboard is empty or a rate impossible, of a lake or of a dump that was not imported: exit 0 nothing found, 1 findings
+    #[command(
+        after_help = "Of the lake:\n  repute doctor --lake ./lake\nOf a dump, without importing it (a bounded sample of its objects is read, the newest and some spread over all):\n  repute doctor s3://bucket/ses\n\nEach finding has its evidence and its remedy; docs/doctor.md explains them all. Notes are worth knowing, and no findings."
+    )]
+    Doctor(DoctorArgs),
     /// Look after a lake: what it holds, whether it is sound, and small files put together
     #[command(subcommand)]
     Lake(LakeCommand),
@@ -336,6 +341,26 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "DURATION", requires = "heartbeat", value_parser = parse_duration)]
     pub(crate) max_silence: Option<TimeDelta>,
     /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// A file, a directory or `s3://bucket/prefix` to look into; without one the lake is looked at
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: Option<PathBuf>,
+    /// At most so many objects of a source are read
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) objects: u16,
+    #[command(flatten)]
+    pub(crate) volume: VolumeArgs,
+    #[command(flatten)]
+    pub(crate) counting: CountingArgs,
+    /// Data older than this is stale [default: 2h]
+    #[arg(long, env = "REPUTE_MAX_AGE", value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) max_age: Option<TimeDelta>,
+    /// How the findings are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 }

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::Location;
-use repute_query::{Classifier, CountingRules, Dimension, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent};
+use repute_query::{
+    Classifier, CountingRules, Dimension, Expected, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent,
+};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
@@ -166,6 +168,16 @@ impl Config {
                 .map_err(refuse)?;
         let silences = rules::silences(&self.silences, &rules).map_err(refuse)?;
         Ok((rules, silences))
+    }
+
+    /// How much mail was handed to SES, if that was said.
+    pub(crate) fn sent(&self) -> Option<Expected> {
+        self.check.sent.as_ref().map(SentText::expected)
+    }
+
+    /// How many receivers of notifications there are.
+    pub(crate) fn receivers(&self) -> usize {
+        self.notify.len()
     }
 
     /// By which rules bounces are known.

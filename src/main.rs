@@ -8,6 +8,7 @@ mod exit;
 mod notify;
 mod output;
 mod progress;
+mod runs;
 mod when;
 
 use std::process::ExitCode;

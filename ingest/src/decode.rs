@@ -91,6 +91,11 @@ pub(crate) struct Damage {
     pub(crate) reason: String,
 }
 
+/// How an object that starts with these bytes is packed.
+pub(crate) fn compression(head: &[u8]) -> &'static str {
+    Format::of(head).name()
+}
+
 /// Whether these bytes start a gzip stream.
 pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&GZIP_MAGIC)

@@ -7,7 +7,8 @@
 //!                       │ sliding      every window in steps of a minute
 //!                       └ check        rules, findings, one state; attribution: why; backtest: the same in the past
 //!            ├────────> reasons        why mail bounced, equal reasons together
-//!            └────────> messages       the events of single messages, one by one
+//!            ├────────> messages       the events of single messages, one by one
+//!            └────────> doctor         why a figure is missing or not what it seems
 //! ```
 //! Only here are queries written; values enter them as literals of the plan, never as text. Everything after the scan is
 //! arithmetic on [`Tally`], but for single messages.
@@ -44,6 +45,7 @@ mod backtest;
 mod check;
 mod gauge;
 
+mod doctor;
 mod messages;
 mod reasons;
 
@@ -62,6 +64,10 @@ pub use check::{CheckOptions, CheckResult, Finding, Group, Muted, check, sentenc
 pub use chrono_tz::{TZ_VARIANTS as ZONES, Tz};
 pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
+pub use doctor::{
+    Advice, Around, Delays, DumpFacts, EventFacts, Failed, ImportRun, LakeFacts, Late, RuleFacts, SampledObject, Seen,
+    Severity, Watch, damaged_lake, diagnose, doctor_report, dump_advice, dump_report, explanation, lake_advice, no_lake,
+};
 pub use error::QueryError;
 pub use interval::{headroom, rate, reaches, wilson};
 pub use messages::{DETAILS, Detail, FoundMessages, MOST_EVENTS, Message, MessageEvent, MessageQuery, messages};
@@ -77,7 +83,12 @@ pub use reputation::{
     BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, RECENT_DAYS, REPRESENTATIVE_VOLUME, Recent,
     Reputation, ReputationQuery, reputation,
 };
-pub use repute_lake::{ImportTotals, RecentImport};
+pub use repute_lake::{
+    BadBook, BadClass, BadFilter, BadList, BadRecord, BookedObject, Books, DayFiles, EventType, ImportTotals, ImportedObject,
+    KeptRecord, LakeError, LogStanding, ObjectBook, ObjectFilter, ObjectList, ObjectState, ObjectSums, RecentImport,
+    TableStatistics, WrongCursor,
+};
+pub use rollup::RollupStanding;
 pub use scan::{Clock, Reader, Selection, Tallied};
 pub use silent::{Silent, UnknownSilent};
 pub use sliding::{Position, sliding};

@@ -17,19 +17,20 @@ use datafusion::functions_aggregate::min_max::max;
 use datafusion::logical_expr::{Expr, ScalarUDF, cast, col};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use repute_lake::schema::column;
-use repute_lake::{CodedFiles, EVENTS, EventType, EventsTable, ImportTotals, Lake, RecentImport};
+use repute_lake::{Books, CodedFiles, DataFile, EVENTS, EventType, EventsTable, ImportTotals, Lake, RecentImport};
 use tokio::sync::OnceCell;
 
 use crate::coded::Sorting;
 use crate::counting::CountingRules;
 use crate::dimension::Dimension;
+use crate::doctor::KeptFacts;
 use crate::error::QueryError;
 use crate::filter::filters;
 use crate::functions::{bounce_class, bounce_reason, mailbox_provider, tally_cell};
 use crate::provider::Providers;
 use crate::reasons::Classifier;
 use crate::rollup::day::Groups;
-use crate::rollup::{FORMAT, Rollups, Source};
+use crate::rollup::{FORMAT, RollupStanding, Rollups, Source};
 pub(crate) use crate::selection::MINUTE;
 pub use crate::selection::{Clock, Selection, Tallied};
 
@@ -51,8 +52,10 @@ pub struct Reader {
     newest: OnceCell<Option<DateTime<Utc>>>,
     imports: ImportTotals,
     recent: Vec<RecentImport>,
+    books: Option<Arc<Books>>,
     rollups: Option<(Rollups, Source)>,
     answers: Mutex<Answers>,
+    facts: KeptFacts,
 }
 
 /// Answers that are kept, and how many rows they have together.
@@ -96,7 +99,9 @@ impl Reader {
             imports: ImportTotals::default(),
             rollups: Some((rollups, source)),
             recent: Vec::new(),
+            books: None,
             answers: Mutex::default(),
+            facts: KeptFacts::default(),
         })
     }
 
@@ -140,6 +145,26 @@ impl Reader {
     /// The same, knowing what was imported of late.
     pub fn with_recent_imports(self, recent: Vec<RecentImport>) -> Self {
         Self { recent, ..self }
+    }
+
+    /// The same, knowing the lake's books of this version.
+    pub fn with_books(self, books: Arc<Books>) -> Self {
+        Self { books: Some(books), ..self }
+    }
+
+    /// The lake's books, if they were told.
+    pub fn books(&self) -> Option<&Arc<Books>> {
+        self.books.as_ref()
+    }
+
+    /// How far rows have been counted, and what is kept of that; nothing where every answer reads rows.
+    pub async fn rollup_standing(&self) -> Option<RollupStanding> {
+        let (rollups, _) = self.rollups.as_ref()?;
+        Some(rollups.standing().await)
+    }
+
+    pub(crate) fn kept_facts(&self) -> &KeptFacts {
+        &self.facts
     }
 
     /// What was imported of late, as far as it was told.
@@ -294,7 +319,8 @@ impl Reader {
         self.newest_of(&selection).await
     }
 
-    async fn newest(&self) -> Result<Option<DateTime<Utc>>, QueryError> {
+    /// Time of the newest event, also if it is later than now.
+    pub(crate) async fn newest(&self) -> Result<Option<DateTime<Utc>>, QueryError> {
         let find = || async {
             match &self.rollups {
                 Some((rollups, source)) => {

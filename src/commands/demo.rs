@@ -14,6 +14,7 @@ use repute_query::{
 };
 use repute_web::AppState;
 
+use super::retry::LakeMender;
 use super::serve::{LakeSource, serve};
 use crate::cli::{DemoArgs, Global};
 use crate::config::Config;
@@ -40,9 +41,10 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
     say("\nImporting it, as you would: repute import DUMP --lake LAKE");
     let start = Instant::now();
     let objects = runtime.block_on(super::import::list_all(std::slice::from_ref(&dump)))?;
-    let summary = runtime.block_on(super::import::run_import(
+    let summary = runtime.block_on(super::import::import_and_note(
         &location,
         &[],
+        std::slice::from_ref(&dump),
         objects,
         super::import::Reading { jobs: None, again: false, quiet: true },
     ))?;
@@ -62,7 +64,8 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
         checks: None,
     };
     let options = repute_web::Options { max_age: config.max_age(None), ..repute_web::Options::default() };
-    let state = AppState::new(location.to_string(), Arc::new(Utc::now), options);
+    let mender = Arc::new(LakeMender::new(location.clone()));
+    let state = AppState::new(location.to_string(), Arc::new(Utc::now), options).with_mender(mender);
     runtime.block_on(serve(args.listen, state, source, |address| {
         say(&format!("The dashboard is at http://{address}/ (stop with Ctrl-C)"));
     }))

@@ -50,6 +50,8 @@ mod windows;
 mod api;
 mod browser;
 mod demo;
+mod doctor;
+mod imports;
 mod metrics;
 mod serve;
 

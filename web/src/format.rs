@@ -54,6 +54,21 @@ pub(crate) fn duration(duration: TimeDelta) -> String {
     }
 }
 
+/// Bytes with a unit: `940 B`, `1.2 GB`.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if count < 1_000 {
+        return format!("{count}\u{a0}B");
+    }
+    let mut value = count as f64 / 1_000.0;
+    let mut unit = 0;
+    while value >= 1_000.0 && unit + 1 < UNITS.len() {
+        value /= 1_000.0;
+        unit += 1;
+    }
+    format!("{value:.1}\u{a0}{}", UNITS[unit])
+}
+
 /// A span in days: `3.4 days`, `75 days`; below a day as a duration.
 pub(crate) fn days(days: f64) -> String {
     if days < 1.0 {
@@ -92,6 +107,11 @@ mod tests {
         assert_eq!(interval(JudgedRate::BounceRate, (0.019, 0.0244)), "1.90\u{a0}% to 2.44\u{a0}%");
         assert_eq!(line(0.05), "5\u{a0}%");
         assert_eq!(line(0.001), "0.1\u{a0}%");
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!([0, 999, 1_000, 1_250_000, 3_200_000_000].map(bytes), ["0\u{a0}B", "999\u{a0}B", "1.0\u{a0}kB", "1.2\u{a0}MB", "3.2\u{a0}GB"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 
 mod access;
 mod guard;
+mod mend;
 mod state;
 
 mod failure;
@@ -39,6 +40,7 @@ use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 
 pub use api::document as openapi;
+pub use mend::{Mended, Mender, Retry, StillBad};
 pub use state::{AppState, Now, Options};
 
 /// Asks what the overview asks, so that its answers are there when somebody opens it; a failure is only logged.
@@ -54,6 +56,11 @@ pub fn app(state: AppState) -> Router {
         .route("/providers", get(pages::providers))
         .route("/campaigns", get(pages::campaigns))
         .route("/bounces", get(pages::bounces))
+        .route("/import", get(pages::imports))
+        .route("/import/quarantine", get(pages::quarantine))
+        .route("/import/quarantine/retry", axum::routing::post(pages::retry))
+        .route("/import/quarantine/{id}", get(pages::bad_record))
+        .route("/health", get(pages::health))
         .route("/charts/{file}", get(pages::chart))
         .merge(api::routes())
         .route("/metrics", get(metrics::metrics))

@@ -12,6 +12,10 @@ mod schema;
 
 mod bounces;
 mod check;
+mod health;
+mod imports;
+mod objects;
+mod quarantine;
 mod rates;
 mod reputation;
 
@@ -29,6 +33,12 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(bounces::bounces))
         .routes(routes!(reputation::reputation))
         .routes(routes!(check::check))
+        .routes(routes!(imports::imports))
+        .routes(routes!(objects::objects))
+        .routes(routes!(quarantine::quarantine))
+        .routes(routes!(quarantine::bad_record))
+        .routes(routes!(quarantine::retry))
+        .routes(routes!(health::health))
         .routes(routes!(problems::problems))
         .routes(routes!(problems::problem))
         .routes(routes!(document::openapi))

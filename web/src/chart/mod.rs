@@ -9,6 +9,7 @@
 mod document;
 mod draw;
 mod gauge;
+mod lag;
 mod palette;
 mod series;
 mod spark;
@@ -18,5 +19,6 @@ pub use crate::history::Span;
 pub use document::{Colours, Size, rate_chart};
 pub use draw::DrawError;
 pub use gauge::gauge;
+pub(crate) use lag::{Lags, lag_chart, lag_words};
 pub use series::{Line, Other, Point, Series};
 pub(crate) use spark::spark;

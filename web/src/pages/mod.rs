@@ -5,15 +5,21 @@ mod bounces;
 mod breakdown;
 mod cards;
 mod groups;
+mod health;
+mod imports;
 mod level;
 mod overview;
 mod panel;
+mod quarantine;
 mod rates;
 mod verdict;
 
 pub(crate) use bounces::bounces;
 pub(crate) use breakdown::{campaigns, providers};
+pub(crate) use health::{advice, health};
+pub(crate) use imports::imports;
 pub(crate) use overview::{overview, warm_up};
+pub(crate) use quarantine::{REFUSED, bad_record, mend, quarantine, retry};
 pub(crate) use rates::{chart, rates_page};
 
 use std::sync::Arc;
@@ -55,12 +61,14 @@ pub(crate) struct Place {
     pub(crate) name: &'static str,
 }
 
-const PLACES: [Place; 5] = [
+const PLACES: [Place; 7] = [
     Place { address: "/", name: "Overview" },
     Place { address: "/rates", name: "Rates" },
     Place { address: "/providers", name: "Providers" },
     Place { address: "/bounces", name: "Bounces" },
     Place { address: "/campaigns", name: "Campaigns" },
+    Place { address: "/import", name: "Import" },
+    Place { address: "/health", name: "Health" },
 ];
 
 impl Shell {

@@ -16,14 +16,22 @@
 
 mod bounces;
 mod check;
+mod health;
+mod imports;
+mod objects;
 pub(super) mod parameters;
 mod problem;
+mod quarantine;
 mod rates;
 mod reputation;
 
 pub(super) use bounces::{BouncesParameters, BouncesReport};
 pub(super) use check::CheckReport;
+pub(super) use health::HealthReport;
+pub(super) use imports::{ImportsParameters, ImportsReport};
+pub(super) use objects::{ObjectsParameters, ObjectsReport};
 pub(super) use problem::{ProblemDocument, ProblemName, ProblemTypeDescription};
+pub(super) use quarantine::{BadRecordReport, MendedReport, QuarantineParameters, QuarantineReport, RetryRequest};
 pub(super) use rates::{RatesParameters, RatesRow};
 pub(super) use reputation::ReputationReport;
 
