@@ -7,6 +7,8 @@
 //!                       │ sliding      every window in steps of a minute
 //!                       └ check        rules, findings, one state; attribution: why; backtest: the same in the past
 //!            ├────────> reasons        why mail bounced, equal reasons together
+//!            ├────────> engagement     opens and clicks, likely bots apart
+//!            ├────────> delays         how long deliveries took, what was put off
 //!            └────────> messages       the events of single messages, one by one
 //! ```
 //! Only here are queries written; values enter them as literals of the plan, never as text. Everything after the scan is
@@ -43,8 +45,12 @@ mod backtest;
 mod check;
 mod gauge;
 
+mod delays;
+mod engagement;
+mod kept;
 mod messages;
 mod reasons;
+mod windows;
 
 mod report;
 mod tables;
@@ -60,10 +66,21 @@ pub use calendar::LocalDays;
 pub use check::{CheckOptions, CheckResult, Finding, Group, Muted, check, sentence};
 pub use chrono_tz::{TZ_VARIANTS as ZONES, Tz};
 pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
+pub use delays::{
+    DelayCount, DelayReason, DelayRows, Delayed, Delays, DelaysQuery, TIMES, TakenGroup, TakenWindow, TimesTaken,
+    Undecided, delays, delays_report, delays_table,
+};
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
+pub use engagement::{
+    Acts, BotReason, BotVerdict, ClickedLink, Engaged, EngagedGroup, EngagedWindow, Engagement, EngagementQuery,
+    EngagementRows, Spread, WAITS, Waited, engagement, engagement_report, engagement_table,
+};
 pub use error::QueryError;
 pub use interval::{headroom, rate, reaches, wilson};
-pub use messages::{DETAILS, Detail, FoundMessages, MOST_EVENTS, Message, MessageEvent, MessageQuery, messages};
+pub use messages::{
+    DETAILS, Detail, FoundMessages, MOST_EVENTS, Message, MessageEvent, MessageQuery, bare_message_id, messages,
+    sent_time,
+};
 pub use pace::Pace;
 pub use provider::Providers;
 pub use rates::{Counts, Rates, Stepping, compared_rates, rates};
@@ -76,10 +93,10 @@ pub use reputation::{
     BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, RECENT_DAYS, REPRESENTATIVE_VOLUME, Recent,
     Reputation, ReputationQuery, reputation,
 };
-pub use repute_lake::{ImportTotals, RecentImport};
+pub use repute_lake::{EventType, ImportTotals, RecentImport};
 pub use scan::{Clock, Reader, Selection, Tallied};
 pub use silent::{Silent, UnknownSilent};
 pub use sliding::{Position, sliding};
-pub use tables::{Table, bounces_table, csv_cell, rates_table};
+pub use tables::{Table, bounces_table, csv_cell, messages_table, rates_table};
 pub use tally::{Kind, RecipientClass, Tally};
 pub use wording::{after, age, count, percent, thousands};
