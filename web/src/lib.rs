@@ -22,6 +22,7 @@ mod problem;
 mod filters;
 mod history;
 pub mod measure;
+mod sight;
 mod zone;
 
 pub mod chart;
@@ -55,6 +56,11 @@ pub fn app(state: AppState) -> Router {
         .route("/campaigns", get(pages::campaigns))
         .route("/bounces", get(pages::bounces))
         .route("/charts/{file}", get(pages::chart))
+        .route("/engagement", get(pages::engagement_page))
+        .route("/charts/engagement/{file}", get(pages::engagement_chart))
+        .route("/delays", get(pages::delays))
+        .route("/messages", get(pages::messages))
+        .route("/messages/{id}", get(pages::message))
         .merge(api::routes())
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(async || "ok"))

@@ -12,6 +12,9 @@ mod schema;
 
 mod bounces;
 mod check;
+mod delays;
+mod engagement;
+mod messages;
 mod rates;
 mod reputation;
 
@@ -29,6 +32,9 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(bounces::bounces))
         .routes(routes!(reputation::reputation))
         .routes(routes!(check::check))
+        .routes(routes!(messages::messages))
+        .routes(routes!(engagement::engagement))
+        .routes(routes!(delays::delays))
         .routes(routes!(problems::problems))
         .routes(routes!(problems::problem))
         .routes(routes!(document::openapi))

@@ -13,6 +13,7 @@ mod palette;
 mod series;
 mod spark;
 mod ticks;
+mod times;
 
 pub use crate::history::Span;
 pub use document::{Colours, Size, rate_chart};
@@ -20,3 +21,4 @@ pub use draw::DrawError;
 pub use gauge::gauge;
 pub use series::{Line, Other, Point, Series};
 pub(crate) use spark::spark;
+pub(crate) use times::{time_chart, time_legend};

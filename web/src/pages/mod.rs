@@ -1,11 +1,15 @@
 //! The pages, and what they have in common.
 
 mod bar;
+mod bars;
 mod bounces;
 mod breakdown;
 mod cards;
+mod delays;
+mod engagement;
 mod groups;
 mod level;
+mod messages;
 mod overview;
 mod panel;
 mod rates;
@@ -13,6 +17,9 @@ mod verdict;
 
 pub(crate) use bounces::bounces;
 pub(crate) use breakdown::{campaigns, providers};
+pub(crate) use delays::delays;
+pub(crate) use engagement::{engagement_chart, engagement_page};
+pub(crate) use messages::{SEARCH_LIMIT, Sought, message, messages};
 pub(crate) use overview::{overview, warm_up};
 pub(crate) use rates::{chart, rates_page};
 
@@ -55,12 +62,15 @@ pub(crate) struct Place {
     pub(crate) name: &'static str,
 }
 
-const PLACES: [Place; 5] = [
+const PLACES: [Place; 8] = [
     Place { address: "/", name: "Overview" },
     Place { address: "/rates", name: "Rates" },
     Place { address: "/providers", name: "Providers" },
     Place { address: "/bounces", name: "Bounces" },
     Place { address: "/campaigns", name: "Campaigns" },
+    Place { address: "/engagement", name: "Engagement" },
+    Place { address: "/delays", name: "Delays" },
+    Place { address: "/messages", name: "Messages" },
 ];
 
 impl Shell {

@@ -16,6 +16,9 @@
 
 mod bounces;
 mod check;
+mod delays;
+mod engagement;
+mod messages;
 pub(super) mod parameters;
 mod problem;
 mod rates;
@@ -23,6 +26,9 @@ mod reputation;
 
 pub(super) use bounces::{BouncesParameters, BouncesReport};
 pub(super) use check::CheckReport;
+pub(super) use delays::{DelaysParameters, DelaysReport};
+pub(super) use engagement::{EngagementParameters, EngagementReport, LIMITS, USUAL_LIMIT};
+pub(super) use messages::{MESSAGES_LIMITS, MessageLife, MessagesParameters, USUAL_MESSAGES};
 pub(super) use problem::{ProblemDocument, ProblemName, ProblemTypeDescription};
 pub(super) use rates::{RatesParameters, RatesRow};
 pub(super) use reputation::ReputationReport;
