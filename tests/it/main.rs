@@ -36,6 +36,8 @@ mod attribution;
 mod bounces;
 mod check;
 mod cron;
+mod delays;
+mod engagement;
 mod gauges;
 mod help;
 mod messages;
@@ -44,6 +46,7 @@ mod peers;
 mod replay;
 mod rollups;
 mod rules;
+mod search;
 mod windows;
 
 mod api;

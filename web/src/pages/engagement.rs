@@ -231,7 +231,7 @@ fn rate_words(rate: Option<f64>) -> String {
 
 fn figures(found: &Engagement) -> Vec<Figure> {
     let all = &found.all;
-    let act = |name, verb: &str, acts: &Acts, rate, with_bots| Figure {
+    let act = |name, noun: &str, acts: &Acts, rate, with_bots| Figure {
         name,
         value: rate_words(rate),
         of: format!(
@@ -239,17 +239,13 @@ fn figures(found: &Engagement) -> Vec<Figure> {
             format::thousands(acts.messages_without_bots),
             format::thousands(all.deliveries)
         ),
-        note: format!(
-            "{} with likely bots; {} {verb} in all",
-            rate_words(with_bots),
-            format::count(acts.events, "event")
-        ),
+        note: format!("{} with likely bots; {} in all", rate_words(with_bots), format::count(acts.events, noun)),
     };
     let both = |pick: fn(&Acts) -> u64| pick(&all.opens) + pick(&all.clicks);
     let (events, machines) = (both(|acts| acts.events), both(|acts| acts.bots));
     vec![
-        act("Opened", "opens", &all.opens, all.open_rate(), all.open_rate_with_bots()),
-        act("Clicked", "clicks", &all.clicks, all.click_rate(), all.click_rate_with_bots()),
+        act("Opened", "open", &all.opens, all.open_rate(), all.open_rate_with_bots()),
+        act("Clicked", "click", &all.clicks, all.click_rate(), all.click_rate_with_bots()),
         Figure {
             name: "Likely bots",
             value: share(machines, events),
