@@ -73,7 +73,7 @@ pub use delays::{
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
 pub use engagement::{
     Acts, BotReason, BotVerdict, ClickedLink, Engaged, EngagedGroup, EngagedWindow, Engagement, EngagementQuery,
-    EngagementRows, Spread, WAITS, Waited, engagement, engagement_report, engagement_table,
+    EngagementRows, Spread, WAITS, Waited, bot_reason, engagement, engagement_report, engagement_table,
 };
 pub use error::QueryError;
 pub use interval::{headroom, rate, reaches, wilson};

@@ -38,7 +38,8 @@ fn bounce(mail: &Mail, after: i64, said: &str) -> String {
 
 #[test]
 fn ranks_are_exact_and_the_same_as_in_rules() {
-    let deliveries = (1..=100).map(|second| delivery(&mail(second, if second <= 40 { "gmail.com" } else { "example.com" }), second as i64));
+    let deliveries = (1..=100)
+        .map(|second| delivery(&mail(second, if second <= 40 { "gmail.com" } else { "example.com" }), second as i64));
     let mut events: Vec<String> = deliveries.collect();
     let silent = Mail::new(900, noon());
     events.push(silent.event("Delivery", "delivery", json!({"timestamp": silent.after(1), "recipients": [silent.to]})));
@@ -59,11 +60,9 @@ fn ranks_are_exact_and_the_same_as_in_rules() {
     );
     // Delivered at 12:00:01 to 12:01:40: 59 in the first minute.
     let windows: Vec<Value> = found["windows"].as_array().unwrap().iter().map(ranks).collect();
-    assert_eq!(
-        windows,
-        [json!([59, 30_000, 57_000, 59_000, 59_000]), json!([41, 80_000, 98_000, 100_000, 100_000])]
-    );
-    let steps: Vec<u64> = found["steps"].as_array().unwrap().iter().map(|step| step["deliveries"].as_u64().unwrap()).collect();
+    assert_eq!(windows, [json!([59, 30_000, 57_000, 59_000, 59_000]), json!([41, 80_000, 98_000, 100_000, 100_000])]);
+    let steps: Vec<u64> =
+        found["steps"].as_array().unwrap().iter().map(|step| step["deliveries"].as_u64().unwrap()).collect();
     assert_eq!(steps, [1, 1, 3, 5, 20, 30, 40, 0, 0, 0, 0, 0]);
     let one = ask(&lake.path(), "delays --by provider --limit 1");
     assert_eq!((&one["others"]["groups"], &one["others"]["deliveries"]), (&json!(1), &json!(40)));
@@ -71,9 +70,12 @@ fn ranks_are_exact_and_the_same_as_in_rules() {
     let folder = scratch();
     let file = folder.path().join("repute.toml");
     for (percent, milliseconds) in [(50, 50_000), (95, 95_000), (99, 99_000)] {
-        let rule = format!("[check]\ndefault_rules = false\n[[rule]]\nname = \"t\"\nmetric = \"delay_p{percent}\"\nwindow = \"1h\"\nwarn = \"1s\"\n");
+        let rule = format!(
+            "[check]\ndefault_rules = false\n[[rule]]\nname = \"t\"\nmetric = \"delay_p{percent}\"\nwindow = \"1h\"\nwarn = \"1s\"\n"
+        );
         std::fs::write(&file, rule).unwrap();
-        let check = on(&lake.path(), &format!("check --config {} --at 2026-10-05T12:30:00Z --format json", file.display()));
+        let check =
+            on(&lake.path(), &format!("check --config {} --at 2026-10-05T12:30:00Z --format json", file.display()));
         assert_eq!(check.json()["findings"][0]["events"], milliseconds, "delay_p{percent}");
     }
 }
@@ -119,7 +121,10 @@ fn what_becomes_of_delayed_mail() {
             "last_delay": "2026-10-05T12:15:00Z", "expires": "2026-10-06T12:00:00Z",
         })
     );
-    assert_eq!((&delayed["overdue"]["messages"], &delayed["overdue"]["first"][0]["recipient"]), (&json!(1), &json!("user5@example.com")));
+    assert_eq!(
+        (&delayed["overdue"]["messages"], &delayed["overdue"]["first"][0]["recipient"]),
+        (&json!(1), &json!("user5@example.com"))
+    );
     let types: Vec<Value> =
         delayed["types"].as_array().unwrap().iter().map(|of| json!([of["delay_type"], of["events"]])).collect();
     assert_eq!(
@@ -132,8 +137,11 @@ fn what_becomes_of_delayed_mail() {
         ]
     );
     assert_eq!(delayed["types"][1]["most"], json!([{"provider": "Gmail", "events": 2}]));
-    assert_eq!(delayed["providers"][0], json!({"provider": "example.com", "events": 5, "most": [
-        {"delay_type": "MailboxFull", "events": 3}, {"delay_type": "General", "events": 1}, {"delay_type": "TransientCommunicationFailure", "events": 1}]}));
+    assert_eq!(
+        delayed["providers"][0],
+        json!({"provider": "example.com", "events": 5, "most": [
+        {"delay_type": "MailboxFull", "events": 3}, {"delay_type": "General", "events": 1}, {"delay_type": "TransientCommunicationFailure", "events": 1}]})
+    );
     let reason = &delayed["reasons"][0];
     assert_eq!((&reason["text"], &reason["events"]), (&json!("452 4.2.2 {address} mailbox {number} full"), &json!(3)));
     assert!(!reason["example"].as_str().unwrap().contains("user1@"), "{reason}");
@@ -227,7 +235,8 @@ fn duckdb_finds_the_same() {
     assert_eq!(ranks(&found), truth["all"]);
     let of = |list: &str, name: &str, length: usize| -> Value {
         let rows = found[list].as_array().unwrap().iter();
-        let named = rows.map(|row| (row[name].as_str().unwrap()[..].chars().take(length).collect::<String>(), ranks(row)));
+        let named =
+            rows.map(|row| (row[name].as_str().unwrap()[..].chars().take(length).collect::<String>(), ranks(row)));
         Value::Object(named.collect())
     };
     assert_eq!(of("groups", "recipient_domain", 200), truth["domains"]);

@@ -10,7 +10,8 @@ use crate::mail::{Lake, Mail, time};
 use crate::program::{Server, ask, import, on, repute, scratch};
 use crate::tools::{python, run_python};
 
-const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36";
+const CHROME: &str =
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36";
 const GOOGLE: &str = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)";
 
 fn noon() -> DateTime<Utc> {
@@ -84,7 +85,10 @@ fn likely_bots_stand_apart_and_messages_count_once() {
     );
     let reason = |name: &str| {
         let reasons = found["reasons"].as_array().unwrap();
-        reasons.iter().find(|reason| reason["reason"] == name).map(|reason| (reason["opens"].clone(), reason["clicks"].clone()))
+        reasons
+            .iter()
+            .find(|reason| reason["reason"] == name)
+            .map(|reason| (reason["opens"].clone(), reason["clicks"].clone()))
     };
     for (name, opens, clicks) in [
         ("ses_likely", 1, 0),
@@ -100,7 +104,10 @@ fn likely_bots_stand_apart_and_messages_count_once() {
     assert_eq!(found["judged_by_ses"], 2);
     // By readers after 30, 59, 60 and 200 seconds; by anybody after 3, 30, 40, 59, 60 and 100.
     let first = &found["time_to_first_open"];
-    assert_eq!((&first["without_bots"]["median_seconds"], &first["without_bots"]["p90_seconds"]), (&json!(59), &json!(200)));
+    assert_eq!(
+        (&first["without_bots"]["median_seconds"], &first["without_bots"]["p90_seconds"]),
+        (&json!(59), &json!(200))
+    );
     assert_eq!((&first["all"]["messages"], &first["all"]["median_seconds"]), (&json!(6), &json!(40)));
     let steps: Vec<u64> =
         first["all"]["steps"].as_array().unwrap().iter().map(|step| step["messages"].as_u64().unwrap()).collect();
@@ -118,13 +125,19 @@ fn likely_bots_stand_apart_and_messages_count_once() {
 fn groups_windows_and_clocks() {
     let lake = Lake::of(&events());
     let by = ask(&lake.path(), "engagement --by recipient_domain --limit 1");
-    assert_eq!((&by["groups"][0]["recipient_domain"], &by["groups"][0]["deliveries"]), (&json!("example.com"), &json!(9)));
+    assert_eq!(
+        (&by["groups"][0]["recipient_domain"], &by["groups"][0]["deliveries"]),
+        (&json!("example.com"), &json!(9))
+    );
     assert_eq!(by["groups"][0]["opens"]["messages_without_bots"], 4);
     // A link has no deliveries of its own: its rate is over all.
     let by = ask(&lake.path(), "engagement --by link --limit 100");
     let groups = by["groups"].as_array().unwrap();
     let a = groups.iter().find(|group| group["link"] == "https://shop.example/a").unwrap();
-    assert_eq!((&a["deliveries"], &a["clicks"]["messages"], &a["clicks"]["rate"]), (&json!(9), &json!(2), &json!(2.0 / 9.0)));
+    assert_eq!(
+        (&a["deliveries"], &a["clicks"]["messages"], &a["clicks"]["rate"]),
+        (&json!(9), &json!(2), &json!(2.0 / 9.0))
+    );
     // Mail 1 to 4 was sent before 12:05; what came of it later counts in that window.
     let windows = ask(&lake.path(), "engagement --window 5m");
     let windows = windows["windows"].as_array().unwrap();
@@ -132,19 +145,22 @@ fn groups_windows_and_clocks() {
         json!([window["window_start"], window["deliveries"], window["opens"]["messages"], window["clicks"]["events"]])
     };
     let told: Vec<Value> = windows.iter().map(told).collect();
-    assert_eq!(
-        told,
-        [
-            json!(["2026-10-05T12:00:00Z", 4, 4, 1]),
-            json!(["2026-10-05T12:05:00Z", 5, 2, 4]),
-        ]
-    );
+    assert_eq!(told, [json!(["2026-10-05T12:00:00Z", 4, 4, 1]), json!(["2026-10-05T12:05:00Z", 5, 2, 4]),]);
     // By what happened: mail 6, sent at 12:06, was clicked at 12:14:20.
     let events = ask(&lake.path(), "engagement --clock event --since 2026-10-05T12:14:00Z");
-    assert_eq!((&events["deliveries"], &events["clicks"]["events"], &events["clicks"]["rate"]), (&json!(0), &json!(1), &Value::Null));
-    assert_eq!(events["time_to_first_click"]["all"]["messages"], 0, "it was sent before, and may have been clicked before");
+    assert_eq!(
+        (&events["deliveries"], &events["clicks"]["events"], &events["clicks"]["rate"]),
+        (&json!(0), &json!(1), &Value::Null)
+    );
+    assert_eq!(
+        events["time_to_first_click"]["all"]["messages"], 0,
+        "it was sent before, and may have been clicked before"
+    );
     let only = ask(&lake.path(), "engagement --only link=https://shop.example/b");
-    assert_eq!((&only["deliveries"], &only["clicks"]["events"], &only["opens"]["events"]), (&json!(9), &json!(1), &json!(0)));
+    assert_eq!(
+        (&only["deliveries"], &only["clicks"]["events"], &only["opens"]["events"]),
+        (&json!(9), &json!(1), &json!(0))
+    );
 }
 
 /// A delivery and what comes of it may lie in different objects, and on both sides of midnight.
@@ -200,10 +216,16 @@ fn what_is_missing_is_not_made_up() {
 fn forms_for_people_and_spreadsheets() {
     let mut events = events();
     let hostile = Mail { set: "=cmd\u{1b}[31m".to_owned(), ..Mail::new(90, noon()) };
-    events.extend([hostile.send(), hostile.delivery(), click(&hostile, 700, CHROME, "\u{1b}]0;x\u{7}\u{202e}<script>")]);
+    events.extend([
+        hostile.send(),
+        hostile.delivery(),
+        click(&hostile, 700, CHROME, "\u{1b}]0;x\u{7}\u{202e}<script>"),
+    ]);
     let lake = Lake::of(&events);
     let text = on(&lake.path(), "engagement --by configuration_set --window 1d").expect(0).stdout;
-    for part in ["deliveries: 10", "opened", "A security gateway or scanner", "=cmd\\u{1b}[31m", "https://shop.example/a"] {
+    for part in
+        ["deliveries: 10", "opened", "A security gateway or scanner", "=cmd\\u{1b}[31m", "https://shop.example/a"]
+    {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
@@ -227,7 +249,13 @@ fn compare_with_duckdb(python: &Path, lake: &Path) {
     let found = ask(lake, "engagement --by campaign --limit 1000 --window 1d");
     let numbers = |of: &Value| {
         let acts = |acts: &Value| {
-            json!([acts["events"], acts["likely_bots"], acts["image_proxies"], acts["messages"], acts["messages_without_bots"]])
+            json!([
+                acts["events"],
+                acts["likely_bots"],
+                acts["image_proxies"],
+                acts["messages"],
+                acts["messages_without_bots"]
+            ])
         };
         json!([of["deliveries"], acts(&of["opens"]), acts(&of["clicks"])])
     };
@@ -250,7 +278,11 @@ fn compare_with_duckdb(python: &Path, lake: &Path) {
         for whose in ["all", "without_bots"] {
             let waits = &found[waits][whose];
             let steps: Vec<&Value> = waits["steps"].as_array().unwrap().iter().map(|step| &step["messages"]).collect();
-            assert_eq!(json!([waits["messages"], waits["median_seconds"], steps]), truth["first"][name][whose], "{name} {whose}");
+            assert_eq!(
+                json!([waits["messages"], waits["median_seconds"], steps]),
+                truth["first"][name][whose],
+                "{name} {whose}"
+            );
         }
     }
     let reasons: serde_json::Map<String, Value> = found["reasons"]
@@ -313,14 +345,19 @@ fn the_page_shows_the_same_figures() {
         assert!(page.text.contains(part), "{part} in {}", page.text);
     }
     // Whatever is chosen keeps what was chosen before.
-    for link in ["clock=event&amp;by=campaign&amp;limit=25", "clock=sent&amp;by=provider&amp;limit=25", "clock=sent&amp;by=campaign&amp;limit=100"]
-    {
+    for link in [
+        "clock=event&amp;by=campaign&amp;limit=25",
+        "clock=sent&amp;by=provider&amp;limit=25",
+        "clock=sent&amp;by=campaign&amp;limit=100",
+    ] {
         let query = format!("/engagement?range=24h&#38;zone=Europe%2FBerlin&#38;{}", link.replace("&amp;", "&#38;"));
         assert!(page.text.contains(&query), "{query} in {}", page.text);
     }
     let event = server.get("/engagement?range=24h&clock=event&by=link&configuration_set=orders");
     assert!(event.text.contains("configuration_set=orders&#38;clock=event&#38;by=link"), "{}", event.text);
-    for path in ["/charts/engagement/open-rate.svg?range=24h", "/charts/engagement/click-rate.svg?range=24h&clock=event"] {
+    for path in
+        ["/charts/engagement/open-rate.svg?range=24h", "/charts/engagement/click-rate.svg?range=24h&clock=event"]
+    {
         let svg = server.get(path);
         assert_eq!((svg.status, svg.header("content-type")), (200, "image/svg+xml"), "{path}");
         assert!(svg.text.contains("likely bots not left out"), "{}", svg.text);
@@ -343,7 +380,10 @@ fn the_api_answers_as_the_command_line() {
         ("limit=20", ""),
         ("limit=20&by=provider&clock=event", "--by provider --clock event"),
         ("limit=20&window=1d&configuration_set=marketing", "--window 1d --only configuration_set=marketing"),
-        ("limit=20&by=campaign,template&since=2026-10-20T00:00:00Z", "--by campaign,template --since 2026-10-20T00:00:00Z"),
+        (
+            "limit=20&by=campaign,template&since=2026-10-20T00:00:00Z",
+            "--by campaign,template --since 2026-10-20T00:00:00Z",
+        ),
     ] {
         let answer = server.get(&format!("/api/v1/engagement?{path}"));
         assert_eq!(answer.status, 200, "{answer:?}");

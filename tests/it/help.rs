@@ -27,10 +27,7 @@ const COMMANDS: [(&str, &[&str]); 19] = [
     ),
     ("reputation", &["--last-sends", "--reset", "--at", "--verified", "--format"]),
     ("messages", &["--recipient", "--message-id", "--subject", "--since", "--until", "--limit", "--format"]),
-    (
-        "engagement",
-        &["--since", "--until", "--clock", "--window", "--by", "--only", "--limit", "--rows", "--format"],
-    ),
+    ("engagement", &["--since", "--until", "--clock", "--window", "--by", "--only", "--limit", "--rows", "--format"]),
     ("delays", &["--since", "--until", "--window", "--by", "--only", "--limit", "--rows", "--format"]),
     ("check", &["--max-age", "--timeout", "--quiet", "--at", "--format", "--last-sends"]),
     ("serve", &["--listen", "--at", "--max-age", "--verified"]),

@@ -30,7 +30,8 @@ fn messages(lake: &Lake, arguments: &[&str]) -> Run {
 /// Three mails: delivered and opened, bounced, delayed. The third was sent a day before.
 fn lake() -> (Lake, [Mail; 3]) {
     let first = Mail { subject: "Your order 4711".to_owned(), ..mail(1, noon()) };
-    let second = Mail { subject: "Your invoice".to_owned(), set: "billing".to_owned(), ..mail(2, noon() + TimeDelta::hours(1)) };
+    let second =
+        Mail { subject: "Your invoice".to_owned(), set: "billing".to_owned(), ..mail(2, noon() + TimeDelta::hours(1)) };
     let third = mail(3, noon() - TimeDelta::days(1));
     let delayed = json!([{"emailAddress": third.to, "status": "4.2.2", "diagnosticCode": "smtp; 452 4.2.2 mailbox of user3@example.com full"}]);
     let delay = json!({"timestamp": third.after(600), "delayType": "MailboxFull", "expirationTime": third.after(50_400), "delayedRecipients": delayed});
@@ -64,7 +65,11 @@ fn one_field_finds_by_address_id_and_subject() {
     let server = Server::serve(&lake.path(), AT);
     let start = server.get("/messages");
     assert_eq!(start.status, 200);
-    assert!(start.text.contains("Nothing is looked for yet") && start.text.contains("event_type=Complaint"), "{}", start.text);
+    assert!(
+        start.text.contains("Nothing is looked for yet") && start.text.contains("event_type=Complaint"),
+        "{}",
+        start.text
+    );
     let row = |mail: &Mail, state: &str| (mail.id.clone(), state.to_owned());
     let header = format!("<{}@eu-west-1.amazonses.com>", first.id);
     for (query, rows) in [
@@ -95,16 +100,26 @@ fn what_is_not_there_is_explained() {
     let server = Server::serve(&lake.path(), AT);
     let text = |query: &str| server.get(&format!("/messages?{query}")).text;
     let nobody = text("range=24h&q=nobody%40example.com");
-    assert!(nobody.contains("No message found") && nobody.contains("There is no message to nobody@example.com"), "{nobody}");
+    assert!(
+        nobody.contains("No message found") && nobody.contains("There is no message to nobody@example.com"),
+        "{nobody}"
+    );
     assert!(nobody.contains("href=\"/messages?range=all&#38;recipient=nobody%40example.com\""), "{nobody}");
     assert!(!text("range=all&q=nobody%40example.com").contains("Look at all times"));
     let old = mail(9, time("2026-01-01T00:00:00Z")).id;
     let outside = text(&format!("q={old}&zone=Europe/Berlin"));
-    for part in ["The id says that it was sent at 2026-01-01 01:00 CET.", "The lake holds events from 2026-10-04", "its events lie outside"] {
+    for part in [
+        "The id says that it was sent at 2026-01-01 01:00 CET.",
+        "The lake holds events from 2026-10-04",
+        "its events lie outside",
+    ] {
         assert!(outside.contains(part), "{part} in {outside}");
     }
     let within = text(&format!("q={}", mail(9, noon() + TimeDelta::hours(2)).id));
-    assert!(within.contains("a time of which the lake has events") && within.contains("have not been imported yet"), "{within}");
+    assert!(
+        within.contains("a time of which the lake has events") && within.contains("have not been imported yet"),
+        "{within}"
+    );
     let strange = text("message_id=4711");
     assert!(strange.contains("It does not look like an id of SES&#39;s"), "{strange}");
     assert!(text("q=ab").contains("give at least 3 letters of it"));
@@ -118,7 +133,8 @@ fn what_is_not_there_is_explained() {
 
 #[test]
 fn too_many_are_said_with_their_number() {
-    let mails: Vec<String> = (0..120).map(|number| mail(number, noon() + TimeDelta::seconds(number as i64)).send()).collect();
+    let mails: Vec<String> =
+        (0..120).map(|number| mail(number, noon() + TimeDelta::seconds(number as i64)).send()).collect();
     let lake = Lake::of(&mails);
     let server = Server::serve(&lake.path(), AT);
     let page = server.get("/messages?range=24h&zone=Europe/Berlin&subject=order").text;
@@ -143,18 +159,30 @@ fn a_life_is_shown_in_order() {
     let server = Server::serve(&lake.path(), AT);
     let page = server.get(&format!("/messages/{}?zone=America/New_York", first.id));
     assert_eq!(page.status, 200);
-    let places: Vec<usize> = ["Accepted by SES", "Delivered</span>", "250 ok", "handed over after 1.0 s", "Opened</span>", "Agent/1.0"]
-        .iter()
-        .map(|part| page.text.find(part).unwrap_or_else(|| panic!("{part} in {}", page.text)))
-        .collect();
+    let places: Vec<usize> =
+        ["Accepted by SES", "Delivered</span>", "250 ok", "handed over after 1.0 s", "Opened</span>", "Agent/1.0"]
+            .iter()
+            .map(|part| page.text.find(part).unwrap_or_else(|| panic!("{part} in {}", page.text)))
+            .collect();
     assert!(places.is_sorted(), "{places:?}");
-    for part in ["Your order 4711", "2026-10-05 08:00:00.000 EDT", "08:05:00.000", "+5 min 0 s", "Monday, 5 October 2026", "user1@example.com"] {
+    for part in [
+        "Your order 4711",
+        "2026-10-05 08:00:00.000 EDT",
+        "08:05:00.000",
+        "+5 min 0 s",
+        "Monday, 5 October 2026",
+        "user1@example.com",
+    ] {
         assert!(page.text.contains(part), "{part} in {}", page.text);
     }
     let bounced = server.get(&format!("/messages/{}", second.id)).text;
     assert!(bounced.contains("Permanent \u{b7} General \u{b7} 5.1.1"), "{bounced}");
     let delayed = server.get(&format!("/messages/{}", third.id)).text;
-    assert!(delayed.contains("tried until 2026-10-05 02:00:00 UTC") && delayed.contains("mailbox of user3@example.com full"), "{delayed}");
+    assert!(
+        delayed.contains("tried until 2026-10-05 02:00:00 UTC")
+            && delayed.contains("mailbox of user3@example.com full"),
+        "{delayed}"
+    );
     assert!(delayed.contains(&format!("/api/v1/messages?message_id={}", third.id)), "{delayed}");
     assert_eq!(server.get(&format!("/messages/{}?zone=Mars", first.id)).status, 400);
 }
@@ -253,7 +281,12 @@ fn hostile_text_is_inert() {
     let said = json!([{"emailAddress": first.to, "diagnosticCode": HOSTILE, "status": HOSTILE}]);
     let own = json!({"timestamp": first.after(5), "bounceType": HOSTILE, "bounceSubType": HOSTILE, "feedbackId": HOSTILE, "bouncedRecipients": said});
     let clicked = json!({"timestamp": first.after(9), "ipAddress": HOSTILE, "userAgent": HOSTILE, "link": HOSTILE, "linkTags": {HOSTILE: [HOSTILE]}});
-    let lake = Lake::of(&[first.send(), first.delivery(), first.event("Bounce", "bounce", own), first.event("Click", "click", clicked)]);
+    let lake = Lake::of(&[
+        first.send(),
+        first.delivery(),
+        first.event("Bounce", "bounce", own),
+        first.event("Click", "click", clicked),
+    ]);
     let server = Server::serve(&lake.path(), AT);
     let list = server.get(&format!("/messages?q={}", encoded("<SCRIPT>")));
     let link = list.text.split("<a href=\"/messages/").nth(1).unwrap().split('"').next().unwrap().to_owned();

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use repute_query::{Clock, Engagement, EngagementQuery, EngagementRows, Selection, engagement_report, engagement_table};
+use repute_query::{
+    Clock, Engagement, EngagementQuery, EngagementRows, Selection, engagement_report, engagement_table,
+};
 
 use super::answer::csv;
 use super::question::{is_dimension, read_format, read_number, read_selection};
