@@ -51,7 +51,7 @@ struct Scale {
 
 impl Scale {
     fn of(span: &Span, windows: &[TakenWindow], size: Size) -> Option<Self> {
-        let times = || windows.iter().flat_map(|window| CURVES.iter().filter_map(|curve| (curve.of)(window)));
+        let times = || windows.iter().flat_map(|window| CURVES.iter().filter_map(move |curve| (curve.of)(window)));
         let (least, most) = (times().min()?.max(1), times().max()?.max(1));
         let below = TICKS.iter().rev().find(|tick| **tick <= least).copied().unwrap_or(1);
         let above = TICKS.iter().find(|tick| **tick > most).copied().unwrap_or(most);

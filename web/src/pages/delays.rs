@@ -110,7 +110,7 @@ struct DelaysPage {
     deliveries: String,
     unknown: Option<String>,
     chart: Option<TimePanel>,
-    spread: Bars,
+    spreads: Vec<Bars>,
     dimension: String,
     groups: Vec<GroupRow>,
     more_groups: Option<String>,
@@ -200,7 +200,7 @@ pub(crate) async fn delays(
         unknown: (found.unknown > 0)
             .then(|| format!("{} more do not say how long they took", format::thousands(found.unknown))),
         chart: span.filter(|_| !found.windows.is_empty()).map(|span| panel(&found, &span, filters)),
-        spread: spread(&found.all),
+        spreads: vec![spread(&found.all)],
         dimension: format::sentence_case(&dimension_words(&question.by)),
         groups: groups(&found, &question),
         more_groups: (found.others.0 > 0).then(|| {

@@ -63,6 +63,11 @@ struct RecipientRow {
     after: String,
 }
 
+/// A lane of one recipient, beside an event.
+struct Lane {
+    is_here: bool,
+}
+
 /// An event on the page.
 struct Step {
     /// To the millisecond, in the zone.
@@ -72,8 +77,9 @@ struct Step {
     after: String,
     words: String,
     tone: &'static str,
-    /// Number of its lane, from 0; nothing where it is nobody's, or everybody's.
-    lane: Option<usize>,
+    /// Which of the lanes it stands in; none where it is nobody's in particular.
+    lanes: Vec<Lane>,
+    is_everybodys: bool,
     recipient: String,
     /// What servers and recipients said.
     said: Vec<String>,
@@ -83,11 +89,6 @@ struct Step {
 impl Step {
     fn icon(&self) -> &'static str {
         icon(self.tone)
-    }
-
-    /// Whether it stands in a lane.
-    fn is_in(&self, lane: &usize) -> bool {
-        self.lane == Some(*lane)
     }
 }
 
@@ -199,13 +200,15 @@ fn steps(message: &Message, lanes: &[&String], zone: Zone) -> Vec<Step> {
         day.clone_from(&today);
         let (words, tone) = event_words(event);
         let recipient = event.recipient.as_deref();
+        let is_of = |address: &str| recipient.is_some_and(|of| address.eq_ignore_ascii_case(of));
         Step {
             time: zone.show(event.time, "%H:%M:%S%.3f"),
             day: is_new.then_some(today),
             after: message.sent.map(|sent| after(event.time - sent)).unwrap_or_default(),
             words,
             tone,
-            lane: recipient.and_then(|of| lanes.iter().position(|address| address.eq_ignore_ascii_case(of))),
+            is_everybodys: !lanes.iter().any(|address| is_of(address)),
+            lanes: lanes.iter().map(|address| Lane { is_here: is_of(address) }).collect(),
             recipient: recipient.map_or_else(|| "which recipient is not known".to_owned(), format::printable),
             said: said(event, zone),
             details: event.details.iter().map(|(name, detail)| (name.replace('_', " "), shown(detail, zone))).collect(),
