@@ -22,8 +22,10 @@ use tokio::sync::OnceCell;
 
 use crate::coded::Sorting;
 use crate::counting::CountingRules;
+use crate::delays::KeptDelays;
 use crate::dimension::Dimension;
 use crate::doctor::KeptFacts;
+use crate::engagement::KeptEngagement;
 use crate::error::QueryError;
 use crate::filter::filters;
 use crate::functions::{bounce_class, bounce_reason, mailbox_provider, tally_cell};
@@ -56,6 +58,8 @@ pub struct Reader {
     rollups: Option<(Rollups, Source)>,
     answers: Mutex<Answers>,
     facts: KeptFacts,
+    pub(crate) engagement: KeptEngagement,
+    pub(crate) delays: KeptDelays,
 }
 
 /// Answers that are kept, and how many rows they have together.
@@ -102,6 +106,8 @@ impl Reader {
             books: None,
             answers: Mutex::default(),
             facts: KeptFacts::default(),
+            engagement: KeptEngagement::default(),
+            delays: KeptDelays::default(),
         })
     }
 
@@ -120,6 +126,7 @@ impl Reader {
         if let (Some(coded), Some(others)) = (self.coded.take(), &other.coded) {
             self.coded = Some(coded.continuing(others));
         }
+        self.engagement.continue_from(&other.engagement);
         if let (Some((rollups, _)), Some((others, _))) = (&self.rollups, &other.rollups)
             && self.rules().fingerprint(FORMAT) == other.rules().fingerprint(FORMAT)
         {
@@ -228,7 +235,7 @@ impl Reader {
 
     /// The selection without ends that lie behind the newest event: they pass everything, and as they move with the clock
     /// they would make every question a new one.
-    async fn without_idle_bounds(&self, selection: &Selection) -> Result<Selection, QueryError> {
+    pub(crate) async fn without_idle_bounds(&self, selection: &Selection) -> Result<Selection, QueryError> {
         let mut selection = selection.clone();
         let newest = self.newest().await?;
         let idle = |end: &DateTime<Utc>| newest.is_none_or(|newest| *end > newest);
@@ -352,6 +359,18 @@ impl Reader {
     /// What a row of the events table must be.
     pub(crate) fn filters(&self, selection: &Selection) -> Vec<Expr> {
         filters(selection, |dimension| self.expression(dimension))
+    }
+
+    /// The files that may hold rows from one time (inclusive) to another, in microseconds, as the log says.
+    pub(crate) fn files_between(&self, from: i64, to: i64) -> Vec<DataFile> {
+        let holds = |file: &&DataFile| file.statistics.event_time.is_none_or(|(low, high)| low < to && high >= from);
+        self.table.files().iter().filter(holds).cloned().collect()
+    }
+
+    /// The rows of some files that the selection names, ungrouped.
+    pub(crate) fn rows_of(&self, files: Vec<DataFile>, selection: &Selection) -> Result<DataFrame, QueryError> {
+        let rows = self.context.read_table(Arc::new(self.table.only(files)))?;
+        Ok(self.filters(selection).into_iter().try_fold(rows, DataFrame::filter)?)
     }
 
     /// The rows that the selection names, ungrouped.

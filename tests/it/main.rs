@@ -37,6 +37,8 @@ mod attribution;
 mod bounces;
 mod check;
 mod cron;
+mod delays;
+mod engagement;
 mod gauges;
 mod help;
 mod messages;
@@ -45,6 +47,7 @@ mod peers;
 mod replay;
 mod rollups;
 mod rules;
+mod search;
 mod windows;
 
 mod api;

@@ -23,6 +23,7 @@ mod problem;
 mod filters;
 mod history;
 pub mod measure;
+mod sight;
 mod zone;
 
 pub mod chart;
@@ -62,6 +63,11 @@ pub fn app(state: AppState) -> Router {
         .route("/import/quarantine/{id}", get(pages::bad_record))
         .route("/health", get(pages::health))
         .route("/charts/{file}", get(pages::chart))
+        .route("/engagement", get(pages::engagement_page))
+        .route("/charts/engagement/{file}", get(pages::engagement_chart))
+        .route("/delays", get(pages::delays))
+        .route("/messages", get(pages::messages))
+        .route("/messages/{id}", get(pages::message))
         .merge(api::routes())
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(async || "ok"))

@@ -16,6 +16,9 @@ mod health;
 mod imports;
 mod objects;
 mod quarantine;
+mod delays;
+mod engagement;
+mod messages;
 mod rates;
 mod reputation;
 
@@ -39,6 +42,9 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(quarantine::bad_record))
         .routes(routes!(quarantine::retry))
         .routes(routes!(health::health))
+        .routes(routes!(messages::messages))
+        .routes(routes!(engagement::engagement))
+        .routes(routes!(delays::delays))
         .routes(routes!(problems::problems))
         .routes(routes!(problems::problem))
         .routes(routes!(document::openapi))
