@@ -47,8 +47,8 @@ mod backtest;
 mod check;
 mod gauge;
 
-mod doctor;
 mod delays;
+mod doctor;
 mod engagement;
 mod kept;
 mod messages;
@@ -75,8 +75,9 @@ pub use delays::{
 };
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
 pub use doctor::{
-    Advice, Around, Delays, DumpFacts, EventFacts, Failed, ImportRun, LakeFacts, Late, RuleFacts, SampledObject, Seen,
-    Severity, Watch, damaged_lake, diagnose, doctor_report, dump_advice, dump_report, explanation, lake_advice, no_lake,
+    Advice, Around, DumpFacts, EventFacts, Failed, ImportRun, LakeFacts, Late, RuleFacts, SampledObject, Seen,
+    SendingDelays, Severity, Watch, damaged_lake, diagnose, doctor_report, dump_advice, dump_report, explanation,
+    lake_advice, no_lake,
 };
 pub use engagement::{
     Acts, BotReason, BotVerdict, ClickedLink, Engaged, EngagedGroup, EngagedWindow, Engagement, EngagementQuery,
@@ -101,9 +102,9 @@ pub use reputation::{
     Reputation, ReputationQuery, reputation,
 };
 pub use repute_lake::{
-    BadBook, BadClass, BadFilter, BadList, BadRecord, BookedObject, Books, DayFiles, EventType, ImportTotals, ImportedObject,
-    KeptRecord, LakeError, LogStanding, ObjectBook, ObjectFilter, ObjectList, ObjectState, ObjectSums, RecentImport,
-    TableStatistics, WrongCursor,
+    BadBook, BadClass, BadFilter, BadList, BadRecord, BookedObject, Books, DayFiles, EventType, ImportTotals,
+    ImportedObject, KeptRecord, LakeError, LogStanding, ObjectBook, ObjectFilter, ObjectList, ObjectState, ObjectSums,
+    RecentImport, TableStatistics, WrongCursor,
 };
 pub use rollup::RollupStanding;
 pub use scan::{Clock, Reader, Selection, Tallied};

@@ -1,6 +1,6 @@
 //! How long deliveries took and what was put off: numbers worked out by hand, DuckDB over a generated dump, and the page.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::dump;

@@ -12,13 +12,13 @@ mod schema;
 
 mod bounces;
 mod check;
-mod health;
-mod imports;
-mod objects;
-mod quarantine;
 mod delays;
 mod engagement;
+mod health;
+mod imports;
 mod messages;
+mod objects;
+mod quarantine;
 mod rates;
 mod reputation;
 

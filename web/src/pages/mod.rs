@@ -20,10 +20,10 @@ mod verdict;
 
 pub(crate) use bounces::bounces;
 pub(crate) use breakdown::{campaigns, providers};
-pub(crate) use health::{advice, health};
-pub(crate) use imports::imports;
 pub(crate) use delays::delays;
 pub(crate) use engagement::{engagement_chart, engagement_page};
+pub(crate) use health::{advice, health};
+pub(crate) use imports::imports;
 pub(crate) use messages::{SEARCH_LIMIT, Sought, message, messages};
 pub(crate) use overview::{overview, warm_up};
 pub(crate) use quarantine::{REFUSED, bad_record, mend, quarantine, retry};

@@ -281,9 +281,9 @@ pub(crate) async fn bad_record(
     let filters = Filters::from_query(&parameters, state.now())?;
     let from = match parameters.one("from_byte")? {
         None => 0,
-        Some(text) => text
-            .parse()
-            .map_err(|_| Failure::BadRequest(format!("`from_byte` is `{}`, which is no number", format::printable(text))))?,
+        Some(text) => text.parse().map_err(|_| {
+            Failure::BadRequest(format!("`from_byte` is `{}`, which is no number", format::printable(text)))
+        })?,
     };
     let zone = filters.zone;
     let (shell, books) = match ground(&state, zone)? {
