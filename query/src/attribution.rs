@@ -278,6 +278,7 @@ async fn counts(
     for (index, dimension) in by.iter().enumerate() {
         columns.push(cast(reader.expression(dimension), DataType::Utf8View).alias(format!("group_{index}")));
     }
+    let _turn = reader.turn().await?;
     let mut stream = reader.events(selection).await?.select(columns)?.execute_stream().await?;
     let mut counts = Counts { whole: Tally::default(), by: by.iter().map(|_| ByValue::default()).collect() };
     while let Some(batch) = stream.try_next().await? {

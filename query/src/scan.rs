@@ -6,7 +6,6 @@
 //! ```
 //! Where a selection begins or ends within a minute, that minute's rows are read, and the rest is taken from the rollups.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,6 +22,7 @@ use repute_lake::{CodedFiles, DataFile, EVENTS, EventType, EventsTable, ImportTo
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
+use crate::answers::Answers;
 use crate::coded::CodedPlan;
 use crate::counter::Counter;
 use crate::counting::CountingRules;
@@ -36,6 +36,7 @@ use crate::rollup::day::Groups;
 use crate::rollup::{FORMAT, Rollups, Source};
 pub(crate) use crate::selection::MINUTE;
 pub use crate::selection::{Clock, Selection, Tallied};
+use crate::turns::{Turn, Turns};
 
 /// Memory a reader's queries may hold together, in bytes; beyond it they spill or fail.
 const MEMORY_LIMIT: usize = 1 << 30;
@@ -58,21 +59,8 @@ pub struct Reader {
     recent: Vec<RecentImport>,
     rollups: Option<(Rollups, Source)>,
     answers: Mutex<Answers>,
+    turns: Turns,
 }
-
-/// Answers that are kept, and how many rows they have together.
-#[derive(Default)]
-struct Answers {
-    by_selection: HashMap<Selection, Answer>,
-    rows: usize,
-}
-
-/// An answer, or the place where it will be once the first who asked has it.
-type Answer = Arc<OnceCell<Arc<Vec<Tallied>>>>;
-
-/// How many answers are kept, and how many rows they may have together: a row takes up to a kilobyte.
-const KEPT_ANSWERS: usize = 256;
-const KEPT_ROWS: usize = 200_000;
 
 impl Reader {
     /// Reads `lake` at the version it shows.
@@ -103,12 +91,18 @@ impl Reader {
             rollups: Some((rollups, source)),
             recent: Vec::new(),
             answers: Mutex::default(),
+            turns: Turns::unlimited(),
         })
     }
 
     /// The same, reading rows for every answer.
     pub fn without_rollups(self) -> Self {
         Self { rollups: None, ..self }
+    }
+
+    /// The same, reading rows only when it is its turn.
+    pub fn with_turns(self, turns: Turns) -> Self {
+        Self { turns, ..self }
     }
 
     /// The same, knowing what another version of the lake, asked with the same rules, had counted already.
@@ -178,17 +172,11 @@ impl Reader {
     /// Counts what the selection names, ordered by window and group.
     pub async fn tallies(&self, selection: &Selection) -> Result<Arc<Vec<Tallied>>, QueryError> {
         let selection = self.without_idle_bounds(selection).await?;
-        let answer = {
-            let mut answers = self.answers();
-            if answers.by_selection.len() >= KEPT_ANSWERS || answers.rows > KEPT_ROWS {
-                *answers = Answers::default();
-            }
-            Arc::clone(answers.by_selection.entry(selection.clone()).or_default())
-        };
+        let answer = self.answers().place(&selection);
         let is_new = !answer.initialized();
         let tallied = Arc::clone(answer.get_or_try_init(|| self.count(&selection)).await?);
         if is_new {
-            self.answers().rows += tallied.len();
+            self.answers().note(&selection, tallied.len());
         }
         Ok(tallied)
     }
@@ -214,7 +202,10 @@ impl Reader {
         let mut groups = match &self.rollups {
             Some((rollups, source)) if selection.is_by_minutes() => self.by_minutes(rollups, source, selection).await?,
             Some((rollups, source)) if selection.is_by_moments() => self.by_moments(rollups, source, selection).await?,
-            _ => self.scan(selection).await?,
+            _ => {
+                let _turn = self.turn().await?;
+                self.scan(selection).await?
+            }
         };
         let mut tallied = Vec::new();
         for (group, windows) in &mut groups {
@@ -225,6 +216,11 @@ impl Reader {
         }
         tallied.sort_by(|a, b| (a.window, &a.group).cmp(&(b.window, &b.group)));
         Ok(Arc::new(tallied))
+    }
+
+    /// Waits until rows may be read, other than those of a few minutes. It is kept until they are.
+    pub(crate) async fn turn(&self) -> Result<Turn, QueryError> {
+        self.turns.take().await
     }
 
     /// From the rollups, but for the minutes in which the selection begins and ends.

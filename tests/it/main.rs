@@ -47,6 +47,9 @@ mod rules;
 mod windows;
 
 mod api;
+mod listen;
+mod overload;
+
 mod browser;
 mod demo;
 mod metrics;

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{CheckOptions, Dimension, REPRESENTATIVE_VOLUME, Reader, Rule, Silence, default_rules};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+use crate::admission::{Admission, Capacity};
 use crate::failure::Failure;
 
 /// Tells the time. A server over a recorded lake may be given a standing clock.
@@ -68,6 +71,7 @@ pub struct AppState {
     options: Arc<Options>,
     hosts: Arc<[String]>,
     form_token: Arc<str>,
+    admission: Admission,
 }
 
 impl AppState {
@@ -82,12 +86,23 @@ impl AppState {
             options: Arc::new(options),
             hosts: Arc::new([]),
             form_token: format!("{:032x}", rand::random::<u128>()).into(),
+            admission: Admission::new(Capacity::default(), None),
         }
     }
 
     /// Answers under these host names too, beside loopback ones: `reputation.example.com`, for any port or the one it names.
     pub fn with_hosts(self, hosts: Vec<String>) -> Self {
         Self { hosts: hosts.into(), ..self }
+    }
+
+    /// Works on so many requests at once, on this runtime.
+    pub fn with_capacity(self, capacity: Capacity, workers: Handle) -> Self {
+        Self { admission: Admission::new(capacity, Some(workers)), ..self }
+    }
+
+    /// Works on something where requests are worked on.
+    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.admission.spawn(work)
     }
 
     /// Lets the requests from now on see another version of the lake.
@@ -158,6 +173,10 @@ impl AppState {
     /// What forms send back where nobody signs in; another for each run of the server.
     pub(crate) fn form_token(&self) -> Arc<str> {
         Arc::clone(&self.form_token)
+    }
+
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
     }
 
     pub(crate) fn options(&self) -> &Options {

@@ -125,6 +125,7 @@ const FIXED: usize = 8;
 
 /// Groups the bounces that the query names.
 pub async fn bounce_reasons(reader: &Reader, query: &BounceQuery) -> Result<BounceReasons, QueryError> {
+    let _turn = reader.turn().await?;
     let mut stream = rows(reader, query).await?.execute_stream().await?;
     let mut reasons: Frequent<Key, Seen> = Frequent::new(MOST_REASONS);
     let mut classes: BTreeMap<String, u64> = BTreeMap::new();
