@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::Location;
-use repute_query::{Classifier, CountingRules, Dimension, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent, Turns};
+use repute_query::{
+    Classifier, CountingRules, Dimension, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent, Turns,
+};
 use repute_web::Capacity;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;

@@ -268,7 +268,8 @@ mod tests {
         assert!(told.starts_with("HTTP/1.1 200 ") && told.ends_with("\r\n\r\n3"), "{told}");
 
         // A body that trickles in, one that stays away, and one without an end.
-        let trickle: Vec<&[u8]> = std::iter::once(chunked).chain(std::iter::repeat_n(b"1\r\nx\r\n".as_slice(), 30)).collect();
+        let trickle: Vec<&[u8]> =
+            std::iter::once(chunked).chain(std::iter::repeat_n(b"1\r\nx\r\n".as_slice(), 30)).collect();
         for parts in [trickle.as_slice(), &[plain, b"abc"], &[chunked]] {
             let (told, waited) = exchange(address, parts, pause).await;
             assert!(told.starts_with("HTTP/1.1 408 ") && told.contains("connection: close"), "{told}");

@@ -54,7 +54,8 @@ impl Answers {
     }
 
     fn is_full(&self) -> bool {
-        self.by_selection.len() >= MOST_ANSWERS || self.by_selection.values().map(|kept| kept.rows).sum::<usize>() > MOST_ROWS
+        self.by_selection.len() >= MOST_ANSWERS
+            || self.by_selection.values().map(|kept| kept.rows).sum::<usize>() > MOST_ROWS
     }
 
     fn forget_half(&mut self) {

@@ -41,7 +41,8 @@ const MOST_UNREAD: u64 = 16 << 20;
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// What those are told for whom there is no place.
-const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\nretry-after: 2\r\n\
+const NO_PLACE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\nretry-after: 2\r\n\
                           content-length: 33\r\nconnection: close\r\n\r\ntoo many connections, come later\n";
 
 /// Speaks with everyone in the same way.
@@ -56,6 +57,9 @@ pub(super) struct Speaker {
 enum Event {
     Ended,
     Late,
+    /// Another connection needs the place.
+    Leave,
+    /// The server ends.
     Stop,
 }
 
@@ -128,7 +132,7 @@ impl Speaker {
             let event = tokio::select! {
                 biased;
                 event = next => event,
-                () = standing.told_to_leave(), if is_open => Event::Stop,
+                () = standing.told_to_leave(), if is_open => Event::Leave,
                 _ = stopping.wait_for(|stop| *stop), if is_open => Event::Stop,
             };
             match event {
@@ -136,7 +140,10 @@ impl Speaker {
                 Event::Late if standing.is_stopped() || !standing.is_idle() => {
                     return tracing::debug!(%peer, "connection closed: {}", standing.reason());
                 }
-                Event::Late | Event::Stop => {
+                Event::Leave if standing.idle_since().is_some() && !standing.is_idle() => {
+                    return tracing::debug!(%peer, "connection closed: another needs its place");
+                }
+                Event::Late | Event::Leave | Event::Stop => {
                     standing.stop();
                     conversation.as_mut().graceful_shutdown();
                 }
@@ -158,12 +165,9 @@ impl Speaker {
             request.extensions_mut().insert(ConnectInfo(peer));
             let request = request.map(|body| match body.is_end_stream() {
                 true => Body::empty(),
-                false => Body::new(Upload::new(
-                    body,
-                    MOST_BODY_BYTES,
-                    self.limits.body_timeout,
-                    Arc::clone(&reception),
-                )),
+                false => {
+                    Body::new(Upload::new(body, MOST_BODY_BYTES, self.limits.body_timeout, Arc::clone(&reception)))
+                }
             });
             let response = match self.application.call(request).await {
                 Ok(response) => response,
@@ -210,9 +214,10 @@ async fn read_away(request: &mut Request<Incoming>) {
 /// What is answered for the sake of the body, whatever was made of it.
 fn refusal(received: Received) -> Response<Body> {
     let (status, text) = match received {
-        Received::TooLarge => {
-            (StatusCode::PAYLOAD_TOO_LARGE, format!("a request's body may have {} KiB at most\n", MOST_BODY_BYTES >> 10))
-        }
+        Received::TooLarge => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("a request's body may have {} KiB at most\n", MOST_BODY_BYTES >> 10),
+        ),
         _ => (StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n".to_owned()),
     };
     (status, [(CONNECTION, "close")], text).into_response()

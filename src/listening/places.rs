@@ -57,7 +57,8 @@ impl Places {
     /// Has the connection leave that has asked for nothing for the longest time. Whether there is one.
     pub(super) fn make_room(&self) -> bool {
         let taken = self.taken();
-        let oldest = taken.by_number.values().filter_map(|standing| Some((standing.idle_since()?, standing)));
+        let staying = taken.by_number.values().filter(|standing| !standing.is_leaving());
+        let oldest = staying.filter_map(|standing| Some((standing.idle_since()?, standing)));
         let Some((_, standing)) = oldest.min_by_key(|(since, _)| *since) else { return false };
         standing.leave();
         true

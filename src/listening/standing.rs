@@ -75,11 +75,15 @@ impl Standing {
         self.state().deadline(limits)
     }
 
-    /// Since when nothing has been asked for, and nothing is owed. Not for one that is on its way out.
+    /// Since when nothing has been asked for, and nothing is owed.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.state();
-        let is_idle = state.phase != Phase::Asked && state.blocked.is_none() && !state.is_leaving;
-        is_idle.then_some(state.since)
+        (state.phase != Phase::Asked && state.blocked.is_none()).then_some(state.since)
+    }
+
+    /// Whether it was asked to make room.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.state().is_leaving
     }
 
     /// What it is closed for at its deadline.

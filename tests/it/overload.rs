@@ -30,7 +30,9 @@ fn connect(server: &Server) -> TcpStream {
 fn ask(server: &Server, path: &str) -> (u16, String, Duration) {
     let start = Instant::now();
     let mut stream = connect(server);
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
+        .unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     let answer = String::from_utf8_lossy(&answer).into_owned();
@@ -80,7 +82,7 @@ fn many(server: &Server, seconds: f64) -> usize {
 
 #[test]
 fn overload_is_shed_while_health_answers() {
-    let (server, _folder) = serving("requests = 4\nscans = 1");
+    let (server, _folder) = serving("requests = 4\nscans = 1\nquery_timeout = \"120s\"");
     // The first page counts what the others need.
     assert_eq!(ask(&server, "/").0, 200);
     let is_over = AtomicBool::new(false);
@@ -95,11 +97,11 @@ fn overload_is_shed_while_health_answers() {
             }
             times
         });
-        let clients: Vec<_> = (0..24)
+        let clients: Vec<_> = (0..24_usize)
             .map(|client| {
                 let server = &server;
                 scope.spawn(move || {
-                    let number = |round| client + 24 * round;
+                    let number = |round: usize| client + 24 * round;
                     (0..6).map(|round| ask(server, &question(number(round)))).collect::<Vec<_>>()
                 })
             })
@@ -136,7 +138,7 @@ fn a_page_says_that_the_server_is_busy() {
     assert_eq!(ask(&server, "/").0, 200);
     let is_over = AtomicBool::new(false);
     let page = thread::scope(|scope| {
-        for client in 0..3 {
+        for client in 0..3_usize {
             let (server, is_over) = (&server, &is_over);
             scope.spawn(move || {
                 for round in 0.. {
@@ -157,7 +159,7 @@ fn a_page_says_that_the_server_is_busy() {
 
 #[test]
 fn what_nobody_waits_for_is_given_up() {
-    let (server, _folder) = serving("requests = 500\nscans = 100");
+    let (server, _folder) = serving("requests = 500\nscans = 100\nquery_timeout = \"120s\"");
     let questions = many(&server, 8.0);
     for path in [0, 1, 2] {
         let clients: Vec<TcpStream> = (0..questions)
@@ -185,11 +187,17 @@ fn what_takes_too_long_is_given_up() {
     poll("the first page", Duration::from_secs(20), || (ask(&server, "/").0 == 200).then_some(()));
     let questions = 150;
     let answers = thread::scope(|scope| {
-        let clients: Vec<_> =
-            (0..questions).map(|number| (number, scope.spawn({
-                let server = &server;
-                move || ask(server, &question(number))
-            }))).collect();
+        let clients: Vec<_> = (0..questions)
+            .map(|number| {
+                (
+                    number,
+                    scope.spawn({
+                        let server = &server;
+                        move || ask(server, &question(number))
+                    }),
+                )
+            })
+            .collect();
         clients.into_iter().map(|(_, client)| client.join().unwrap()).collect::<Vec<_>>()
     });
     let late = answers.iter().filter(|(status, ..)| *status == 504).count();
