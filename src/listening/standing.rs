@@ -151,18 +151,23 @@ impl State {
         let waited = self.blocked.take().map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         let worth = Duration::from_secs_f64(bytes as f64 / f64::from(LEAST_RATE));
         self.used = (self.used + waited).saturating_sub(worth);
+        // An answer that is still on its way out keeps a connection from being idle.
+        if self.phase == Phase::Idle {
+            self.since = now;
+        }
     }
 
     fn deadline(&self, limits: &Limits) -> Option<Instant> {
-        let stop = self.stopped.map(|stopped| stopped + STOP_TIME);
+        if let Some(since) = self.blocked {
+            return Some(since + limits.send_timeout.saturating_sub(self.used));
+        }
+        let stop = self.stopped.map(|stopped| stopped.max(self.since) + STOP_TIME);
         let head = self.since + limits.header_timeout;
-        let of_phase = match self.phase {
+        match self.phase {
             Phase::Handshake | Phase::Head => Some(stop.map_or(head, |stop| stop.min(head))),
             Phase::Idle => stop.or(Some(self.since + limits.idle_timeout)),
             Phase::Asked => None,
-        };
-        let write = self.blocked.map(|since| since + limits.send_timeout.saturating_sub(self.used));
-        of_phase.into_iter().chain(write).min()
+        }
     }
 
     fn reason(&self) -> &'static str {
@@ -203,7 +208,12 @@ mod tests {
         state.stopped = Some(start + seconds(68));
         assert_eq!(state.deadline(&limits), None);
         state.enter(Phase::Idle, start + seconds(69));
-        assert_eq!(state.deadline(&limits), Some(start + seconds(69)));
+        assert_eq!(state.deadline(&limits), Some(start + seconds(70)));
+        // Its answer is still on its way out.
+        state.blocked = Some(start + seconds(69));
+        assert_eq!(state.deadline(&limits), Some(start + seconds(99)));
+        state.took(1 << 20, start + seconds(80));
+        assert_eq!(state.deadline(&limits), Some(start + seconds(81)));
     }
 
     #[test]
