@@ -545,6 +545,12 @@ pub(crate) struct ServeArgs {
     /// Where to listen; only loopback addresses, until sign-in exists
     #[arg(long, env = "REPUTE_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8025")]
     pub(crate) listen: SocketAddr,
+    /// Speak TLS with this certificate and those that it depends on, in PEM; read again when the file changes
+    #[arg(long, env = "REPUTE_TLS_CERTIFICATE", value_name = "FILE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// The key of the certificate, in PEM
+    #[arg(long, env = "REPUTE_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) volume: VolumeArgs,
     #[command(flatten)]

@@ -27,7 +27,9 @@ mod functions;
 mod provider;
 mod seen;
 mod selection;
+mod turns;
 
+mod answers;
 mod coded;
 mod counter;
 mod rollup;
@@ -112,4 +114,5 @@ pub use silent::{Silent, UnknownSilent};
 pub use sliding::{Position, sliding};
 pub use tables::{Table, bounces_table, csv_cell, messages_table, rates_table};
 pub use tally::{Kind, RecipientClass, Tally};
+pub use turns::Turns;
 pub use wording::{after, age, count, percent, thousands};

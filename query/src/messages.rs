@@ -87,6 +87,7 @@ struct Ids {
 /// promise. Events that do not say when their mail was sent are found in either case. Those of one message that do are taken to say
 /// the same, give or take an hour.
 pub async fn messages(reader: &Reader, query: &MessageQuery) -> Result<FoundMessages, QueryError> {
+    let _turn = reader.turn().await?;
     let sent = query.message_id.as_deref().and_then(id::sent_time).map(|time| (time, time));
     let found = look(reader, query, sent).await?;
     if found.messages.is_empty() && sent.is_some() {

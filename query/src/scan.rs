@@ -20,6 +20,7 @@ use repute_lake::schema::column;
 use repute_lake::{Books, CodedFiles, DataFile, EVENTS, EventType, EventsTable, ImportTotals, Lake, RecentImport};
 use tokio::sync::OnceCell;
 
+use crate::answers::Answers;
 use crate::coded::Sorting;
 use crate::counting::CountingRules;
 use crate::delays::KeptDelays;
@@ -35,6 +36,7 @@ use crate::rollup::day::Groups;
 use crate::rollup::{FORMAT, RollupStanding, Rollups, Source};
 pub(crate) use crate::selection::MINUTE;
 pub use crate::selection::{Clock, Selection, Tallied};
+use crate::turns::{Turn, Turns};
 
 /// Memory a reader's queries may hold together, in bytes; beyond it they spill or fail.
 const MEMORY_LIMIT: usize = 1 << 30;
@@ -60,21 +62,8 @@ pub struct Reader {
     facts: KeptFacts,
     pub(crate) engagement: KeptEngagement,
     pub(crate) delays: KeptDelays,
+    turns: Turns,
 }
-
-/// Answers that are kept, and how many rows they have together.
-#[derive(Default)]
-struct Answers {
-    by_selection: HashMap<Selection, Answer>,
-    rows: usize,
-}
-
-/// An answer, or the place where it will be once the first who asked has it.
-type Answer = Arc<OnceCell<Arc<Vec<Tallied>>>>;
-
-/// How many answers are kept, and how many rows they may have together: a row takes up to a kilobyte.
-const KEPT_ANSWERS: usize = 256;
-const KEPT_ROWS: usize = 200_000;
 
 impl Reader {
     /// Reads `lake` at the version it shows.
@@ -108,6 +97,7 @@ impl Reader {
             facts: KeptFacts::default(),
             engagement: KeptEngagement::default(),
             delays: KeptDelays::default(),
+            turns: Turns::unlimited(),
         })
     }
 
@@ -119,6 +109,11 @@ impl Reader {
     /// The same, having the query engine read the rows.
     pub fn by_engine(self) -> Self {
         Self { coded: None, ..self }
+    }
+
+    /// The same, reading rows only when it is its turn.
+    pub fn with_turns(self, turns: Turns) -> Self {
+        Self { turns, ..self }
     }
 
     /// The same, knowing what another version of the lake, asked with the same rules, had counted already.
@@ -214,17 +209,11 @@ impl Reader {
     /// Counts what the selection names, ordered by window and group.
     pub async fn tallies(&self, selection: &Selection) -> Result<Arc<Vec<Tallied>>, QueryError> {
         let selection = self.without_idle_bounds(selection).await?;
-        let answer = {
-            let mut answers = self.answers();
-            if answers.by_selection.len() >= KEPT_ANSWERS || answers.rows > KEPT_ROWS {
-                *answers = Answers::default();
-            }
-            Arc::clone(answers.by_selection.entry(selection.clone()).or_default())
-        };
+        let answer = self.answers().place(&selection);
         let is_new = !answer.initialized();
         let tallied = Arc::clone(answer.get_or_try_init(|| self.count(&selection)).await?);
         if is_new {
-            self.answers().rows += tallied.len();
+            self.answers().note(&selection, tallied.len());
         }
         Ok(tallied)
     }
@@ -250,10 +239,18 @@ impl Reader {
         let mut tallied = match &self.rollups {
             Some((rollups, source)) if selection.is_by_minutes() => self.by_minutes(rollups, source, selection).await?,
             Some((rollups, source)) if selection.is_by_moments() => self.by_moments(rollups, source, selection).await?,
-            _ => self.scan(selection).await?,
+            _ => {
+                let _turn = self.turn().await?;
+                self.scan(selection).await?
+            }
         };
         tallied.iter_mut().for_each(|row| self.rules().settle(&mut row.tally));
         Ok(Arc::new(tallied))
+    }
+
+    /// Waits until rows may be read, other than those of a few minutes. It is kept until they are.
+    pub(crate) async fn turn(&self) -> Result<Turn, QueryError> {
+        self.turns.take().await
     }
 
     /// From the rollups, but for the minutes in which the selection begins and ends.

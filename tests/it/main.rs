@@ -51,6 +51,9 @@ mod search;
 mod windows;
 
 mod api;
+mod listen;
+mod overload;
+
 mod browser;
 mod demo;
 mod doctor;

@@ -1,7 +1,7 @@
 //! The dashboard and JSON API of repute.
 //!
 //! ```text
-//! request ── problem, guard (headers, Host, time) ──> parameters ──> filters
+//! request ── problem, guard (headers, Host, time) ── access ── admission ──> parameters ──> filters
 //!                                                             │ one question to repute-query
 //!                                                             ├──> pages    HTML, with charts inlined
 //!                                                             ├──> chart    data -> SVG
@@ -11,6 +11,7 @@
 //! an escaping template, the SVG writer or the URL encoder.
 
 mod access;
+mod admission;
 mod guard;
 mod mend;
 mod state;
@@ -40,6 +41,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 
+pub use admission::Capacity;
 pub use api::document as openapi;
 pub use mend::{Mended, Mender, Retry, StillBad};
 pub use state::{AppState, Now, Options};
@@ -51,6 +53,22 @@ pub async fn warm_up(state: &AppState) {
 
 /// The one list of routes.
 pub fn app(state: AppState) -> Router {
+    answers()
+        .layer(from_fn_with_state(state.clone(), admission::admit))
+        .route("/healthz", get(async || "ok"))
+        .route(stylesheet::path(), get(stylesheet::serve))
+        .fallback(failure::not_found)
+        .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(state.clone(), access::admit))
+        .layer(from_fn_with_state(state.clone(), guard::limit_time))
+        .layer(from_fn_with_state(state.clone(), guard::allow_host))
+        .layer(from_fn(problem::tell))
+        .layer(from_fn(guard::set_headers))
+        .with_state(state)
+}
+
+/// What asks the lake, and must find a place for that. Everything else is a route of [`app`] itself.
+fn answers() -> Router<AppState> {
     Router::new()
         .route("/", get(pages::overview))
         .route("/rates", get(pages::rates_page))
@@ -70,16 +88,6 @@ pub fn app(state: AppState) -> Router {
         .route("/messages/{id}", get(pages::message))
         .merge(api::routes())
         .route("/metrics", get(metrics::metrics))
-        .route("/healthz", get(async || "ok"))
-        .route(stylesheet::path(), get(stylesheet::serve))
-        .fallback(failure::not_found)
-        .layer(CompressionLayer::new())
-        .layer(from_fn_with_state(state.clone(), access::admit))
-        .layer(from_fn(guard::limit_time))
-        .layer(from_fn_with_state(state.clone(), guard::allow_host))
-        .layer(from_fn(problem::tell))
-        .layer(from_fn(guard::set_headers))
-        .with_state(state)
 }
 
 #[cfg(test)]

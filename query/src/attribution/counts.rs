@@ -89,6 +89,7 @@ pub(super) async fn counts(
 ) -> Result<Counts, QueryError> {
     let groupings: Vec<Vec<Dimension>> =
         std::iter::once(Vec::new()).chain(by.iter().map(|dimension| vec![dimension.clone()])).collect();
+    let _turn = reader.turn().await?;
     let mut counted = reader.scan_groupings(selection, &groupings).await?.into_iter();
     let whole = counted.next().and_then(|rows| rows.into_iter().next()).map(|row| row.tally).unwrap_or_default();
     let known = |index: usize| known.and_then(|known| known.get(index));

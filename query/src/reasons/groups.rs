@@ -145,6 +145,7 @@ pub(crate) const FIXED: usize = 8;
 
 /// Groups the bounces that the query names.
 pub async fn bounce_reasons(reader: &Reader, query: &BounceQuery) -> Result<BounceReasons, QueryError> {
+    let _turn = reader.turn().await?;
     let mut stream = rows(reader, query).await?.execute_stream().await?;
     let mut grouped = Grouped::default();
     while let Some(batch) = stream.try_next().await? {
