@@ -7,24 +7,31 @@ mod edit;
 mod notify;
 mod reasons;
 mod rules;
+mod serve;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::Location;
-use repute_query::{Classifier, CountingRules, Dimension, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent};
+use repute_query::{
+    Classifier, CountingRules, Dimension, Expected, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent, Turns,
+};
+use repute_web::Capacity;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::cli::{CountingArgs, Global, VolumeArgs};
+use crate::cli::{CountingArgs, Global, ServeArgs, VolumeArgs};
 use crate::exit::Failure;
+use crate::listening::Limits;
+use crate::listening::tls::TlsFiles;
 use crate::notify::Notifier;
 use crate::when::{parse_duration, parse_time};
 pub(crate) use edit::{EditMistake, Edited, changed, values};
 use notify::{Around, NotifyText};
 use reasons::ReasonText;
 use rules::{Mistake, RuleText, SentText, SilenceText};
+use serve::ServeText;
 
 /// Data older than this is stale, unless told otherwise. Firehose buffers up to 15 minutes; a small sender's nights are
 /// quieter than that.
@@ -47,6 +54,7 @@ pub(crate) struct Config {
     #[serde(rename = "reason")]
     reasons: Vec<Spanned<ReasonText>>,
     notify: Vec<Spanned<NotifyText>>,
+    serve: ServeText,
     /// Where it was read from, to name places in it.
     #[serde(skip)]
     file: File,
@@ -176,6 +184,16 @@ impl Config {
         Ok((rules, silences))
     }
 
+    /// How much mail was handed to SES, if that was said.
+    pub(crate) fn sent(&self) -> Option<Expected> {
+        self.check.sent.as_ref().map(SentText::expected)
+    }
+
+    /// How many receivers of notifications there are.
+    pub(crate) fn receivers(&self) -> usize {
+        self.notify.len()
+    }
+
     /// By which rules bounces are known.
     pub(crate) fn reasons(&self) -> Result<Classifier, Failure> {
         reasons::reasons(&self.reasons).map_err(|(span, what): Mistake| self.file.refuse(span.start, &what))
@@ -207,6 +225,26 @@ impl Config {
             Some(place) => Ok(Location::parse(place)?),
             None => self.location(global),
         }
+    }
+
+    /// Where the certificate and its key lie, if TLS is wanted.
+    pub(crate) fn tls_files(&self, args: &ServeArgs) -> Result<Option<TlsFiles>, Failure> {
+        self.serve.tls_files(args, self.file.path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// What connections may take.
+    pub(crate) fn limits(&self) -> Limits {
+        self.serve.limits()
+    }
+
+    /// What the requests to a server may take.
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.serve.capacity()
+    }
+
+    /// In whose turn requests read rows.
+    pub(crate) fn turns(&self) -> Turns {
+        self.serve.turns()
     }
 
     /// Where the lake is.

@@ -6,9 +6,11 @@ mod cli;
 mod commands;
 mod config;
 mod exit;
+mod listening;
 mod notify;
 mod output;
 mod progress;
+mod runs;
 mod when;
 
 use std::process::ExitCode;

@@ -167,9 +167,6 @@ impl RecipientClass {
     pub const ALL: [Self; 4] = [Self::Simulator, Self::Verified, Self::NoFeedbackLoop, Self::Ordinary];
 }
 
-/// How many cells a tally has.
-pub(crate) const CELLS: usize = 4 * Kind::ALL.len();
-
 /// Recipient rows by kind and recipient class. Tallies add up; every count and rate is arithmetic on one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally([[u64; 4]; Kind::ALL.len()]);
@@ -233,6 +230,9 @@ impl AddAssign<&Self> for Tally {
         }
     }
 }
+
+/// How many cells a tally has.
+pub(crate) const CELLS: usize = Kind::ALL.len() * RecipientClass::ALL.len();
 
 /// One number for a kind and a class, as the scan groups by it.
 pub(crate) fn cell(kind: Kind, class: RecipientClass) -> i16 {

@@ -1,7 +1,7 @@
 //! The dashboard and JSON API of repute.
 //!
 //! ```text
-//! request ── problem, guard (headers, Host, time) ──> parameters ──> filters
+//! request ── problem, guard (headers, Host, time) ── access ── admission ──> parameters ──> filters
 //!                                                             │ one question to repute-query
 //!                                                             ├──> pages    HTML, with charts inlined
 //!                                                             ├──> chart    data -> SVG
@@ -11,8 +11,10 @@
 //! an escaping template, the SVG writer or the URL encoder.
 
 mod access;
+mod admission;
 pub mod alerting;
 mod guard;
+mod mend;
 mod state;
 
 mod failure;
@@ -24,6 +26,7 @@ mod filters;
 mod history;
 pub mod measure;
 mod outlook;
+mod sight;
 mod zone;
 
 pub mod chart;
@@ -40,7 +43,9 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 
+pub use admission::Capacity;
 pub use api::document as openapi;
+pub use mend::{Mended, Mender, Retry, StillBad};
 pub use state::{AppState, Now, Options};
 
 /// Asks what the overview asks, so that its answers are there when somebody opens it; a failure is only logged.
@@ -50,6 +55,22 @@ pub async fn warm_up(state: &AppState) {
 
 /// The one list of routes.
 pub fn app(state: AppState) -> Router {
+    answers()
+        .layer(from_fn_with_state(state.clone(), admission::admit))
+        .route("/healthz", get(async || "ok"))
+        .route(stylesheet::path(), get(stylesheet::serve))
+        .fallback(failure::not_found)
+        .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(state.clone(), access::admit))
+        .layer(from_fn_with_state(state.clone(), guard::limit_time))
+        .layer(from_fn_with_state(state.clone(), guard::allow_host))
+        .layer(from_fn(problem::tell))
+        .layer(from_fn(guard::set_headers))
+        .with_state(state)
+}
+
+/// What asks the lake, and must find a place for that. Everything else is a route of [`app`] itself.
+fn answers() -> Router<AppState> {
     Router::new()
         .route("/", get(pages::overview))
         .route("/rates", get(pages::rates_page))
@@ -60,19 +81,19 @@ pub fn app(state: AppState) -> Router {
         .route("/alerts/{rule}", get(pages::alert_rule).post(pages::save_rule))
         .route("/silences", get(pages::silences).post(pages::make_silence))
         .route("/silences/{id}/end", post(pages::end_silence))
+        .route("/import", get(pages::imports))
+        .route("/import/quarantine", get(pages::quarantine))
+        .route("/import/quarantine/retry", axum::routing::post(pages::retry))
+        .route("/import/quarantine/{id}", get(pages::bad_record))
+        .route("/health", get(pages::health))
         .route("/charts/{file}", get(pages::chart))
+        .route("/engagement", get(pages::engagement_page))
+        .route("/charts/engagement/{file}", get(pages::engagement_chart))
+        .route("/delays", get(pages::delays))
+        .route("/messages", get(pages::messages))
+        .route("/messages/{id}", get(pages::message))
         .merge(api::routes())
         .route("/metrics", get(metrics::metrics))
-        .route("/healthz", get(async || "ok"))
-        .route(stylesheet::path(), get(stylesheet::serve))
-        .fallback(failure::not_found)
-        .layer(CompressionLayer::new())
-        .layer(from_fn_with_state(state.clone(), access::admit))
-        .layer(from_fn(guard::limit_time))
-        .layer(from_fn_with_state(state.clone(), guard::allow_host))
-        .layer(from_fn(problem::tell))
-        .layer(from_fn(guard::set_headers))
-        .with_state(state)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::wording::thousands;
 const LONGEST: TimeDelta = TimeDelta::days(60);
 
 /// So many rows are read at once: each may be of a group and minute of its own.
-const MOST_ROWS: u64 = 6_000_000;
+const MOST_ROWS: u64 = 2_000_000;
 
 /// So many sums, of 32 bytes, are held at once.
 const MOST_SUMS: usize = 6_000_000;

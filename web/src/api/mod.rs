@@ -12,7 +12,14 @@ mod schema;
 
 mod bounces;
 mod check;
+mod delays;
+mod engagement;
+mod health;
+mod imports;
 mod incidents;
+mod messages;
+mod objects;
+mod quarantine;
 mod rates;
 mod reputation;
 mod rules;
@@ -37,6 +44,15 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(incidents::incidents))
         .routes(routes!(silences::silences, silences::make_silence))
         .routes(routes!(silences::end_silence))
+        .routes(routes!(imports::imports))
+        .routes(routes!(objects::objects))
+        .routes(routes!(quarantine::quarantine))
+        .routes(routes!(quarantine::bad_record))
+        .routes(routes!(quarantine::retry))
+        .routes(routes!(health::health))
+        .routes(routes!(messages::messages))
+        .routes(routes!(engagement::engagement))
+        .routes(routes!(delays::delays))
         .routes(routes!(problems::problems))
         .routes(routes!(problems::problem))
         .routes(routes!(document::openapi))

@@ -42,7 +42,7 @@ impl Size {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Wide => "wide",
             Self::Narrow => "narrow",
