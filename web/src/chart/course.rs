@@ -221,12 +221,17 @@ fn push_values(svg: &mut String, chart: &CourseChart, scale: &Scale) {
 
 fn push_thresholds(svg: &mut String, chart: &CourseChart, scale: &Scale) {
     let right = scale.width - RIGHT;
-    for (name, class, value) in [("WARNING", "warning", chart.warn), ("CRITICAL", "critical", chart.critical)] {
+    // One name at each side, so that they stay apart where the lines are close.
+    let sides = [
+        ("WARNING", "warning", chart.warn, right - 4.0, "end"),
+        ("CRITICAL", "critical", chart.critical, LEFT + 4.0, "start"),
+    ];
+    for (name, class, value, x, anchor) in sides {
         let Some(value) = value else { continue };
         let y = scale.y(value);
         let text = escape(&format!("{name} {}", chart.metric.show(value)));
         _ = writeln!(svg, "<path class=\"threshold-{class}\" d=\"M{LEFT} {y:.1}H{right}\"/>");
-        _ = writeln!(svg, "<text class=\"axis text-{class}\" x=\"{}\" y=\"{:.1}\">{text}</text>", LEFT + 4.0, y - 4.0);
+        _ = writeln!(svg, "<text class=\"axis {anchor} text-{class}\" x=\"{x}\" y=\"{:.1}\">{text}</text>", y - 4.0);
     }
 }
 
