@@ -14,7 +14,7 @@ const STATES: [&str; 9] = [
     "/rates?provider=nobody",
     "/providers?by=recipient_domain&limit=100&range=7d",
     "/campaigns?by=tag:campaign&order=complaints&range=7d",
-    "/bounces?class=no_mailbox",
+    "/bounces?class=invalid_mailbox",
     "/bounces?provider=nobody",
     "/providers?configuration_set=(none)",
 ];

@@ -23,10 +23,11 @@ fn events(range: std::ops::Range<usize>) -> Vec<String> {
 
 /// Waits until the server tells of so many sends.
 fn await_sends(server: &Server, sends: u64) {
-    poll("the new events", std::time::Duration::from_secs(20), || {
+    let told = || {
         let answer = server.get("/api/v1/rates");
         (answer.status == 200 && answer.json()[0]["counts"]["send"] == sends).then_some(())
-    });
+    };
+    tokio::task::block_in_place(|| poll("the new events", std::time::Duration::from_secs(20), told));
 }
 
 /// As if half a minute had passed.

@@ -89,11 +89,12 @@ async function visit(tab, { path, status = 200, texts = [] }) {
     if (menu && getComputedStyle(menu).position === "fixed") menu.showPopover();
   });
   await assess(tab, "unfolded");
-  const shown = await page.evaluate(() => document.body.innerText + [...document.querySelectorAll("input, textarea")].map((f) => f.value).join("\n"));
+  const shown = await page.evaluate(() => document.body.innerText);
   for (const text of texts) if (!shown.includes(text)) note(`does not show ${JSON.stringify(text)}`);
-  const html = await page.content();
-  const control = html.match(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u0080-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/);
-  if (control) note(`holds U+${control[0].codePointAt(0).toString(16)} at ${html.slice(Math.max(0, control.index - 60), control.index)}`);
+  // Values of fields go back to the server as they came, so control characters are in them, but written as references.
+  const bytes = `${await answer.text()}${shown.replaceAll("\t", " ")}`;
+  const control = bytes.match(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u0080-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/);
+  if (control) note(`holds U+${control[0].codePointAt(0).toString(16)} after ${bytes.slice(Math.max(0, control.index - 60), control.index)}`);
   // Everything that can be hovered, focused or pointed at has been, at least once.
   for (const what of await page.evaluate(() => window.ran)) note(what);
 }

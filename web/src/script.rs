@@ -11,6 +11,7 @@ use crate::stylesheet::fnv1a;
 const SCRIPT: &str = concat!(
     "(() => {\n\"use strict\";\n",
     include_str!("../static/theme.js"),
+    include_str!("../static/loading.js"),
     include_str!("../static/morph.js"),
     include_str!("../static/live.js"),
     include_str!("../static/chart.js"),
