@@ -70,10 +70,16 @@ pub(crate) fn lag_chart(span: &Span, windows: &[Option<Lags>]) -> String {
         windows.iter().map(|lags| lags.as_ref().map(|lags| seconds(pick(lags)))).collect()
     };
     let told = |lags: &Option<Lags>| {
-        lags.as_ref().map_or_else(|| "nothing was imported".to_owned(), |lags| {
-            let [p50, p95, max] = [lags.p50, lags.p95, lags.max].map(lag_words);
-            format!("half within {p50}\n95 % within {p95}\nlongest {max}\n{}", format::count(lags.objects, "object"))
-        })
+        lags.as_ref().map_or_else(
+            || "nothing was imported".to_owned(),
+            |lags| {
+                let [p50, p95, max] = [lags.p50, lags.p95, lags.max].map(lag_words);
+                format!(
+                    "half within {p50}\n95 % within {p95}\nlongest {max}\n{}",
+                    format::count(lags.objects, "object")
+                )
+            },
+        )
     };
     let ranks = Ranks {
         span,

@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn the_scale_holds_all_values() {
         let marks = || [1, 10, 100, 1_000].map(|mark| (mark, mark.to_string())).into_iter();
-        let around = |least, most| marks_around(marks(), least, most).into_iter().map(|(mark, _)| mark).collect::<Vec<_>>();
+        let around =
+            |least, most| marks_around(marks(), least, most).into_iter().map(|(mark, _)| mark).collect::<Vec<_>>();
         assert_eq!(around(12, 99), [10, 100]);
         assert_eq!(around(10, 100), [10, 100]);
         assert_eq!(around(0, 5_000), [1, 10, 100, 1_000]);
