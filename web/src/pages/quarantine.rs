@@ -287,7 +287,7 @@ pub(crate) async fn bad_record(
         })?,
     };
     let zone = filters.zone;
-    let (shell, books) = match ground(&state, zone)? {
+    let (shell, books) = match ground(&state, &filters)? {
         Ok(ground) => ground,
         Err(empty) => return Ok(Html(empty.render()?)),
     };
