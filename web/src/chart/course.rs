@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use repute_query::{Compare, Metric, Unit};
 
-use super::document::{Size, escape};
+use super::document::escape;
 use super::ticks::{rate_ticks, time_ticks, value_ticks};
 use crate::format;
 use crate::history::Span;
@@ -19,6 +19,15 @@ const BELOW: f64 = 26.0;
 
 /// The highest threshold stands at least at this share of the height, whatever the values.
 const LOWEST_THRESHOLD: f64 = 0.12;
+
+/// How large it is drawn; it scales, but its text should stay near its natural size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CourseSize {
+    /// 700 x 240, for a desktop.
+    Wide,
+    /// 340 x 220, for a phone.
+    Narrow,
+}
 
 /// A rule's value over time.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,15 +135,15 @@ impl Scale {
 }
 
 /// The chart as an SVG element. `title` names it and is escaped; `id` must be unique in the page and plain letters.
-pub fn course_chart(chart: &CourseChart, title: &str, id: &str, size: Size) -> String {
+pub fn course_chart(chart: &CourseChart, title: &str, id: &str, size: CourseSize) -> String {
     let (width, height, name, most_times) = match size {
-        Size::Wide => (700.0, 240.0, "wide", 9),
-        Size::Narrow => (340.0, 220.0, "narrow", 4),
+        CourseSize::Wide => (700.0, 240.0, "wide", 9),
+        CourseSize::Narrow => (340.0, 220.0, "narrow", 4),
     };
     let (from, to) = (chart.from.timestamp() as f64, chart.to.timestamp() as f64);
     let scale = Scale { width, height, from, to, ceiling: chart.ceiling() };
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart course chart-{name}\" width=\"{width}\" height=\"{height}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"course course-{name}\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\" role=\"img\" aria-labelledby=\"{id}-{name}-title {id}-{name}-desc\">\n\
          <title id=\"{id}-{name}-title\">{}</title>\n<desc id=\"{id}-{name}-desc\">{}</desc>\n",
         escape(title),
@@ -144,7 +153,7 @@ pub fn course_chart(chart: &CourseChart, title: &str, id: &str, size: Size) -> S
     push_axes(&mut svg, chart, &scale, most_times);
     push_values(&mut svg, chart, &scale);
     push_thresholds(&mut svg, chart, &scale);
-    if size == Size::Wide {
+    if size == CourseSize::Wide {
         push_hints(&mut svg, chart, &scale);
     }
     svg.push_str("</svg>\n");
@@ -279,7 +288,8 @@ mod tests {
 
     #[test]
     fn a_gap_breaks_the_line_and_thresholds_are_named() {
-        let svg = course_chart(&chart(&[Some(0.01), Some(0.02), None, Some(0.05)]), "a < b", "course", Size::Wide);
+        let svg =
+            course_chart(&chart(&[Some(0.01), Some(0.02), None, Some(0.05)]), "a < b", "course", CourseSize::Wide);
         assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (1, 1), "{svg}");
         assert!(svg.contains(">WARNING 2 %<") && svg.contains(">CRITICAL 4 %<") && svg.contains("a &lt; b"));
         assert!(svg.contains("&lt;b&gt;") && !svg.contains("<b>"));
@@ -302,7 +312,7 @@ mod tests {
     #[test]
     fn any_value_can_be_drawn() {
         for values in [vec![], vec![Some(0.0)], vec![Some(1.0), Some(0.0)], vec![Some(1e12); 3]] {
-            for size in [Size::Wide, Size::Narrow] {
+            for size in [CourseSize::Wide, CourseSize::Narrow] {
                 assert!(!course_chart(&chart(&values), "x", "c", size).contains("NaN"));
             }
         }
@@ -312,6 +322,6 @@ mod tests {
             critical: None,
             ..chart(&[Some(1_500.0), Some(2.0)])
         };
-        assert!(course_chart(&sends, "x", "c", Size::Wide).contains(">1,000<"));
+        assert!(course_chart(&sends, "x", "c", CourseSize::Wide).contains(">1,000<"));
     }
 }

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{Html, Response};
 use chrono::{DateTime, Utc};
-use repute_query::{Dimension, QueryError, Rates, Reader, Selection, Stepping, rates};
+use repute_query::{Dimension, QueryError, Rates, Reader, Rule, Selection, Stepping, rates};
 
 use super::alerts::Incidents;
 use super::bar::{Bar, Choice, dimension_words, known_sets};
@@ -42,8 +42,6 @@ pub(crate) struct Answers {
     groups: Vec<(String, Vec<Rates>)>,
     /// How many more there are.
     more: usize,
-    /// What checks remember, and until when an open incident lasts.
-    incidents: Incidents,
 }
 
 impl Question {
@@ -65,12 +63,7 @@ impl Question {
     }
 
     /// Asks; no answer where there is no event at all.
-    async fn ask(
-        &self,
-        reader: &Reader,
-        incidents: Incidents,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Answers>, QueryError> {
+    async fn ask(&self, reader: &Reader, now: DateTime<Utc>) -> Result<Option<Answers>, QueryError> {
         let Some(history) = history::history(reader, &self.filters, now).await? else { return Ok(None) };
         let before = match self.compare {
             true => Some(history::before(reader, &self.filters, &history.span, now).await?),
@@ -80,7 +73,7 @@ impl Question {
             Some(dimension) => self.groups(reader, dimension, &history.span, now).await?,
             None => (Vec::new(), 0),
         };
-        Ok(Some(Answers { history, before, groups, more, incidents }))
+        Ok(Some(Answers { history, before, groups, more }))
     }
 
     /// The groups with most hard bounces and complaints, window by window, and how many more there are.
@@ -118,9 +111,9 @@ impl Question {
 }
 
 impl Answers {
-    fn series(&self, measure: Measure) -> Series {
-        let series = Series::new(measure, self.history.span, &self.history.windows).with_groups(&self.groups);
-        let series = series.with_incidents(self.incidents.of(measure, &self.history.span));
+    fn series(&self, measure: Measure, rules: &[Rule], incidents: &Incidents) -> Series {
+        let series = Series::new(measure, self.history.span, &self.history.windows).with_rules(rules);
+        let series = series.with_incidents(&incidents.of(measure, &self.history.span)).with_groups(&self.groups);
         match &self.before {
             Some(before) => series.with_before(&before.span, &before.windows),
             None => series,
@@ -139,6 +132,8 @@ struct RatesPage {
     /// `By provider: those with most hard bounces and complaints, and 4 more that are not drawn`.
     groups: Option<String>,
     charts: Vec<ChartPanel>,
+    /// The query string of the same as CSV or JSON, if there is anything.
+    export: Option<String>,
     elsewhere: Option<Elsewhere>,
 }
 
@@ -150,13 +145,12 @@ pub(crate) async fn rates_page(
     let now = state.now();
     let question = Question::read(&Parameters::lenient(query.as_deref()), now)?;
     let filters = &question.filters;
-    let ground = match Ground::of(&state, PATH, filters.zone).await? {
+    let ground = match Ground::of(&state, PATH, filters).await? {
         Ok(ground) => ground,
         Err(empty) => return Ok(empty),
     };
     let reader = &ground.reader;
-    let incidents = Incidents::of_filters(&state, filters);
-    let answers = question.ask(reader, incidents, now).await?.filter(|answers| !answers.history.windows.is_empty());
+    let answers = question.ask(reader, now).await?.filter(|answers| !answers.history.windows.is_empty());
     let elsewhere = match answers {
         Some(_) => None,
         None => Some(Elsewhere::find(reader, PATH, filters, now).await?),
@@ -167,17 +161,37 @@ pub(crate) async fn rates_page(
         divisions: divisions(reader, &question),
         compare: compare(&question),
         groups: answers.as_ref().and_then(|answers| groups_words(&question, answers)),
-        charts: charts(answers.as_ref(), filters)?,
+        charts: charts(answers.as_ref(), filters, &state.options().rules, &Incidents::of_filters(&state, filters))?,
+        export: answers.as_ref().map(|answers| export(&question, &answers.history.span, now)),
         shell: ground.shell,
         elsewhere,
     };
     Ok(Html(page.render()?))
 }
 
-fn charts(answers: Option<&Answers>, filters: &Filters) -> Result<Vec<ChartPanel>, Failure> {
+fn charts(
+    answers: Option<&Answers>,
+    filters: &Filters,
+    rules: &[Rule],
+    incidents: &Incidents,
+) -> Result<Vec<ChartPanel>, Failure> {
     let Some(answers) = answers else { return Ok(Vec::new()) };
-    let panel = |measure: Measure| ChartPanel::new(&answers.series(measure), filters, measure.as_str());
+    let panel =
+        |measure: Measure| ChartPanel::new(&answers.series(measure, rules, incidents), filters, measure.as_str());
     Ok(Measure::ALL.into_iter().map(panel).collect::<Result<_, _>>()?)
+}
+
+/// The same question to the API: its windows, and its groups.
+fn export(question: &Question, span: &Span, now: DateTime<Utc>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(question.filters.to_api_query(now));
+    query.append_pair("window", &format!("{}m", span.width.num_minutes()));
+    if span.stepping() != Stepping::Tumbling {
+        query.append_pair("zone", span.zone.name());
+    }
+    if let Some(by) = &question.by {
+        query.append_pair("by", &by.to_string());
+    }
+    query.finish()
 }
 
 fn divisions(reader: &Reader, question: &Question) -> Vec<Choice> {
@@ -227,14 +241,13 @@ pub(crate) async fn chart(
     let now = state.now();
     let question = Question::read(&Parameters::lenient(query.as_deref()), now)?;
     let reader = state.current()?;
-    let incidents = Incidents::of_filters(&state, &question.filters);
-    let answers = question.ask(&reader, incidents.clone(), now).await?.unwrap_or_else(|| Answers {
+    let answers = question.ask(&reader, now).await?.unwrap_or_else(|| Answers {
         history: History { span: Span::cut(now, now, question.filters.zone), windows: Vec::new() },
         before: None,
         groups: Vec::new(),
         more: 0,
-        incidents,
     });
     let title = chart_title(measure, &question.filters);
-    Ok(image::answer(&answers.series(measure), &title, kind)?)
+    let incidents = Incidents::of_filters(&state, &question.filters);
+    Ok(image::answer(&answers.series(measure, &state.options().rules, &incidents), &title, kind)?)
 }

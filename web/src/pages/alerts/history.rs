@@ -34,16 +34,6 @@ pub(crate) struct HistoryRow {
     pub(crate) told: String,
 }
 
-/// A stretch of time in which something was wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stretch {
-    pub(crate) from: DateTime<Utc>,
-    pub(crate) to: DateTime<Utc>,
-    pub(crate) severity: Severity,
-    /// The rule, and how bad it was.
-    pub(crate) words: String,
-}
-
 fn lies_in(incident: &Incident, since: Option<DateTime<Utc>>, until: DateTime<Utc>) -> bool {
     let end = incident.end.as_ref().map_or(DateTime::<Utc>::MAX_UTC, |(at, _)| *at);
     incident.since < until && since.is_none_or(|since| end >= since)
@@ -99,13 +89,13 @@ fn row(incident: &Incident, zone: Zone, several_accounts: bool, known_rules: &[&
 
 /// When a rate was an incident for this mail, from `since` until before `until`: those of the mail itself, and of all mail that it is part
 /// of. What is open lasts until `now`.
-pub(crate) fn stretches(
+fn stretches(
     remembered: &Remembered,
     measure: Measure,
     only: &[(Dimension, Option<String>)],
     (since, until): (DateTime<Utc>, DateTime<Utc>),
     now: DateTime<Utc>,
-) -> Vec<Stretch> {
+) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
     let metric = match measure {
         Measure::Bounce => Metric::BounceRate,
         Measure::Complaint => Metric::ComplaintRate,
@@ -117,14 +107,12 @@ pub(crate) fn stretches(
             && lies_in(incident, Some(since), until)
             && incident.group.iter().all(|value| only.contains(value))
     };
-    let stretch = |incident: &Incident| Stretch {
-        from: incident.since.max(since),
-        to: incident.end.as_ref().map_or(now, |(at, _)| *at).min(until),
-        severity: incident.worst,
-        words: format!("{} of {}", incident.worst.as_str(), incident.rule),
+    let stretch = |incident: &Incident| {
+        let end = incident.end.as_ref().map_or(now, |(at, _)| *at);
+        (incident.since.max(since), end.min(until))
     };
-    let mut found: Vec<Stretch> = remembered.incidents.iter().filter(is_of).map(stretch).collect();
-    found.sort_by_key(|stretch| (stretch.from, stretch.to));
+    let mut found: Vec<_> = remembered.incidents.iter().filter(is_of).map(stretch).collect();
+    found.sort_unstable();
     found
 }
 
@@ -148,10 +136,16 @@ impl Incidents {
         Self { remembered: Arc::default(), only: Vec::new(), now: DateTime::UNIX_EPOCH }
     }
 
-    /// From and to of those of a rate.
+    /// From and to of those of a rate; those that overlap come together.
     pub(crate) fn of(&self, measure: Measure, span: &Span) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
-        let found = stretches(&self.remembered, measure, &self.only, (span.from, span.to), self.now);
-        found.into_iter().map(|stretch| (stretch.from, stretch.to)).collect()
+        let mut together: Vec<(DateTime<Utc>, DateTime<Utc>)> = Vec::new();
+        for (from, to) in stretches(&self.remembered, measure, &self.only, (span.from, span.to), self.now) {
+            match together.last_mut() {
+                Some((_, last)) if from <= *last => *last = to.max(*last),
+                _ => together.push((from, to)),
+            }
+        }
+        together
     }
 }
 
@@ -198,7 +192,7 @@ mod tests {
     fn a_chart_shows_the_incidents_of_its_mail() {
         let hours = |only: &[(Dimension, Option<String>)], measure, from, to| {
             let found = stretches(&remembered(), measure, only, (at(from), at(to)), at(23));
-            found.iter().map(|s| ((s.from - at(0)).num_hours(), (s.to - at(0)).num_hours())).collect::<Vec<_>>()
+            found.iter().map(|(from, to)| ((*from - at(0)).num_hours(), (*to - at(0)).num_hours())).collect::<Vec<_>>()
         };
         let news = [(Dimension::CONFIGURATION_SET, Some("news".to_owned()))];
         assert_eq!(hours(&[], Measure::Bounce, 0, 24), [(10, 12), (20, 23)]);

@@ -133,7 +133,7 @@ pub(crate) async fn alerts(
 ) -> Result<Html<String>, PageFailure> {
     let now = state.now();
     let filters = Filters::from_query(&Parameters::lenient(query.as_deref()), now)?;
-    let ground = match Ground::of(&state, PATH, filters.zone).await? {
+    let ground = match Ground::of(&state, PATH, &filters).await? {
         Ok(ground) => ground,
         Err(empty) => return Ok(empty),
     };

@@ -23,7 +23,7 @@ use super::preview::{BACK, LIMIT, Preview, compare};
 use super::words::{Chip, read_only_pairs, shown, split_whose, weight, whose_pairs, whose_words};
 use crate::access::{Act, Visitor};
 use crate::alerting::{Refusal, RuleChanges, WrittenRule};
-use crate::chart::{CourseChart, CoursePoint, Size, course_chart};
+use crate::chart::{CourseChart, CoursePoint, CourseSize, course_chart};
 use crate::failure::{Failure, PageFailure};
 use crate::filters::Filters;
 use crate::format;
@@ -216,7 +216,7 @@ async fn page(
     let (options, remembered) = (state.options(), state.remembered());
     let rule = options.rules.iter().find(|rule| rule.name == name).ok_or(Failure::NotFound)?;
     let filters = &question.filters;
-    let ground = match Ground::of(state, "/alerts", filters.zone).await? {
+    let ground = match Ground::of(state, "/alerts", filters).await? {
         Ok(ground) => ground,
         Err(empty) => return Ok(empty.into_response()),
     };
@@ -280,7 +280,8 @@ async fn page(
         form,
         preview,
         done: question.is_saved.then_some("Saved. The rule holds from now on, here and for every check."),
-        shell: ground.shell,
+        // What is typed must not go when figures come.
+        shell: Shell { live: false, ..ground.shell },
     };
     Ok((status, Html(page.render()?)).into_response())
 }
@@ -505,8 +506,8 @@ fn drawn(
     };
     let title = format!("{} of {whose}", format::sentence_case(rule.metric.words()));
     Some(Drawn {
-        wide: course_chart(&chart, &title, "course", Size::Wide),
-        narrow: course_chart(&chart, &title, "course", Size::Narrow),
+        wide: course_chart(&chart, &title, "course", CourseSize::Wide),
+        narrow: course_chart(&chart, &title, "course", CourseSize::Narrow),
         note,
     })
 }

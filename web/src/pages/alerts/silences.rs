@@ -246,7 +246,8 @@ fn page(state: &AppState, visitor: &Visitor, fields: Fields, zone: Zone) -> Sile
     dimensions.sort();
     dimensions.dedup();
     SilencesPage {
-        shell: Shell::new(state, super::list::PATH).in_zone(state, zone),
+        // What is typed must not go when figures come.
+        shell: Shell { live: false, made: zone.time(now), zone: zone.name(), ..Shell::new(state, super::list::PATH) },
         silences: in_force(&options, &remembered, visitor.may_operate(), zone, now),
         over: over.map(|made| row(made, &options, false, zone, now)).collect(),
         rules: options.rules.iter().map(|rule| (rule.name.clone(), rule.name == fields.rule)).collect(),
