@@ -6,7 +6,7 @@
 //! ```
 //! Where a selection begins or ends within a minute, that minute's rows are read, and the rest is taken from the rollups.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, AsArray};
@@ -261,7 +261,7 @@ impl Reader {
     pub(crate) async fn groups(&self, selection: &Selection) -> Result<Groups, QueryError> {
         let mut groups = Groups::new();
         self.gather(selection, &mut groups).await?;
-        groups.values_mut().flat_map(BTreeMap::values_mut).for_each(|tally| self.rules.settle(tally));
+        groups.values_mut().flat_map(BTreeMap::values_mut).for_each(|tally| self.rules().settle(tally));
         Ok(groups)
     }
 
@@ -286,7 +286,7 @@ impl Reader {
         };
         let mut groups = Groups::new();
         let at_once = rollups.add_reports(source, selection, &selection.minutes, &mut groups).await?;
-        groups.values_mut().flat_map(BTreeMap::values_mut).for_each(|tally| self.rules.settle(tally));
+        groups.values_mut().flat_map(BTreeMap::values_mut).for_each(|tally| self.rules().settle(tally));
         Ok(at_once.then_some(groups))
     }
 
