@@ -144,13 +144,13 @@ impl AppState {
 
     /// What lies around the lake's data.
     pub(crate) fn around(&self) -> Around {
-        let options = &self.options;
+        let options = self.options();
         Around {
             now: self.now(),
             max_age: options.max_age,
             last_sends: options.last_sends,
             rules: options.rules.clone(),
-            silences: options.silences.clone(),
+            silences: options.silences.iter().chain(&options.made_silences).cloned().collect(),
             sent: options.sent.clone(),
             checks: options.check_every.map(|limit| Watch { last: self.last_check(), limit }),
             receivers: options.receivers,

@@ -100,6 +100,8 @@ fn stretches(
         Measure::Bounce => Metric::BounceRate,
         Measure::Complaint => Metric::ComplaintRate,
         Measure::Delivery => Metric::DeliveryRate,
+        Measure::Open => Metric::OpenRate,
+        Measure::Click => Metric::ClickRate,
         Measure::PlainBounce | Measure::PlainComplaint => return Vec::new(),
     };
     let is_of = |incident: &&Incident| {
