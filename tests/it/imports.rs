@@ -143,7 +143,7 @@ fn lags_and_sizes_are_those_of_the_tables() {
     let rollups: u64 = dump::files(&lake.join("rollups")).iter().map(|file| fs::metadata(file).unwrap().len()).sum();
     assert_eq!(report["sizes"]["rollups"]["bytes"], rollups);
     let page = server.get("/import?range=all").text;
-    for figure in ["Newest event", "lag-chart", "Figures as a table", "By event date"] {
+    for figure in ["Newest event", "Time from event to lake", "Figures as a table", "By event date"] {
         assert!(page.contains(figure), "{figure}");
     }
 }
