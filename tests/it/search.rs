@@ -104,7 +104,7 @@ fn what_is_not_there_is_explained() {
         nobody.contains("No message found") && nobody.contains("There is no message to nobody@example.com"),
         "{nobody}"
     );
-    assert!(nobody.contains("href=\"/messages?range=all&#38;recipient=nobody%40example.com\""), "{nobody}");
+    assert!(nobody.contains("href=\"/messages?range=all&#38;q=nobody%40example.com\""), "{nobody}");
     assert!(!text("range=all&q=nobody%40example.com").contains("Look at all times"));
     let old = mail(9, time("2026-01-01T00:00:00Z")).id;
     let outside = text(&format!("q={old}&zone=Europe/Berlin"));
