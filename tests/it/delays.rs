@@ -28,10 +28,12 @@ fn delay(mail: &Mail, kind: &str, after: i64, expires: i64, said: &str) -> Strin
     mail.event("DeliveryDelay", "deliveryDelay", own)
 }
 
+/// A bounce whose status is the one the server said: `smtp; 550 5.2.2 ...`.
 fn bounce(mail: &Mail, after: i64, said: &str) -> String {
+    let status = said.split(' ').nth(2).unwrap();
     let own = json!({
         "timestamp": mail.after(after), "feedbackId": format!("f-{}", mail.id), "bounceType": "Transient", "bounceSubType": "General",
-        "bouncedRecipients": [{"emailAddress": mail.to, "status": "4.4.7", "diagnosticCode": said}],
+        "bouncedRecipients": [{"emailAddress": mail.to, "status": status, "diagnosticCode": said}],
     });
     mail.event("Bounce", "bounce", own)
 }
