@@ -100,7 +100,9 @@ pub use reasons::{
     BounceClass, BounceQuery, BounceReasons, Classifier, MOST_REASONS, ReasonGroup, ReasonRule, UnknownClass,
     WrongReason, bounce_reasons, normalise,
 };
-pub use report::{backtest_report, bounces_report, check_report, messages_report, rates_report, reputation_report};
+pub use report::{
+    backtest_report, bounces_report, check_report, messages_report, rates_report, rates_text, reputation_report,
+};
 pub use reputation::{
     BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, RECENT_DAYS, REPRESENTATIVE_VOLUME, Recent,
     Reputation, ReputationQuery, reputation,

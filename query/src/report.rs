@@ -2,6 +2,8 @@
 //!
 //! Rates are fractions or null, times RFC 3339 UTC, counts of recipient rows.
 
+mod rates;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
@@ -12,74 +14,13 @@ use crate::check::{CheckResult, Finding, Group, Muted};
 use crate::counting::{CountingRules, Side};
 use crate::dimension::Dimension;
 use crate::messages::{Detail, Message, MessageEvent};
-use crate::rates::{Counts, Rates};
 use crate::reasons::{BounceReasons, ReasonGroup};
 use crate::reputation::{BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, Reputation};
 use crate::silent::Silent;
+pub use rates::{rates_report, rates_text};
 
 pub(crate) fn time(time: DateTime<Utc>) -> Value {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()
-}
-
-fn counts(counts: &Counts) -> Value {
-    json!({
-        "send": counts.send,
-        "delivery": counts.delivery,
-        "hard_bounce": counts.hard_bounce,
-        "soft_bounce": counts.soft_bounce,
-        "undetermined_bounce": counts.undetermined_bounce,
-        "complaint": counts.complaint,
-        "reject": counts.reject,
-        "delivery_delay": counts.delivery_delay,
-        "open": counts.open,
-        "click": counts.click,
-        "rendering_failure": counts.rendering_failure,
-        "subscription": counts.subscription,
-    })
-}
-
-/// `rates --format json`: an array with one object per window and group; with `previous` where the period before was asked for.
-pub fn rates_report(rows: &[Rates], by: &[Dimension], compared: bool) -> Value {
-    let object = |row: &Rates| {
-        let mut object = Map::new();
-        object.insert("window_start".to_owned(), row.window_start.map_or(Value::Null, time));
-        object.insert("window_end".to_owned(), row.window_end.map_or(Value::Null, time));
-        for (dimension, value) in by.iter().zip(&row.group) {
-            object.insert(dimension.to_string(), json!(value));
-        }
-        object.extend(figures(row));
-        if compared {
-            let previous = row.previous.as_ref().map(|row| {
-                let mut object = figures(row);
-                object.insert("window_start".to_owned(), row.window_start.map_or(Value::Null, time));
-                object.insert("window_end".to_owned(), row.window_end.map_or(Value::Null, time));
-                object
-            });
-            object.insert("previous".to_owned(), json!(previous));
-        }
-        Value::Object(object)
-    };
-    rows.iter().map(object).collect()
-}
-
-fn figures(row: &Rates) -> Map<String, Value> {
-    let aws = json!({
-        "eligible_sends": row.aws.eligible_sends.counted,
-        "counted_bounces": row.aws.bounces.counted,
-        "bounce_rate": row.aws.bounce_rate(),
-        "complaint_eligible_sends": row.aws.complaint_eligible_sends.counted,
-        "counted_complaints": row.aws.complaints.counted,
-        "complaint_rate": row.aws.complaint_rate(),
-    });
-    let plain = json!({
-        "bounce_rate": row.counts.bounce_rate(),
-        "complaint_rate": row.counts.complaint_rate(),
-        "delivery_rate": row.counts.delivery_rate(),
-    });
-    [("counts", counts(&row.counts)), ("aws", aws), ("plain", plain)]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into_iter()
-        .collect()
 }
 
 fn excluded(side: &Side) -> Value {

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 use object_store::path::Path;
 use parquet::basic::Encoding;
-use parquet::errors::{ParquetError, Result};
+use parquet::errors::Result;
 
 use super::chunk::{Chunk, DataPage, sized};
 use super::hybrid::{self, Piece, Pieces};
@@ -86,9 +86,9 @@ impl Texts {
 pub(super) fn read(chunk: &Chunk, rows: usize) -> Result<(Texts, Vec<CodedPage>)> {
     let (dictionary, data) = chunk.read(rows)?;
     let mut texts = Texts::default();
-    if let Some((bytes, count)) = dictionary {
-        texts.listed = texts.take(bytes)?;
-        if texts.listed != count {
+    if let Some(dictionary) = dictionary {
+        texts.listed = texts.take(dictionary.texts)?;
+        if texts.listed != dictionary.count {
             return Err(wrong("a dictionary of another length than it says"));
         }
     }
@@ -134,61 +134,40 @@ impl CodedPage {
         Ok(())
     }
 
-    /// Appends what `of_texts` has for each row.
-    fn translate<T: Copy>(&self, of: &Translation<'_, T>, room: &mut Room<T>, out: &mut Vec<T>) -> Result<()> {
+    /// Puts what `of_texts` has in the place of each row that is not null.
+    fn translate<T: Copy>(&self, texts: &Texts, of_texts: &[T], room: &mut Vec<u32>, places: &mut [T]) -> Result<()> {
         let count = match &self.definition {
             Some(levels) => hybrid::ones(levels, self.entries)?,
             None => self.entries,
         };
-        self.numbers(count, of.texts, &mut room.numbers)?;
-        let translated = room.numbers.iter().map(|number| of.of_texts[*number as usize]);
+        self.numbers(count, texts, room)?;
+        let translated = room.iter().map(|number| of_texts[*number as usize]);
         match &self.definition {
-            Some(levels) if count < self.entries => {
-                room.translated.clear();
-                room.translated.extend(translated);
-                spread(levels, self.entries, &room.translated, of.of_null, out)
-            }
+            Some(levels) if count < self.entries => spread(levels, translated, places),
             _ => {
-                out.extend(translated);
+                places.iter_mut().zip(translated).for_each(|(place, value)| *place = value);
                 Ok(())
             }
         }
     }
 }
 
-/// What stands for texts.
-struct Translation<'a, T> {
-    texts: &'a Texts,
-    of_null: T,
-    of_texts: &'a [T],
-}
-
-/// What is used anew for each page.
-struct Room<T> {
-    numbers: Vec<u32>,
-    translated: Vec<T>,
-}
-
-/// Appends the values with nulls between them, as the levels say.
-fn spread<T: Copy>(levels: &[u8], rows: usize, values: &[T], of_null: T, out: &mut Vec<T>) -> Result<()> {
-    let mut pieces = Pieces::of(levels, 1, rows)?;
-    let mut rest = values;
-    let mut take = |count: usize| {
-        let (taken, left) = rest.split_at_checked(count).ok_or_else(|| wrong("fewer values than levels"))?;
-        rest = left;
-        Ok::<_, ParquetError>(taken)
-    };
+/// Puts values in the places that are not null, as the levels say.
+fn spread<T>(levels: &[u8], mut values: impl Iterator<Item = T>, mut places: &mut [T]) -> Result<()> {
+    let mut pieces = Pieces::of(levels, 1, places.len())?;
     while let Some(piece) = pieces.next()? {
+        let (Piece::Run { count, .. } | Piece::Packed { count, .. }) = piece;
+        let (these, rest) = places.split_at_mut(count);
+        places = rest;
         match piece {
-            Piece::Run { value: 0, count } => out.resize(out.len() + count, of_null),
-            Piece::Run { count, .. } => out.extend_from_slice(take(count)?),
-            Piece::Packed { bytes, count } => {
-                let start = out.len();
-                out.resize(start + count, of_null);
-                for (places, bits) in out[start..].chunks_mut(8).zip(bytes) {
+            Piece::Run { value: 0, .. } => {}
+            Piece::Run { .. } => these.iter_mut().zip(&mut values).for_each(|(place, value)| *place = value),
+            Piece::Packed { bytes, .. } => {
+                for (places, bits) in these.chunks_mut(8).zip(bytes) {
                     let mut bits = bits & ((1_u16 << places.len()) - 1) as u8;
-                    for value in take(bits.count_ones() as usize)? {
-                        places[bits.trailing_zeros() as usize] = *value;
+                    while bits != 0 {
+                        let Some(value) = values.next() else { return Err(wrong("fewer values than levels")) };
+                        places[bits.trailing_zeros() as usize] = value;
                         bits &= bits - 1;
                     }
                 }
@@ -237,12 +216,14 @@ impl CodedTexts {
                 return Ok(numbers.iter().map(of).collect());
             }
         };
-        let mut out = Vec::with_capacity(self.rows);
-        let mut room = Room { numbers: Vec::new(), translated: Vec::new() };
-        let translation = Translation { texts: &self.texts, of_null, of_texts };
+        let mut translated = vec![of_null; self.rows];
+        let (mut room, mut rest) = (Vec::new(), &mut translated[..]);
         for page in pages {
-            page.translate(&translation, &mut room, &mut out).map_err(|source| failed(&self.path, source))?;
+            let (places, others) = rest.split_at_mut(page.entries);
+            rest = others;
+            let done = page.translate(&self.texts, of_texts, &mut room, places);
+            done.map_err(|source| failed(&self.path, source))?;
         }
-        Ok(out)
+        Ok(translated)
     }
 }

@@ -1,9 +1,9 @@
 //! `GET /api/v1/rates`.
 
-use axum::Json;
 use axum::extract::{RawQuery, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use repute_query::{LocalDays, Selection, Stepping, rates_report, rates_table};
+use repute_query::{LocalDays, Selection, Stepping, rates_table, rates_text};
 
 use super::answer::csv;
 use super::question::{is_dimension, read_exact_zone, read_format, read_selection};
@@ -45,7 +45,8 @@ pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQue
     if as_csv {
         return Ok(csv("rates", &rates_table(&rows, &selection.by, false))?);
     }
-    Ok(Json(rates_report(&rows, &selection.by, false)).into_response())
+    let json = [(CONTENT_TYPE, "application/json")];
+    Ok((json, rates_text(&rows, &selection.by)).into_response())
 }
 
 /// Windows of whole days follow the zone's midnights; others are the same everywhere.
