@@ -44,8 +44,8 @@ mod lake;
 pub use append::{Appended, EventCounts};
 pub use beside::{Document, DocumentLock, DocumentVersion, Hold};
 pub use books::{
-    BadBook, BadClass, BadFilter, BadList, BookedObject, Books, DayFiles, LogStanding, ObjectBook, ObjectFilter, ObjectList,
-    ObjectState, ObjectSums, WrongCursor,
+    BadBook, BadClass, BadFilter, BadList, BookedObject, Books, DayFiles, LogStanding, ObjectBook, ObjectFilter,
+    ObjectList, ObjectState, ObjectSums, WrongCursor,
 };
 pub use coded::{CodedFiles, CodedRows};
 pub use compact::{Compacted, CompactionMeter, KEPT};

@@ -65,7 +65,8 @@ pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
 pub use doctor::{
     Advice, Around, Delays, DumpFacts, EventFacts, Failed, ImportRun, LakeFacts, Late, RuleFacts, SampledObject, Seen,
-    Severity, Watch, damaged_lake, diagnose, doctor_report, dump_advice, dump_report, explanation, lake_advice, no_lake,
+    Severity, Watch, damaged_lake, diagnose, doctor_report, dump_advice, dump_report, explanation, lake_advice,
+    no_lake,
 };
 pub use error::QueryError;
 pub use interval::{headroom, rate, reaches, wilson};
@@ -83,9 +84,9 @@ pub use reputation::{
     Reputation, ReputationQuery, reputation,
 };
 pub use repute_lake::{
-    BadBook, BadClass, BadFilter, BadList, BadRecord, BookedObject, Books, DayFiles, EventType, ImportTotals, ImportedObject,
-    KeptRecord, LakeError, LogStanding, ObjectBook, ObjectFilter, ObjectList, ObjectState, ObjectSums, RecentImport,
-    TableStatistics, WrongCursor,
+    BadBook, BadClass, BadFilter, BadList, BadRecord, BookedObject, Books, DayFiles, EventType, ImportTotals,
+    ImportedObject, KeptRecord, LakeError, LogStanding, ObjectBook, ObjectFilter, ObjectList, ObjectState, ObjectSums,
+    RecentImport, TableStatistics, WrongCursor,
 };
 pub use rollup::RollupStanding;
 pub use scan::{Clock, Reader, Selection, Tallied};

@@ -67,10 +67,8 @@ fn of_lake(global: &Global, config: &Config, args: &DoctorArgs, now: DateTime<Ut
         around.runs = Runs::default().newest(&location).await.unwrap_or_default();
         let document = crate::notify::document(&config.memory(global)?)?;
         // A memory that cannot be read says nothing about checks.
-        around.checks = last_check(&document).await.ok().map(|last| Watch {
-            last: last.map(|last| last.at),
-            limit: MAX_SILENCE,
-        });
+        around.checks =
+            last_check(&document).await.ok().map(|last| Watch { last: last.map(|last| last.at), limit: MAX_SILENCE });
         let reader = super::reader_with_books(&lake, config, &args.counting).await?;
         Ok(diagnose(&reader, &around).await?)
     })?;
@@ -212,7 +210,8 @@ fn head(kind: &str, place: &str, found: &[Advice]) -> String {
 
 fn text(found: &[Advice]) -> String {
     let one = |advice: &Advice| {
-        let mut lines = vec![format!("{:<8} {} ({})", advice.severity.as_str().to_uppercase(), plain(&advice.title), advice.check)];
+        let mut lines =
+            vec![format!("{:<8} {} ({})", advice.severity.as_str().to_uppercase(), plain(&advice.title), advice.check)];
         lines.extend(advice.evidence.iter().flat_map(|evidence| wrapped("         - ", &plain(evidence))));
         lines.extend(wrapped("         To do: ", &plain(&advice.remedy)));
         lines.join("\n") + "\n"
@@ -254,7 +253,10 @@ fn described(facts: &DumpFacts) -> String {
     ));
     let told = |name: &str, values: Vec<(String, u64)>| {
         let mut counts = std::collections::BTreeMap::new();
-        values.into_iter().filter(|(value, _)| !value.is_empty()).for_each(|(value, n)| *counts.entry(value).or_insert(0) += n);
+        values
+            .into_iter()
+            .filter(|(value, _)| !value.is_empty())
+            .for_each(|(value, n)| *counts.entry(value).or_insert(0) += n);
         let words: Vec<String> = counts.iter().map(|(value, n)| format!("{} {value}", thousands(*n))).collect();
         (!words.is_empty()).then(|| format!("{name:<9} {}", plain(&words.join(", "))))
     };

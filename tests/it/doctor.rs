@@ -37,7 +37,14 @@ impl Found {
     #[track_caller]
     fn of_dump(source: &Path, code: i32) -> Self {
         let mut command = command();
-        command.arg("doctor").arg(source).args(["--objects", "10000", "--at", "2026-11-01T00:00:00Z", "--format", "json"]);
+        command.arg("doctor").arg(source).args([
+            "--objects",
+            "10000",
+            "--at",
+            "2026-11-01T00:00:00Z",
+            "--format",
+            "json",
+        ]);
         Self(Run::of(&mut command).expect(code).json())
     }
 
@@ -92,7 +99,10 @@ fn a_sound_lake_has_notes_at_most() {
     let found = Found::of(&lake.path(), 0);
     let notes: Vec<&Value> = found.0["findings"].as_array().unwrap().iter().map(|f| &f["severity"]).collect();
     assert!(notes.iter().all(|severity| **severity == json!("note")), "{:#}", found.0);
-    assert_eq!((&found.0["problems"], &found.0["warnings"], &found.0["notes"]), (&json!(0), &json!(0), &json!(notes.len())));
+    assert_eq!(
+        (&found.0["problems"], &found.0["warnings"], &found.0["notes"]),
+        (&json!(0), &json!(0), &json!(notes.len()))
+    );
     // Nobody told what was sent, what is verified, or whom to tell; there is little mail, and no tag.
     for name in ["coverage", "verified_identities", "nobody_is_told", "nothing_eligible", "no_tags"] {
         found.one(name);
@@ -164,23 +174,37 @@ fn a_type_that_stopped_is_told_with_its_day() {
     let lake = Lake::of(&events);
     let found = Found::with(&lake.path(), "--at 2026-10-05T01:00:00Z", 1);
     assert_eq!(found.one("stopped")["title"], "Delivery events stopped coming while mail went on");
-    assert!(found.evidence("stopped").contains("the last Delivery is of 2026-09-30; at the rate before, about 160 "), "{:#}", found.0);
+    assert!(
+        found.evidence("stopped").contains("the last Delivery is of 2026-09-30; at the rate before, about 160 "),
+        "{:#}",
+        found.0
+    );
     // Seen from a day later it is stale as well, and the worst comes first.
     let later = Found::with(&lake.path(), "--at 2026-10-06T01:00:00Z", 1);
     assert!(later.evidence("stale").contains("newest event 2026-10-04 12:00 UTC"), "{:#}", later.0);
-    assert!(Found::with(&lake.path(), "--at 2026-10-06T01:00:00Z --max-age 3d", 1).names().iter().all(|name| *name != "stale"));
+    assert!(
+        Found::with(&lake.path(), "--at 2026-10-06T01:00:00Z --max-age 3d", 1)
+            .names()
+            .iter()
+            .all(|name| *name != "stale")
+    );
 }
 
 #[test]
 fn own_domains_that_are_not_verified_are_counted() {
     let mut events = healthy();
     for number in 500..512 {
-        let mail = Mail { to: format!("user{number}@mail.shop.example"), ..Mail::new(number, noon() - TimeDelta::minutes(5)) };
+        let mail =
+            Mail { to: format!("user{number}@mail.shop.example"), ..Mail::new(number, noon() - TimeDelta::minutes(5)) };
         events.extend([mail.send(), mail.bounce("Permanent", "NoEmail")]);
     }
     let lake = Lake::of(&events);
     let found = Found::of(&lake.path(), 1);
-    assert!(found.evidence("verified_identities").contains("shop.example: 12 sends and 12 hard bounces, counted"), "{:#}", found.0);
+    assert!(
+        found.evidence("verified_identities").contains("shop.example: 12 sends and 12 hard bounces, counted"),
+        "{:#}",
+        found.0
+    );
     let verified = Found::with(&lake.path(), "--at 2026-10-05T13:00:00Z --verified shop.example", 0);
     assert!(!verified.names().contains(&"verified_identities"), "{:#}", verified.0);
     // If all mail is one's own, there is nothing to judge.
@@ -195,18 +219,26 @@ fn events_of_tomorrow_are_seen() {
     let found = Found::with(&lake.path(), "--at 2026-10-05T11:31:40Z", 0);
     assert!(!found.names().contains(&"future_events"), "clocks may differ by minutes: {:#}", found.0);
     let found = Found::with(&lake.path(), "--at 2026-10-05T11:20:00Z", 1);
-    assert!(found.evidence("future_events").starts_with("400 rows after now; the latest is 13m ahead"), "{:#}", found.0);
+    assert!(
+        found.evidence("future_events").starts_with("400 rows after now; the latest is 13m ahead"),
+        "{:#}",
+        found.0
+    );
 }
 
 #[test]
 fn what_imports_could_not_read_is_told() {
     let folder = scratch();
     let (lake, good) = (folder.path().join("lake"), object(folder.path(), "good", healthy().join("\n")));
-    let run = Run::of(command().arg("import").arg(&good).args(["/proc/self/mem", "--quiet", "--lake"]).arg(&lake)).expect(4);
+    let run =
+        Run::of(command().arg("import").arg(&good).args(["/proc/self/mem", "--quiet", "--lake"]).arg(&lake)).expect(4);
     assert!(run.stderr.contains("/mem"), "{}", run.stderr);
     let found = Found::of(&lake, 1);
     let evidence = found.evidence("failed_objects");
-    assert!(evidence.contains("2 objects listed = 1 imported + 0 skipped + 1 failed") && evidence.contains("/mem`: "), "{evidence}");
+    assert!(
+        evidence.contains("2 objects listed = 1 imported + 0 skipped + 1 failed") && evidence.contains("/mem`: "),
+        "{evidence}"
+    );
     // Three bad lines among a hundred.
     let bad = object(folder.path(), "bad", format!("{}\nnonsense\n{{\"a\"\n{{}}\n", healthy()[..2].join("\n")));
     let summary = import_ending(&bad, &lake, 3);
@@ -227,7 +259,11 @@ fn an_empty_lake_says_why() {
     import_ending(&source, &lake, 0);
     let found = Found::of(&lake, 1);
     assert_eq!(found.one("empty_lake")["title"], "The lake is empty: all records are of a kind that is left out");
-    assert!(found.evidence("empty_lake").contains("1 record read = 0 events + 0 duplicates + 0 quarantined + 1 ignored"), "{:#}", found.0);
+    assert!(
+        found.evidence("empty_lake").contains("1 record read = 0 events + 0 duplicates + 0 quarantined + 1 ignored"),
+        "{:#}",
+        found.0
+    );
     let dump = Found::of_dump(&source, 1);
     assert!(dump.evidence("no_events").contains("1 subscription_confirmation"), "{:#}", dump.0);
     // The page of a server without events says so too, and names the doctor.
@@ -276,15 +312,21 @@ fn rules_that_cannot_fire_are_named() {
 /// Every object of a generated dump is looked at: its truth is known.
 #[test]
 fn a_dump_is_described_as_it_is() {
-    for (dump, compression, framing) in
-        [(dump::small(), "plain", "lines"), (dump::gzip(), "gzip", "lines"), (dump::concatenated(), "plain", "concatenated")]
-    {
+    for (dump, compression, framing) in [
+        (dump::small(), "plain", "lines"),
+        (dump::gzip(), "gzip", "lines"),
+        (dump::concatenated(), "plain", "concatenated"),
+    ] {
         let found = Found::of_dump(&dump.path, 0);
         let (source, truth) = (&found.0["source"], &dump.truth);
         assert_eq!((&source["objects"], &source["looked_at"]), (&json!(truth.objects), &json!(truth.objects)));
         let bytes: u64 = dump.objects().iter().map(|object| fs::metadata(object).unwrap().len()).sum();
         assert_eq!(source["bytes"], bytes);
-        assert_eq!((&source["records"], &source["events"]), (&json!(truth.records), &json!(truth.records)));
+        assert_eq!(source["records"], source["events"]);
+        // Of large objects only the beginning is read.
+        let is_cut = source["sample"].as_array().unwrap().iter().any(|object| object["only_its_beginning"] == true);
+        let read = source["records"].as_u64().unwrap();
+        assert!(if is_cut { read < truth.records } else { read == truth.records }, "{read} of {}", truth.records);
         for object in source["sample"].as_array().unwrap() {
             assert_eq!(object["compression"], compression, "{object:#}");
             let is_one = object["records"] == 1;
@@ -305,11 +347,18 @@ fn a_dump_in_a_bucket_is_looked_into() {
         Run::of(command.args(["doctor", source, "--objects", "9", "--at", "2026-11-01T00:00:00Z", "--format", "json"]))
     };
     let found = look(Who::Reader, "s3://raw/doctor").expect(0).json();
-    assert_eq!((&found["source"]["objects"], &found["source"]["looked_at"]), (&json!(dump::small().truth.objects), &json!(9)));
+    assert_eq!(
+        (&found["source"]["objects"], &found["source"]["looked_at"]),
+        (&json!(dump::small().truth.objects), &json!(9))
+    );
     let newest = dump::small().objects().last().unwrap().file_name().unwrap().to_string_lossy().into_owned();
-    let names: Vec<&str> = found["source"]["sample"].as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        found["source"]["sample"].as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
     assert!(names.last().unwrap().ends_with(&newest), "{names:?}");
-    assert_eq!(look(Who::Reader, "s3://raw/nothing-of-the-kind").expect(1).json()["findings"][0]["check"], "nothing_there");
+    assert_eq!(
+        look(Who::Reader, "s3://raw/nothing-of-the-kind").expect(1).json()["findings"][0]["check"],
+        "nothing_there"
+    );
     look(Who::Stranger, "s3://raw/doctor").expect(4);
 }
 
@@ -338,24 +387,21 @@ const HOSTILE: &str = "<script>alert(1)</script>\"'\u{1b}[31m\u{202e}";
 
 #[test]
 fn hostile_names_stay_text() {
-    let domain = "<img src=x>.example";
-    let mail = |number: usize| {
-        let mail = Mail { to: format!("a{number}@{domain}"), set: HOSTILE.to_owned(), ..Mail::new(number, noon()) };
-        mail.send().replace("\"shop.example\"", &json!(domain).to_string())
-    };
-    let events: Vec<String> = (0..20).map(mail).collect();
-    let lake = Lake::of(&events);
+    let lake = Lake::of(&healthy());
     let folder = scratch();
     let config = object(
         folder.path(),
         "repute.toml",
-        format!("[[rule]]\nname = \"r\"\nmetric = \"bounce_rate\"\nwindow = \"1h\"\nwarn = \"5 %\"\nonly = {{ configuration_set = {} }}\n", json!(HOSTILE)),
+        format!(
+            "[[rule]]\nname = \"r\"\nmetric = \"bounce_rate\"\nwindow = \"1h\"\nwarn = \"5 %\"\nonly = {{ configuration_set = {} }}\n",
+            json!(HOSTILE)
+        ),
     );
     let arguments = format!("--at 2026-10-05T13:00:00Z --config {}", config.display());
     let text = on(&lake.path(), &format!("doctor {arguments}")).stdout;
-    assert!(text.contains(domain), "{text}");
+    assert!(text.contains("<script>alert(1)</script>"), "{text}");
     assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
     let page = Server::serve(&lake.path(), &arguments).get("/health").text;
-    assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{1b}') && !page.contains('\u{202e}'), "{page}");
-    assert!(page.contains("&#60;img src=x&#62;.example"), "{page}");
+    assert!(!page.contains("<script") && !page.contains('\u{1b}') && !page.contains('\u{202e}'), "{page}");
+    assert!(page.contains("&#60;script&#62;alert(1)"), "{page}");
 }

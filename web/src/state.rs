@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{
-    Around, CheckOptions, Dimension, Expected, ImportRun, REPRESENTATIVE_VOLUME, Reader, Rule, Silence, Watch, default_rules,
+    Around, CheckOptions, Dimension, Expected, ImportRun, REPRESENTATIVE_VOLUME, Reader, Rule, Silence, Watch,
+    default_rules,
 };
 use tokio::sync::watch;
 

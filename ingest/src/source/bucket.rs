@@ -78,8 +78,7 @@ async fn newest_folder(client: &Client, bucket: &str, prefix: &str) -> Result<St
     let mut folder = prefix.to_owned();
     for _ in 0..DEEPEST {
         let failed = |source| ListError { source_name: format!("s3://{bucket}/{folder}"), source };
-        let mut pages =
-            client.list_objects_v2().bucket(bucket).prefix(&folder).delimiter("/").into_paginator().send();
+        let mut pages = client.list_objects_v2().bucket(bucket).prefix(&folder).delimiter("/").into_paginator().send();
         let mut last = None;
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| failed(failure(&error)))?;

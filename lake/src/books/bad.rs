@@ -17,9 +17,7 @@ use crate::books::objects::WrongCursor;
 use crate::error::LakeError;
 use crate::quarantine::{self, KeptRecord, record_number};
 use crate::reader::{read_columns, read_rows};
-use crate::schema::quarantine::{
-    BYTE_OFFSET, CLASS, ETAG, LINE, MESSAGE, OBJECT, PART, QUARANTINED_AT, RAW, RESOLVED,
-};
+use crate::schema::quarantine::{BYTE_OFFSET, CLASS, ETAG, LINE, MESSAGE, OBJECT, PART, QUARANTINED_AT, RAW, RESOLVED};
 use crate::table::{DataFile, Table};
 
 /// Classes after which nothing more of an object could be read.
@@ -227,9 +225,10 @@ impl BadBook {
     /// What the store reports.
     pub async fn records(&self, ids: &[String]) -> Result<Vec<KeptRecord>, LakeError> {
         let wanted: HashSet<u64> = ids.iter().filter_map(|id| u64::from_str_radix(id, 16).ok()).collect();
-        let places = self.newest_first.iter().filter(|place| {
-            self.entry(**place).is_some_and(|(_, entry)| wanted.contains(&entry.number))
-        });
+        let places = self
+            .newest_first
+            .iter()
+            .filter(|place| self.entry(**place).is_some_and(|(_, entry)| wanted.contains(&entry.number)));
         self.kept(&places.copied().collect::<Vec<_>>(), true).await
     }
 

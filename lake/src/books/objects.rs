@@ -331,7 +331,8 @@ fn newest_first(pages: &[Arc<Page>]) -> Arc<[(u32, u32)]> {
 
 impl Page {
     fn of(path: String, rows: &RecordBatch) -> Result<Self, LakeError> {
-        let missing = |name: &str| LakeError::Arrow(ArrowError::SchemaError(format!("the ledger has no column `{name}`")));
+        let missing =
+            |name: &str| LakeError::Arrow(ArrowError::SchemaError(format!("the ledger has no column `{name}`")));
         let column = |name: &str| rows.column_by_name(name).ok_or_else(|| missing(name));
         let text = |name: &str| -> Result<StringViewArray, LakeError> {
             Ok(cast(column(name)?, &DataType::Utf8View)?.as_string_view().clone())

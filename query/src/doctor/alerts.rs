@@ -19,7 +19,11 @@ pub(super) fn checks_not_running(_: &LakeFacts, around: &Around) -> Option<Advic
     let silence = around.now - last;
     (silence > watch.limit).then(|| {
         Advice::new("checks_not_running", Warning, format!("The last check ran {} ago", age(silence)))
-            .because(format!("{}; a check is due every {} at least", last.format("%Y-%m-%d %H:%M UTC"), age(watch.limit)))
+            .because(format!(
+                "{}; a check is due every {} at least",
+                last.format("%Y-%m-%d %H:%M UTC"),
+                age(watch.limit)
+            ))
             .remedy(remedy)
     })
 }

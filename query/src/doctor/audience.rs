@@ -31,8 +31,11 @@ pub(super) fn verified_identities(facts: &LakeFacts, _: &Around) -> Option<Advic
     } else {
         "Mail to domains that you send from is counted: they are not among the verified identities"
     };
-    let advice = Advice::new("verified_identities", Warning, title)
-        .because(format!("of late {} and {} to domains that mail is sent from", count(sends, "send"), count(bounces, "hard bounce")));
+    let advice = Advice::new("verified_identities", Warning, title).because(format!(
+        "of late {} and {} to domains that mail is sent from",
+        count(sends, "send"),
+        count(bounces, "hard bounce")
+    ));
     Some(named.fold(advice, Advice::because).remedy(remedy))
 }
 
@@ -52,9 +55,14 @@ pub(super) fn feedback_loops(facts: &LakeFacts, _: &Around) -> Option<Advice> {
     silent.sort_by_key(|(_, deliveries)| std::cmp::Reverse(*deliveries));
     let lines = silent.iter().take(10).map(|(domain, deliveries)| {
         let expected = (*deliveries as f64 * usual).round() as u64;
-        format!("{domain}: {}, no complaint; others would have made {}", count(*deliveries, "delivery row"), thousands(expected))
+        format!(
+            "{domain}: {}, no complaint; others would have made {}",
+            count(*deliveries, "delivery row"),
+            thousands(expected)
+        )
     });
-    let advice = Advice::new("feedback_loops", Warning, "Large domains never complain: they may report no complaints to SES");
+    let advice =
+        Advice::new("feedback_loops", Warning, "Large domains never complain: they may report no complaints to SES");
     Some(lines.fold(advice, Advice::because).remedy(
         "If a domain has no feedback loop with SES, AWS leaves it out of the complaint rate, which is then higher than shown. \
          Add it to `no_feedback_loop` under [counting] together with gmail.com and googlemail.com, and compare the rate with \

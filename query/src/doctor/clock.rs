@@ -59,10 +59,20 @@ pub(super) fn late_events(events: &EventFacts) -> Option<Advice> {
     };
     let advice = Advice::new("late_events", severity, title)
         .and((before > 0).then(|| {
-            format!("{} of {} more than 5 minutes before their send ({})", thousands(before), count(all, "delivery or bounce row"), share(before))
+            format!(
+                "{} of {} more than 5 minutes before their send ({})",
+                thousands(before),
+                count(all, "delivery or bounce row"),
+                share(before)
+            )
         }))
         .and(is_late.then(|| {
-            format!("{} of {} more than 3 days after their send ({})", thousands(late), count(all, "delivery or bounce row"), share(late))
+            format!(
+                "{} of {} more than 3 days after their send ({})",
+                thousands(late),
+                count(all, "delivery or bounce row"),
+                share(late)
+            )
         }));
     Some(advice.remedy(
         "Rates on the clock of the event and on that of the send then differ much: compare both (`repute rates --clock \

@@ -43,13 +43,17 @@ pub(super) fn nothing_eligible(facts: &LakeFacts, around: &Around) -> Option<Adv
 pub(super) fn complaints_impossible(facts: &LakeFacts, _: &Around) -> Option<Advice> {
     let (eligible, all) = (facts.aws.complaint_eligible_sends.counted, facts.aws.eligible_sends.counted);
     (eligible == 0 && all > 0).then(|| {
-        Advice::new("complaints_impossible", Problem, "No send went to a domain that reports complaints, so there is no complaint rate")
-            .because(facts.aws.complaint_eligible_sends.arithmetic("sends", "eligible"))
-            .because(format!("taken to report none: {}", facts.no_feedback_loop.join(", ")))
-            .remedy(
-                "Gmail reports none to SES: its own rate stands in Google Postmaster Tools. If other domains are named \
+        Advice::new(
+            "complaints_impossible",
+            Problem,
+            "No send went to a domain that reports complaints, so there is no complaint rate",
+        )
+        .because(facts.aws.complaint_eligible_sends.arithmetic("sends", "eligible"))
+        .because(format!("taken to report none: {}", facts.no_feedback_loop.join(", ")))
+        .remedy(
+            "Gmail reports none to SES: its own rate stands in Google Postmaster Tools. If other domains are named \
                  in no_feedback_loop, look whether they belong there.",
-            )
+        )
     })
 }
 
@@ -70,7 +74,12 @@ pub(super) fn coverage(facts: &LakeFacts, around: &Around) -> Option<Advice> {
         });
     };
     let share = rate(sends, expected).unwrap_or_default();
-    let evidence = format!("{day}: {} in the lake of {} handed to SES ({})", count(sends, "send"), thousands(expected), percent(share));
+    let evidence = format!(
+        "{day}: {} in the lake of {} handed to SES ({})",
+        count(sends, "send"),
+        thousands(expected),
+        percent(share)
+    );
     if share < WARN_BELOW {
         let severity = if share < 0.5 { Problem } else { Warning };
         return Some(
@@ -84,6 +93,8 @@ pub(super) fn coverage(facts: &LakeFacts, around: &Around) -> Option<Advice> {
         Advice::new("coverage", Warning, "There are more sends in the lake than were handed to SES")
             .because(evidence)
             .because("the lake counts recipients; GetSendStatistics counts them too, an application may count messages")
-            .remedy("Look at where the number comes from, and whether the lake holds mail of other accounts or regions.")
+            .remedy(
+                "Look at where the number comes from, and whether the lake holds mail of other accounts or regions.",
+            )
     })
 }

@@ -13,7 +13,8 @@ pub(super) fn nothing_there(facts: &DumpFacts, _: &Around) -> Option<Advice> {
         return None;
     }
     let refused = facts.refused.iter().take(5).map(|(path, why)| format!("left out `{path}`: {why}"));
-    let advice = Advice::new("nothing_there", Problem, "There is nothing to import").because(format!("no object at `{}`", facts.place));
+    let advice = Advice::new("nothing_there", Problem, "There is nothing to import")
+        .because(format!("no object at `{}`", facts.place));
     Some(refused.fold(advice, Advice::because).remedy(
         "Look at the path or prefix: Firehose writes PREFIX/YYYY/MM/DD/HH/STREAM-... Names that begin with `.` or `_`, folder \
          markers and symbolic links are left out. If the bucket is empty too, look at Firehose's monitoring and at whether \
@@ -43,7 +44,13 @@ pub(super) fn not_supported(facts: &DumpFacts, _: &Around) -> Option<Advice> {
     let first = odd.first()?;
     Some(
         Advice::new("not_supported", Problem, "Objects are compressed in a way that is not read")
-            .because(format!("{} of {}, such as `{}` ({})", thousands(odd.len() as u64), looked_at(facts), first.name, first.compression))
+            .because(format!(
+                "{} of {}, such as `{}` ({})",
+                thousands(odd.len() as u64),
+                looked_at(facts),
+                first.name,
+                first.compression
+            ))
             .remedy("Set the stream's S3 compression to GZIP, or to none; unpack what is there already."),
     )
 }
@@ -57,7 +64,11 @@ pub(super) fn no_events(facts: &DumpFacts, _: &Around) -> Option<Advice> {
     if records == 0 {
         return Some(
             Advice::new("no_events", Problem, "The objects hold no records")
-                .because(format!("{}, {} read", count(facts.sample.len() as u64, "object"), count(facts.sample.iter().map(|o| o.decoded).sum(), "byte")))
+                .because(format!(
+                    "{}, {} read",
+                    count(facts.sample.len() as u64, "object"),
+                    count(facts.sample.iter().map(|o| o.decoded).sum(), "byte")
+                ))
                 .remedy("They are empty, or white space: look at what writes them."),
         );
     }
@@ -85,11 +96,17 @@ pub(super) fn bad_records(facts: &DumpFacts, _: &Around) -> Option<Advice> {
         return None;
     }
     let share = rate(number, facts.records()).unwrap_or_default();
-    let lines = bad.iter().map(|(class, (number, reason))| format!("{} {class}, such as: {reason}", thousands(*number)));
+    let lines =
+        bad.iter().map(|(class, (number, reason))| format!("{} {class}, such as: {reason}", thousands(*number)));
     let advice = Advice::new(
         "bad_records",
         if share >= 0.01 { Problem } else { Warning },
-        format!("{} of {} would go to the quarantine ({})", thousands(number), count(facts.records(), "record"), percent(share)),
+        format!(
+            "{} of {} would go to the quarantine ({})",
+            thousands(number),
+            count(facts.records(), "record"),
+            percent(share)
+        ),
     );
     Some(lines.fold(advice, Advice::because).remedy(
         "The good records are imported all the same, and the bad ones are kept. docs/doctor.md says what each class means.",

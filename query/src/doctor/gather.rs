@@ -332,9 +332,8 @@ async fn coverage(reader: &Reader, around: &Around) -> Result<Option<(u64, u64, 
     let Some(expected) = expected else { return Ok(None) };
     let rule = Rule { expected: Some(expected.clone()), ..Rule::new("coverage", Metric::Coverage) };
     let readings = gauge::readings(reader, &rule, around.now).await?;
-    let reading = |reading: &gauge::Reading| {
-        (reading.measured.events, reading.measured.sends, reading.span.0.date_naive())
-    };
+    let reading =
+        |reading: &gauge::Reading| (reading.measured.events, reading.measured.sends, reading.span.0.date_naive());
     Ok(readings.first().map(reading))
 }
 

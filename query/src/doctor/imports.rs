@@ -21,16 +21,20 @@ pub(super) fn empty_lake(facts: &LakeFacts, around: &Around) -> Option<Advice> {
         let first = run.failures.first().map(|failed| format!("`{}`: {}", failed.object, failed.reason));
         return Some(
             advice("The lake is empty: no object could be read")
-                .because(format!("the last import failed on {} of {}", thousands(run.failed), count(run.listed, "object")))
+                .because(format!(
+                    "the last import failed on {} of {}",
+                    thousands(run.failed),
+                    count(run.listed, "object")
+                ))
                 .and(first)
                 .remedy("See what the import says, mend that, and run it again: it is safe to."),
         );
     }
     if sums.objects == 0 {
         return Some(
-            advice("The lake is empty: nothing has been imported")
-                .because("no object stands in the ledger")
-                .remedy("Run `repute import SOURCE --lake LAKE`; `repute doctor SOURCE` says beforehand what is in a dump."),
+            advice("The lake is empty: nothing has been imported").because("no object stands in the ledger").remedy(
+                "Run `repute import SOURCE --lake LAKE`; `repute doctor SOURCE` says beforehand what is in a dump.",
+            ),
         );
     }
     let arithmetic = format!(
@@ -46,16 +50,18 @@ pub(super) fn empty_lake(facts: &LakeFacts, around: &Around) -> Option<Advice> {
         sums if sums.records == 0 => advice("The lake is empty: the objects that were imported hold no records")
             .because(arithmetic)
             .remedy("Look at what the source holds (`repute doctor SOURCE`): empty files, or only folder markers."),
-        sums if sums.quarantined >= sums.ignored => advice("The lake is empty: no record could be read as an SES event")
-            .because(arithmetic)
-            .and(facts.bad.first().map(|bad| format!("most are of class {}", bad.class)))
-            .remedy("See `repute quarantine list` for what they are; the source may be something else than SES events."),
-        _ => advice("The lake is empty: all records are of a kind that is left out")
-            .because(arithmetic)
-            .remedy(
-                "Subscription confirmations, inbound mail, SMS and control messages are no sending events. \
+        sums if sums.quarantined >= sums.ignored => {
+            advice("The lake is empty: no record could be read as an SES event")
+                .because(arithmetic)
+                .and(facts.bad.first().map(|bad| format!("most are of class {}", bad.class)))
+                .remedy(
+                    "See `repute quarantine list` for what they are; the source may be something else than SES events.",
+                )
+        }
+        _ => advice("The lake is empty: all records are of a kind that is left out").because(arithmetic).remedy(
+            "Subscription confirmations, inbound mail, SMS and control messages are no sending events. \
                  `repute doctor SOURCE` says which these are; look whether it is the right topic, stream or prefix.",
-            ),
+        ),
     })
 }
 
@@ -98,7 +104,8 @@ pub(super) fn quarantined(facts: &LakeFacts, _: &Around) -> Option<Advice> {
         (_, 1..) => Warning,
         (_, 0) => Note,
     };
-    let classes = facts.bad.iter().filter(|bad| bad.open > 0).take(6).map(|bad| format!("{} {}", thousands(bad.open), bad.class));
+    let classes =
+        facts.bad.iter().filter(|bad| bad.open > 0).take(6).map(|bad| format!("{} {}", thousands(bad.open), bad.class));
     Some(
         Advice::new("quarantined", severity, format!("{} could not be read", count(open, "record")))
             .because(format!("{} of all records ever read: {}", percent(of_all), classes.collect::<Vec<_>>().join(", ")))

@@ -48,7 +48,8 @@ pub fn dump_report(facts: &DumpFacts) -> Value {
 }
 
 fn object(object: &SampledObject) -> Value {
-    let bad = object.bad.iter().map(|(class, (number, why))| (class.clone(), json!({"records": number, "such_as": why})));
+    let bad =
+        object.bad.iter().map(|(class, (number, why))| (class.clone(), json!({"records": number, "such_as": why})));
     json!({
         "name": object.name,
         "size": object.size,

@@ -27,7 +27,11 @@ pub(super) fn never_measured(facts: &LakeFacts, around: &Around) -> Option<Advic
         return None;
     }
     let lines: Vec<String> = written(around).filter_map(|rule| nothing_to_measure(rule, facts)).collect();
-    let advice = Advice::new("never_measured", Warning, format!("{} can never fire: there is nothing to measure", rules(lines.len())));
+    let advice = Advice::new(
+        "never_measured",
+        Warning,
+        format!("{} can never fire: there is nothing to measure", rules(lines.len())),
+    );
     (!lines.is_empty()).then(|| {
         lines.into_iter().fold(advice, Advice::because).remedy(
             "Look for a misspelt value under `only` (`repute rates --by DIMENSION` lists those that are there), and for event \
@@ -45,7 +49,8 @@ fn nothing_to_measure(rule: &Rule, facts: &LakeFacts) -> Option<String> {
         return Some(format!("rule {}: no mail in the lake has {}", rule.name, wanted.join(", ")));
     }
     let needed = needed(rule.metric)?;
-    (facts.events.rows(needed) == 0).then(|| format!("rule {}: it watches {}, and there are no {needed} events", rule.name, rule.metric))
+    (facts.events.rows(needed) == 0)
+        .then(|| format!("rule {}: it watches {}, and there are no {needed} events", rule.name, rule.metric))
 }
 
 /// Events without which a metric is always 0, and is no good news.
@@ -67,9 +72,16 @@ fn needed(metric: Metric) -> Option<EventType> {
 /// Rules without thresholds, or with thresholds that no value reaches.
 pub(super) fn never_reached(_: &LakeFacts, around: &Around) -> Option<Advice> {
     let lines: Vec<String> = written(around).filter_map(out_of_reach).collect();
-    let advice = Advice::new("never_reached", Warning, format!("{} can never fire: no value reaches the threshold", rules(lines.len())));
+    let advice = Advice::new(
+        "never_reached",
+        Warning,
+        format!("{} can never fire: no value reaches the threshold", rules(lines.len())),
+    );
     (!lines.is_empty()).then(|| {
-        lines.into_iter().fold(advice, Advice::because).remedy("Write a threshold that can be reached, such as warn = \"2 %\".")
+        lines
+            .into_iter()
+            .fold(advice, Advice::because)
+            .remedy("Write a threshold that can be reached, such as warn = \"2 %\".")
     })
 }
 
@@ -80,7 +92,10 @@ fn out_of_reach(rule: &Rule) -> Option<String> {
     }
     // Of one recipient there may be several opens and clicks, and of a weekday any multiple.
     let is_bounded = rule.metric.unit() == Unit::Share
-        && !matches!(rule.metric, Metric::OpenRate | Metric::ClickRate | Metric::SendsVsWeekday | Metric::Coverage | Metric::DelayRate);
+        && !matches!(
+            rule.metric,
+            Metric::OpenRate | Metric::ClickRate | Metric::SendsVsWeekday | Metric::Coverage | Metric::DelayRate
+        );
     let unreachable = |threshold: &f64| match rule.compare {
         Compare::Above => is_bounded && *threshold > 1.0,
         Compare::Below => *threshold <= 0.0,
@@ -99,11 +114,20 @@ pub(super) fn never_enough(facts: &LakeFacts, around: &Around) -> Option<Advice>
         let found = facts.rules.get(&rule.name).filter(|found| found.rows != Some(0))?;
         let most = found.most?;
         (most < rule.min_sends).then(|| {
-            format!("rule {}: needs {} in its window; there have been {} at most", rule.name, count(rule.min_sends, "send"), thousands(most))
+            format!(
+                "rule {}: needs {} in its window; there have been {} at most",
+                rule.name,
+                count(rule.min_sends, "send"),
+                thousands(most)
+            )
         })
     };
     let lines: Vec<String> = written(around).filter_map(line).collect();
-    let advice = Advice::new("never_enough", Warning, format!("{} can never fire: there is never mail enough for a verdict", rules(lines.len())));
+    let advice = Advice::new(
+        "never_enough",
+        Warning,
+        format!("{} can never fire: there is never mail enough for a verdict", rules(lines.len())),
+    );
     (!lines.is_empty()).then(|| {
         lines.into_iter().fold(advice, Advice::because).remedy(
             "Lower `min_sends`, or give the rule a longer `window`, so that a window holds enough mail to say something.",
@@ -117,12 +141,19 @@ pub(super) fn silenced_for_long(_: &LakeFacts, around: &Around) -> Option<Advice
         .map(|silence| {
             let whose = silence.rule.as_deref().map_or_else(|| "every rule".to_owned(), |rule| format!("rule {rule}"));
             let reason = if silence.reason.is_empty() { String::new() } else { format!(": {}", silence.reason) };
-            format!("{whose} is silenced for another {}, until {}{reason}", age(silence.until - around.now), silence.until.format("%Y-%m-%d"))
+            format!(
+                "{whose} is silenced for another {}, until {}{reason}",
+                age(silence.until - around.now),
+                silence.until.format("%Y-%m-%d")
+            )
         })
         .collect();
     let advice = Advice::new("silenced_for_long", Warning, "Alerts are silenced for more than a month");
     (!lines.is_empty()).then(|| {
-        lines.into_iter().fold(advice, Advice::because).remedy("End the silence, or remove the rule if nobody wants to hear of it.")
+        lines
+            .into_iter()
+            .fold(advice, Advice::because)
+            .remedy("End the silence, or remove the rule if nobody wants to hear of it.")
     })
 }
 

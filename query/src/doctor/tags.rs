@@ -52,7 +52,10 @@ pub(super) fn no_configuration_set(events: &EventFacts) -> Option<Advice> {
         "Some events carry no configuration set",
     )
     .and((!listed.is_empty()).then(|| format!("without one: {}", listed.join(", "))))
-    .and((sends > 0).then(|| format!("without one: {} of {} Send", thousands(sends), thousands(events.rows(EventType::Send)))));
+    .and(
+        (sends > 0)
+            .then(|| format!("without one: {} of {} Send", thousands(sends), thousands(events.rows(EventType::Send)))),
+    );
     let remedy = if sends == 0 {
         "SES publishes no events for mail without a configuration set, so these came as identity feedback notifications: \
          their sends are not here, and rates that count them are too high. Give the sending identity a default \

@@ -57,7 +57,15 @@ fn lake() -> LakeFacts {
         verified: vec!["corp.example".to_owned()],
         no_feedback_loop: vec!["gmail.com".to_owned()],
         reporting: BTreeMap::from([("yahoo.com".to_owned(), (50_000, 15)), ("small.example".to_owned(), (2_000, 0))]),
-        objects: ObjectSums { objects: 100, records: 232_800, events: 232_700, duplicates: 60, quarantined: 0, ignored: 40, ..ObjectSums::default() },
+        objects: ObjectSums {
+            objects: 100,
+            records: 232_800,
+            events: 232_700,
+            duplicates: 60,
+            quarantined: 0,
+            ignored: 40,
+            ..ObjectSums::default()
+        },
         recent_records: Seen { all: 162_000, are: 0 },
         last_import: Some(now() - TimeDelta::minutes(2)),
         tables: vec![table("events", 20, 5)],
@@ -69,7 +77,16 @@ fn lake() -> LakeFacts {
 }
 
 fn table(name: &'static str, files: u64, small_files: u64) -> TableStatistics {
-    TableStatistics { table: name, version: 7, files, small_files, rows: Some(1), bytes: 1, dates: None, partitions: 10 }
+    TableStatistics {
+        table: name,
+        version: 7,
+        files,
+        small_files,
+        rows: Some(1),
+        bytes: 1,
+        dates: None,
+        partitions: 10,
+    }
 }
 
 fn around() -> Around {
@@ -120,7 +137,10 @@ fn types_that_are_missing() {
     }
     let told = advice(|facts, _| without(facts, EventType::Send));
     assert_eq!((told[0].check, told[0].severity), ("missing_sends", Problem));
-    assert_eq!(told[0].evidence[0], "132,700 rows in the lake: 98,000 Delivery, 1,500 Bounce, 200 Complaint, 30,000 Open, 3,000 Click");
+    assert_eq!(
+        told[0].evidence[0],
+        "132,700 rows in the lake: 98,000 Delivery, 1,500 Bounce, 200 Complaint, 30,000 Open, 3,000 Click"
+    );
     // Little mail without a bounce is nothing odd, nor is a sample.
     let little = |facts: &mut LakeFacts, _: &mut Around| {
         without(facts, EventType::Bounce);
@@ -142,7 +162,10 @@ fn types_that_stopped() {
     assert_eq!(found(stop(EventType::Bounce, 2)), [("stopped", Problem)]);
     let told = advice(stop(EventType::Bounce, 2));
     assert_eq!(told[0].title, "Bounce events stopped coming while mail went on");
-    assert_eq!(told[0].evidence, ["the last Bounce is of 2026-10-28; at the rate before, about 300 would have come since"]);
+    assert_eq!(
+        told[0].evidence,
+        ["the last Bounce is of 2026-10-28; at the rate before, about 300 would have come since"]
+    );
     assert_eq!(found(stop(EventType::Send, 2)), [("stopped", Problem)]);
     assert_eq!(found(stop(EventType::Open, 4)), [("stopped", Warning)]);
     // 20 complaints a day: two days make 40. Of 2 a day as many days say nothing.
@@ -152,7 +175,8 @@ fn types_that_stopped() {
     };
     assert_eq!(found(rare), []);
     // Where all mail stops, no type has.
-    let all = |facts: &mut LakeFacts, _: &mut Around| (0..3).for_each(|back| drop(facts.events.days.remove(&day(back))));
+    let all =
+        |facts: &mut LakeFacts, _: &mut Around| (0..3).for_each(|back| drop(facts.events.days.remove(&day(back))));
     assert_eq!(found(all), []);
 }
 
@@ -163,7 +187,11 @@ fn routes_sets_tags_and_accounts() {
         facts.events.without_set = BTreeMap::from([(EventType::Bounce, 170), (EventType::Delivery, 4_000)]);
     });
     assert_eq!(told.iter().map(|advice| advice.check).collect::<Vec<_>>(), ["both_routes", "no_configuration_set"]);
-    assert!(told[0].evidence[0].starts_with("340 of 1,700 bounce or complaint rows have a twin"), "{:?}", told[0].evidence);
+    assert!(
+        told[0].evidence[0].starts_with("340 of 1,700 bounce or complaint rows have a twin"),
+        "{:?}",
+        told[0].evidence
+    );
     assert_eq!(told[1].evidence, ["without one: 170 of 1,500 Bounce, 4,000 of 98,000 Delivery"]);
     let all_without = |facts: &mut LakeFacts, _: &mut Around| {
         without(facts, EventType::Send);
@@ -174,7 +202,10 @@ fn routes_sets_tags_and_accounts() {
     assert_eq!(found(|facts, _| facts.events.tagged = Seen { all: 20_000, are: 0 }), [("no_tags", Note)]);
     assert_eq!(found(|facts, _| facts.events.tagged = Seen { all: 20, are: 0 }), []);
     let other = (Some("444455556666".to_owned()), 10);
-    assert_eq!(found(|facts, _| drop(facts.events.accounts.insert(other.0.clone(), other.1))), [("several_accounts", Note)]);
+    assert_eq!(
+        found(|facts, _| drop(facts.events.accounts.insert(other.0.clone(), other.1))),
+        [("several_accounts", Note)]
+    );
 }
 
 #[test]
@@ -190,7 +221,8 @@ fn clocks_that_are_wrong() {
         facts.latest = Some(now() + TimeDelta::minutes(4));
     };
     assert_eq!(found(little), [], "clocks may differ by some minutes");
-    let early = |by: i64| move |facts: &mut LakeFacts, _: &mut Around| facts.early_imports = (2, Some(TimeDelta::minutes(by)));
+    let early =
+        |by: i64| move |facts: &mut LakeFacts, _: &mut Around| facts.early_imports = (2, Some(TimeDelta::minutes(by)));
     assert_eq!(found(early(90)), [("imported_before_it_happened", Warning)]);
     assert_eq!(found(early(1)), []);
     let delays = |late: u64, before: u64| {
@@ -227,7 +259,9 @@ fn rates_that_are_impossible() {
 
 #[test]
 fn mail_that_is_missing() {
-    let of = |sends: u64, expected: u64| move |facts: &mut LakeFacts, _: &mut Around| facts.coverage = Some((sends, expected, day(1)));
+    let of = |sends: u64, expected: u64| {
+        move |facts: &mut LakeFacts, _: &mut Around| facts.coverage = Some((sends, expected, day(1)))
+    };
     assert_eq!(found(of(9_600, 10_000)), []);
     assert_eq!(found(of(9_400, 10_000)), [("coverage", Warning)]);
     assert_eq!(found(of(4_000, 10_000)), [("coverage", Problem)]);
@@ -254,14 +288,17 @@ fn identities_and_feedback_loops() {
     assert_eq!(found(|facts, _| facts.verified.clear()), [("verified_identities", Note)]);
     // 15 complaints of 52,000: in 40,000 there would be 11.
     let silent = |deliveries: u64| {
-        move |facts: &mut LakeFacts, _: &mut Around| drop(facts.reporting.insert("web.example".to_owned(), (deliveries, 0)))
+        move |facts: &mut LakeFacts, _: &mut Around| {
+            drop(facts.reporting.insert("web.example".to_owned(), (deliveries, 0)))
+        }
     };
     assert_eq!(found(silent(130_000)), [("feedback_loops", Warning)]);
     assert_eq!(found(silent(20_000)), []);
 }
 
 fn run(listed: u64, imported: u64, failed: u64) -> ImportRun {
-    let failures = (0..failed).map(|number| Failed { object: format!("s3://b/{number}"), reason: "AccessDenied".into() });
+    let failures =
+        (0..failed).map(|number| Failed { object: format!("s3://b/{number}"), reason: "AccessDenied".into() });
     ImportRun {
         span: (now() - TimeDelta::minutes(3), now() - TimeDelta::minutes(2)),
         sources: vec!["s3://b".to_owned()],
@@ -286,7 +323,11 @@ fn imports_that_left_something_out() {
         told[0].evidence,
         ["2m ago: 10 objects listed = 7 imported + 2 skipped + 1 failed", "`s3://b/0`: AccessDenied"]
     );
-    assert_eq!(found(|_, around| around.runs = vec![run(10, 7, 0), run(10, 7, 1)]), [], "the next import could read it");
+    assert_eq!(
+        found(|_, around| around.runs = vec![run(10, 7, 0), run(10, 7, 1)]),
+        [],
+        "the next import could read it"
+    );
     let bad = |open: u64, recent: u64| {
         move |facts: &mut LakeFacts, _: &mut Around| {
             let newest = now() - TimeDelta::days(1);
@@ -390,7 +431,10 @@ fn rules_that_can_never_fire() {
         [("never_measured", "rule mine: it watches delay_rate, and there are no DeliveryDelay events".to_owned())]
     );
     let high = Rule { warn: Some(2.0), critical: Some(5.0), ..rule() };
-    assert_eq!(of_rule(high, RuleFacts::default()), [("never_reached", "rule mine: bounce_rate can never reach 500 %".to_owned())]);
+    assert_eq!(
+        of_rule(high, RuleFacts::default()),
+        [("never_reached", "rule mine: bounce_rate can never reach 500 %".to_owned())]
+    );
     let none = Rule { warn: None, ..rule() };
     assert_eq!(of_rule(none, RuleFacts::default())[0].0, "never_reached");
     let below = Rule { compare: Compare::Below, warn: Some(0.0), ..rule() };
@@ -460,7 +504,8 @@ fn dumps_before_they_are_imported() {
     let bad = |facts: &mut DumpFacts| drop(facts.sample[0].bad.insert("bad_time".into(), (30, "time `x`".into())));
     assert_eq!(dump_found(bad), [("bad_records", Problem)]);
     assert_eq!(dump_found(|facts| facts.sample[0].failure = Some("denied".into())), [("unreadable", Problem)]);
-    let error = |facts: &mut DumpFacts| drop(facts.sample[0].envelopes.insert("event in firehose error output".into(), 4));
+    let error =
+        |facts: &mut DumpFacts| drop(facts.sample[0].envelopes.insert("event in firehose error output".into(), 4));
     assert_eq!(dump_found(error), [("error_output", Warning)]);
     assert_eq!(dump_found(|facts| facts.objects = 500), [("small_objects", Note)]);
     let old = |facts: &mut DumpFacts| facts.events.span = facts.events.span.map(|(first, _)| (first, first));
@@ -470,7 +515,21 @@ fn dumps_before_they_are_imported() {
 /// What a check is called is where its explanation stands.
 #[test]
 fn every_check_is_explained() {
-    let source = ["advice", "alerts", "audience", "clock", "coverage", "dump", "freshness", "imports", "lake", "rules", "tags", "types", "upkeep"];
+    let source = [
+        "advice",
+        "alerts",
+        "audience",
+        "clock",
+        "coverage",
+        "dump",
+        "freshness",
+        "imports",
+        "lake",
+        "rules",
+        "tags",
+        "types",
+        "upkeep",
+    ];
     let mut names = Vec::new();
     for file in source {
         let path = format!("{}/src/doctor/{file}.rs", env!("CARGO_MANIFEST_DIR"));

@@ -52,7 +52,10 @@ pub(super) fn missing_bounces(events: &EventFacts) -> Option<Advice> {
     let is_odd = events.rows(EventType::Bounce) == 0 && sends >= SENDS_WITH_BOUNCES && !events.is_sample;
     is_odd.then(|| {
         Advice::new("missing_bounces", Problem, "No mail has ever bounced, which so much mail cannot do")
-            .because(format!("{} and no Bounce event; one in a hundred to one in a thousand is usual", count(sends, "send")))
+            .because(format!(
+                "{} and no Bounce event; one in a hundred to one in a thousand is usual",
+                count(sends, "send")
+            ))
             .because("a bounce rate of 0 % is then no good news but no news")
             .remedy(format!("{SWITCH} Hard bounces (the type Bounce)."))
     })
@@ -85,7 +88,12 @@ pub(super) fn no_tracking(events: &EventFacts) -> Option<Advice> {
     };
     (events.rows(EventType::Delivery) >= 1_000).then(|| {
         Advice::new("no_tracking", Note, format!("There are no {missing} events: tracking is off"))
-            .because(format!("{}, {} and {}", count(events.rows(EventType::Delivery), "delivery row"), count(opens, "open"), count(clicks, "click")))
+            .because(format!(
+                "{}, {} and {}",
+                count(events.rows(EventType::Delivery), "delivery row"),
+                count(opens, "open"),
+                count(clicks, "click")
+            ))
             .remedy(format!(
                 "Nothing to do unless you want open and click rates; bounce and complaint rates do not need them. \
                  {SWITCH} Opens and Clicks."
@@ -104,14 +112,19 @@ pub(super) fn stopped(facts: &LakeFacts, around: &Around) -> Option<Advice> {
         EventType::Click,
     ];
     let today = around.now.date_naive();
-    let found: Vec<(EventType, NaiveDate, f64)> =
-        WATCHED.into_iter().filter_map(|of| stop_of(&facts.events.days, of, today).map(|(day, n)| (of, day, n))).collect();
+    let found: Vec<(EventType, NaiveDate, f64)> = WATCHED
+        .into_iter()
+        .filter_map(|of| stop_of(&facts.events.days, of, today).map(|(day, n)| (of, day, n)))
+        .collect();
     let is_grave = found.iter().any(|(of, _, _)| !matches!(of, EventType::Open | EventType::Click));
     let names: Vec<&str> = found.iter().map(|(of, _, _)| of.as_str()).collect();
     let title = format!("{} events stopped coming while mail went on", names.join(", "));
     let severity = if is_grave { Problem } else { Warning };
     let evidence = found.iter().map(|(of, day, expected)| {
-        format!("the last {of} is of {day}; at the rate before, about {} would have come since", thousands(expected.round() as u64))
+        format!(
+            "the last {of} is of {day}; at the rate before, about {} would have come since",
+            thousands(expected.round() as u64)
+        )
     });
     let advice = evidence.fold(Advice::new("stopped", severity, title), Advice::because);
     (!found.is_empty()).then(|| {
@@ -135,8 +148,7 @@ fn stop_of(
     let whole = || days.range(..today);
     let (last, _) = whole().rfind(|(_, day)| rows(day, of) > 0)?;
     let before = whole().filter(|(date, _)| *date <= last);
-    let (came, mail) =
-        before.fold((0, 0), |(came, mail), (_, day)| (came + rows(day, of), mail + rows(day, beside)));
+    let (came, mail) = before.fold((0, 0), |(came, mail), (_, day)| (came + rows(day, of), mail + rows(day, beside)));
     let first_after = last.checked_add_days(Days::new(1))?;
     let since: Vec<u64> = days.range(first_after..today).map(|(_, day)| rows(day, beside)).filter(|n| *n > 0).collect();
     let expected = came as f64 / (mail as f64).max(1.0) * since.iter().sum::<u64>() as f64;

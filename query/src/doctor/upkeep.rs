@@ -74,7 +74,8 @@ pub(super) fn checkpoints(facts: &LakeFacts, _: &Around) -> Option<Advice> {
             thousands(log.entries)
         )
     });
-    let advice = Advice::new("checkpoints", Warning, "Logs have grown long without a checkpoint, so opening the lake is slow");
+    let advice =
+        Advice::new("checkpoints", Warning, "Logs have grown long without a checkpoint, so opening the lake is slow");
     (!long.is_empty()).then(|| {
         lines.fold(advice, Advice::because).remedy(
             "Every fiftieth commit writes one, and says so if that fails: look at what imports write to standard error. \

@@ -18,7 +18,10 @@ use crate::state::AppState;
     get, path = "/api/v1/health", tag = "health",
     responses((status = 200, description = "Findings, the worst first.", body = HealthReport)),
 )]
-pub(crate) async fn health(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiFailure> {
+pub(crate) async fn health(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, ApiFailure> {
     Parameters::strict(query.as_deref(), &[], |_| false)?;
     Ok(Json(doctor_report(&advice(&state).await?)))
 }

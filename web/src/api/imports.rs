@@ -23,7 +23,10 @@ const PARAMETERS: [&str; 3] = ["since", "until", "zone"];
     get, path = "/api/v1/imports", tag = "import", params(ImportsParameters),
     responses((status = 200, description = "Freshness, lags, imports and sizes.", body = ImportsReport)),
 )]
-pub(crate) async fn imports(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiFailure> {
+pub(crate) async fn imports(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, ApiFailure> {
     let parameters = Parameters::strict(query.as_deref(), &PARAMETERS, |_| false)?;
     let now = state.now();
     let (since, until) = read_range(&parameters, now)?;
@@ -86,9 +89,7 @@ fn sizes(books: &Books, rollups: Option<&RollupStanding>) -> Value {
             "bytes": day.bytes, "rollup_bytes": kept,
         })
     };
-    let log = |log: &LogStanding| {
-        json!({"table": log.table, "version": log.version, "checkpoint": log.checkpoint, "entries_behind": log.entries})
-    };
+    let log = |log: &LogStanding| json!({"table": log.table, "version": log.version, "checkpoint": log.checkpoint, "entries_behind": log.entries});
     json!({
         "tables": books.tables.iter().map(table).collect::<Vec<_>>(),
         "rollups": rollups.map(|kept| json!({

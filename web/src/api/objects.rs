@@ -146,7 +146,10 @@ fn table(list: &ObjectList) -> Table {
         ];
         let mut cells = vec![object.key.name.clone(), object.key.etag.clone(), booked.state.as_str().to_owned()];
         cells.extend(numbers.map(|number| number.to_string()));
-        cells.extend([object.span.map(|(first, _)| first), object.span.map(|(_, last)| last)].map(|at| at.map(time).unwrap_or_default()));
+        cells.extend(
+            [object.span.map(|(first, _)| first), object.span.map(|(_, last)| last)]
+                .map(|at| at.map(time).unwrap_or_default()),
+        );
         cells.extend([time(object.imported_at), booked.imported_by.clone()]);
         cells
     };

@@ -184,9 +184,9 @@ fn table(records: &[KeptRecord], visitor: &Visitor) -> Table {
 }
 
 fn mended_json(mended: &Mended, visitor: &Visitor) -> Value {
-    let still_bad = mended.still_bad.iter().map(|bad| {
-        json!({"id": bad.id, "class": bad.class, "message": visitor.sees_addresses.then_some(&bad.message)})
-    });
+    let still_bad = mended.still_bad.iter().map(
+        |bad| json!({"id": bad.id, "class": bad.class, "message": visitor.sees_addresses.then_some(&bad.message)}),
+    );
     json!({
         "retried": mended.tried(),
         "resolved": mended.resolved,

@@ -206,7 +206,11 @@ mod tests {
         let svg = lag_chart(&span, &[lag, lag, None, lag], "wide", (720, 200));
         assert_eq!(svg.matches("<path class=\"lag-line ").count(), 3);
         let line = svg.split("lag-line-p50\" d=\"").nth(1).unwrap().split('"').next().unwrap();
-        assert_eq!((line.matches('M').count(), line.matches('L').count(), line.matches("h.1").count()), (2, 1, 1), "{line}");
+        assert_eq!(
+            (line.matches('M').count(), line.matches('L').count(), line.matches("h.1").count()),
+            (2, 1, 1),
+            "{line}"
+        );
         assert!(svg.contains("half of the objects took no longer than 7 min"), "{svg}");
         assert!(svg.contains("the longest of all took 1 h 1 min"), "{svg}");
         assert!(svg.contains(">1 min<") && svg.contains(">6 h<"), "{svg}");

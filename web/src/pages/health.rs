@@ -113,9 +113,9 @@ pub(crate) async fn health(
 
 /// What the doctor has to say about the lake as the server sees it.
 pub(crate) async fn advice(state: &AppState) -> Result<Vec<Advice>, Failure> {
-    let trouble = state.trouble().map(|trouble| {
-        damaged_lake(&format!("since {}: {}", format::time(trouble.since), trouble.what), "")
-    });
+    let trouble = state
+        .trouble()
+        .map(|trouble| damaged_lake(&format!("since {}: {}", format::time(trouble.since), trouble.what), ""));
     let Some(reader) = state.reader() else {
         return Ok(vec![trouble.unwrap_or_else(|| no_lake(state.location()))]);
     };
@@ -131,7 +131,10 @@ mod tests {
     fn what_is_to_be_typed_stands_apart() {
         let parts = words("Run `repute lake compact`, or `x`.").0;
         let parts: Vec<(bool, &str)> = parts.iter().map(|(is_code, text)| (*is_code, text.as_str())).collect();
-        assert_eq!(parts, [(false, "Run "), (true, "repute lake compact"), (false, ", or "), (true, "x"), (false, ".")]);
+        assert_eq!(
+            parts,
+            [(false, "Run "), (true, "repute lake compact"), (false, ", or "), (true, "x"), (false, ".")]
+        );
         assert!(words("").0.is_empty());
     }
 }

@@ -10,7 +10,7 @@ use axum::response::Html;
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{Books, ImportRun, ObjectFilter, ObjectList, ObjectState, ObjectSums};
 
-use super::bar::Choice;
+use super::bar::{Choice, attribute};
 use super::{EmptyPage, Shell};
 use crate::failure::{Failure, PageFailure};
 use crate::filters::{Filters, Preset, Range};
@@ -220,6 +220,7 @@ struct ImportsPage {
     presets: Vec<Choice>,
     times: Times,
     period: String,
+    /// Escaped for an attribute.
     name: String,
     which: &'static str,
     states: Vec<Choice>,
@@ -310,7 +311,7 @@ impl ImportsPage {
             presets: presets(filters, |filters| question.query(filters, question.which)),
             times: Times::of(filters),
             period: period(filters, now),
-            name: question.name.clone(),
+            name: attribute(&question.name),
             which: question.which.as_str(),
             states: Which::ALL.map(state).into(),
             newest_event: None,
@@ -372,14 +373,26 @@ mod tests {
     fn run(listed: u64, imported: u64, skipped: u64, failed: u64, error: Option<&str>) -> ImportRun {
         let at: DateTime<Utc> = "2026-10-31T12:00:00Z".parse().unwrap();
         let error = error.map(str::to_owned);
-        ImportRun { span: (at, at), sources: Vec::new(), listed, imported, skipped, failed, failures: Vec::new(), error }
+        ImportRun {
+            span: (at, at),
+            sources: Vec::new(),
+            listed,
+            imported,
+            skipped,
+            failed,
+            failures: Vec::new(),
+            error,
+        }
     }
 
     #[test]
     fn objects_are_accounted_for() {
         let runs = [run(10, 7, 2, 1, None), run(1_200, 1_200, 0, 0, None)];
         let law = Law::of_objects(&runs.iter().collect::<Vec<_>>()).unwrap();
-        assert_eq!((law.text.as_str(), law.holds), ("1,210 objects listed = 1,207 imported + 2 skipped + 1 failed", true));
+        assert_eq!(
+            (law.text.as_str(), law.holds),
+            ("1,210 objects listed = 1,207 imported + 2 skipped + 1 failed", true)
+        );
         assert!(!Law::of_objects(&[&run(10, 7, 2, 0, None)]).unwrap().holds);
         let broken = [run(10, 7, 2, 1, None), run(5, 0, 0, 0, Some("gone"))];
         let law = Law::of_objects(&broken.iter().collect::<Vec<_>>()).unwrap();
@@ -391,6 +404,9 @@ mod tests {
     fn a_sum_that_does_not_hold_is_told() {
         let sums = ObjectSums { records: 10, events: 7, duplicates: 1, quarantined: 1, ..ObjectSums::default() };
         let law = Law::of_records(&sums);
-        assert_eq!((law.text.as_str(), law.holds), ("10 records read = 7 events + 1 duplicates + 1 quarantined + 0 ignored", false));
+        assert_eq!(
+            (law.text.as_str(), law.holds),
+            ("10 records read = 7 events + 1 duplicates + 1 quarantined + 0 ignored", false)
+        );
     }
 }

@@ -67,7 +67,9 @@ pub(super) fn object_row(booked: &BookedObject, zone: Zone) -> ObjectRow {
     let time = |time: Option<DateTime<Utc>>| time.map_or_else(|| "–".to_owned(), |time| zone.time(time));
     let query = || {
         let name = ("object", object.key.name.as_str());
-        form_urlencoded::Serializer::new(String::new()).extend_pairs([("range", "all"), ("resolved", "yes"), name]).finish()
+        form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("range", "all"), ("resolved", "yes"), name])
+            .finish()
     };
     ObjectRow {
         name: format::printable(&object.key.name),

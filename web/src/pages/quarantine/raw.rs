@@ -121,7 +121,10 @@ mod tests {
 
     fn text(raw: &[u8]) -> String {
         let pieces = RawView::new(raw, 0, "/x").text;
-        pieces.iter().map(|piece| if piece.is_escape { format!("[{}]", piece.text) } else { piece.text.clone() }).collect()
+        pieces
+            .iter()
+            .map(|piece| if piece.is_escape { format!("[{}]", piece.text) } else { piece.text.clone() })
+            .collect()
     }
 
     #[test]
@@ -159,7 +162,10 @@ mod tests {
         assert_eq!((first.before, first.after.as_deref()), (None, Some("/x?from_byte=4096#bytes")));
         let second = RawView::new(&raw, 5_000, "/x");
         assert_eq!(second.text, [Piece { text: "b".repeat(BLOCK - 1), is_escape: false }]);
-        assert_eq!((second.before.as_deref(), second.after.as_deref()), (Some("/x?from_byte=0#bytes"), Some("/x?from_byte=8192#bytes")));
+        assert_eq!(
+            (second.before.as_deref(), second.after.as_deref()),
+            (Some("/x?from_byte=0#bytes"), Some("/x?from_byte=8192#bytes"))
+        );
         let last = RawView::new(&raw, usize::MAX, "/x");
         assert_eq!(last.text, [Piece { text: "b".to_owned(), is_escape: false }]);
         assert!(RawView::new(&vec![b'x'; KEPT], 0, "/x").is_cut);
