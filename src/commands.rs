@@ -3,8 +3,10 @@
 mod bounces;
 mod check;
 mod damage;
+mod delays;
 mod demo;
 mod doctor;
+mod engagement;
 mod episodes;
 mod explain;
 mod generate;
@@ -53,6 +55,8 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
         Command::Bounces(args) => bounces::run(global, config, &args),
         Command::Messages(args) => messages::run(global, config, &args),
         Command::Doctor(args) => doctor::run(global, config, &args),
+        Command::Engagement(args) => engagement::run(global, config, &args),
+        Command::Delays(args) => delays::run(global, config, &args),
         Command::Check(args) => check::run(global, &args),
         Command::Serve(args) => serve::run(global, config, &args),
         Command::Lake(command) => lake::run(global, config, &command),

@@ -6,6 +6,7 @@
 mod notify;
 mod reasons;
 mod rules;
+mod serve;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,18 +14,22 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::Location;
 use repute_query::{
-    Classifier, CountingRules, Dimension, Expected, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent,
+    Classifier, CountingRules, Dimension, Expected, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent, Turns,
 };
+use repute_web::Capacity;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::cli::{CountingArgs, Global, VolumeArgs};
+use crate::cli::{CountingArgs, Global, ServeArgs, VolumeArgs};
 use crate::exit::Failure;
+use crate::listening::Limits;
+use crate::listening::tls::TlsFiles;
 use crate::notify::Notifier;
 use crate::when::{parse_duration, parse_time};
 use notify::{Around, NotifyText};
 use reasons::ReasonText;
 use rules::{Mistake, RuleText, SentText, SilenceText};
+use serve::ServeText;
 
 /// Data older than this is stale, unless told otherwise. Firehose buffers up to 15 minutes; a small sender's nights are
 /// quieter than that.
@@ -47,6 +52,7 @@ pub(crate) struct Config {
     #[serde(rename = "reason")]
     reasons: Vec<Spanned<ReasonText>>,
     notify: Vec<Spanned<NotifyText>>,
+    serve: ServeText,
     /// Where it was read from, to name places in it.
     #[serde(skip)]
     file: File,
@@ -211,6 +217,26 @@ impl Config {
             Some(place) => Ok(Location::parse(place)?),
             None => self.location(global),
         }
+    }
+
+    /// Where the certificate and its key lie, if TLS is wanted.
+    pub(crate) fn tls_files(&self, args: &ServeArgs) -> Result<Option<TlsFiles>, Failure> {
+        self.serve.tls_files(args, self.file.path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// What connections may take.
+    pub(crate) fn limits(&self) -> Limits {
+        self.serve.limits()
+    }
+
+    /// What the requests to a server may take.
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.serve.capacity()
+    }
+
+    /// In whose turn requests read rows.
+    pub(crate) fn turns(&self) -> Turns {
+        self.serve.turns()
     }
 
     /// Where the lake is.

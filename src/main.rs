@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod config;
 mod exit;
+mod listening;
 mod notify;
 mod output;
 mod progress;

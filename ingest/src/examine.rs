@@ -16,7 +16,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use repute_lake::{Event, EventType};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::decode::{MAGIC_BYTES, compression};
+use crate::decode::{HEAD_BYTES, compression};
 use crate::source::SourceObject;
 use crate::verdict::{Place, Verdict};
 use crate::{Limits, ObjectReader};
@@ -164,7 +164,7 @@ pub fn examine(
 ) -> io::Result<Examined> {
     let mut input = object.open()?;
     let mut head = Vec::new();
-    (&mut input).take(MAGIC_BYTES as u64).read_to_end(&mut head)?;
+    (&mut input).take(HEAD_BYTES as u64).read_to_end(&mut head)?;
     input.seek(SeekFrom::Start(0))?;
     let seen = Rc::new(Cell::new(0));
     let beginning = Beginning { input, left: bounds.bytes, seen: Rc::clone(&seen), most: bounds.records };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bytes --decode--> text --frame--> JSON objects --envelope--> SES objects --ses--> events
-//!         (gzip)           (places)                (SNS, SQS, Firehose, ...)
+//!      (gzip, zip, ...)      (places)                (SNS, SQS, Firehose, ...)
 //! objects ── read by workers ──> rows, bad records ──> import ──> lake
 //! ```
 //!

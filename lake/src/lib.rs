@@ -47,7 +47,7 @@ pub use books::{
     BadBook, BadClass, BadFilter, BadList, BookedObject, Books, DayFiles, LogStanding, ObjectBook, ObjectFilter,
     ObjectList, ObjectState, ObjectSums, WrongCursor,
 };
-pub use coded::{CodedFiles, CodedRows};
+pub use coded::{CodedFile, CodedFiles, CodedGroup, CodedTexts, CodedTimes, Coding, GroupFacts};
 pub use compact::{Compacted, CompactionMeter, KEPT};
 pub use error::LakeError;
 pub use event::{Event, EventType, Recipient, Tag, Tags, UnknownEventType};

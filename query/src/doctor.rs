@@ -35,7 +35,8 @@ pub use lake::{damaged_lake, no_lake};
 pub use report::{doctor_report, dump_report};
 
 pub use facts::{
-    Around, Delays, DumpFacts, EventFacts, Failed, ImportRun, LakeFacts, Late, RuleFacts, SampledObject, Seen, Watch,
+    Around, DumpFacts, EventFacts, Failed, ImportRun, LakeFacts, Late, RuleFacts, SampledObject, Seen, SendingDelays,
+    Watch,
 };
 
 /// A check of a lake.

@@ -15,7 +15,7 @@ use repute_query::{
 use repute_web::AppState;
 
 use super::retry::LakeMender;
-use super::serve::{LakeSource, serve};
+use super::serve::{Door, LakeSource, serve};
 use crate::cli::{DemoArgs, Global};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
@@ -62,13 +62,20 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
         providers: config.providers(),
         reasons: config.reasons()?,
         checks: None,
+        turns: config.turns(),
     };
     let options = repute_web::Options { max_age: config.max_age(None), ..repute_web::Options::default() };
     let mender = Arc::new(LakeMender::new(location.clone()));
     let state = AppState::new(location.to_string(), Arc::new(Utc::now), options).with_mender(mender);
-    runtime.block_on(serve(args.listen, state, source, |address| {
+    let workers = super::runtime()?;
+    let state = state.with_capacity(config.capacity(), workers.handle().clone());
+    let door = Door { address: args.listen, certificate: None, limits: config.limits() };
+    let ended = runtime.block_on(serve(door, state, source, |address| {
         say(&format!("The dashboard is at http://{address}/ (stop with Ctrl-C)"));
-    }))
+    }));
+    workers.shutdown_background();
+    runtime.shutdown_background();
+    ended
 }
 
 /// Prints what AWS would see, and what the check says.

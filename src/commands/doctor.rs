@@ -8,8 +8,8 @@ use repute_ingest::{
 };
 use repute_lake::{Lake, LakeError};
 use repute_query::{
-    Advice, Around, Delays, DumpFacts, EventFacts, Late, SampledObject, Seen, Severity, Watch, damaged_lake, diagnose,
-    doctor_report, dump_advice, dump_report, no_lake, thousands,
+    Advice, Around, DumpFacts, EventFacts, Late, SampledObject, Seen, SendingDelays, Severity, Watch, damaged_lake,
+    diagnose, doctor_report, dump_advice, dump_report, no_lake, thousands,
 };
 use serde_json::json;
 
@@ -189,7 +189,7 @@ fn event_facts(events: &ExaminedEvents) -> EventFacts {
         accounts: events.accounts.clone(),
         twice: seen(events.twice()),
         tagged: seen(events.tagged),
-        delays: Delays { all, late, before },
+        delays: SendingDelays { all, late, before },
         complaint_eligible: 0,
         is_sample: true,
     }

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use chrono::Utc;
 use repute_lake::{Document, Lake, LakeError, Location};
-use repute_query::{Classifier, CountingRules, Providers, Reader};
+use repute_query::{Classifier, CountingRules, Providers, Reader, Turns};
 use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
 use super::notifying::MAX_SILENCE;
@@ -18,6 +17,8 @@ use super::retry::LakeMender;
 use crate::cli::{Global, ServeArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, told};
+use crate::listening::tls::Certificate;
+use crate::listening::{self, Limits, Signals};
 use crate::runs::Runs;
 
 /// How often the lake is looked at for new data.
@@ -50,6 +51,9 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
         },
     )
     .with_mender(Arc::new(LakeMender::new(location.clone())));
+    let certificate = config.tls_files(args)?.map(Certificate::read).transpose().map_err(Failure::Usage)?;
+    let workers = super::runtime()?;
+    let state = state.with_capacity(config.capacity(), workers.handle().clone());
     let checks = crate::notify::document(&config.memory(global)?)?;
     let source = LakeSource {
         location,
@@ -57,10 +61,25 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
         providers: config.providers(),
         reasons: config.reasons()?,
         checks: Some(checks),
+        turns: config.turns(),
     };
-    super::runtime()?.block_on(serve(args.listen, state, source, |address| {
-        let _ = writeln!(io::stderr(), "serving http://{address}/ (stop with Ctrl-C)");
-    }))
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let door = Door { address: args.listen, certificate, limits: config.limits() };
+    let runtime = super::runtime()?;
+    let ended = runtime.block_on(serve(door, state, source, |address| {
+        let _ = writeln!(io::stderr(), "serving {scheme}://{address}/ (stop with Ctrl-C)");
+    }));
+    // Whatever is still being worked on is for nobody.
+    workers.shutdown_background();
+    runtime.shutdown_background();
+    ended
+}
+
+/// Where people come in.
+pub(super) struct Door {
+    pub(super) address: SocketAddr,
+    pub(super) certificate: Option<Certificate>,
+    pub(super) limits: Limits,
 }
 
 /// What is needed to read the lake again.
@@ -71,11 +90,13 @@ pub(super) struct LakeSource {
     pub(super) reasons: Classifier,
     /// Where checks note that they ran.
     pub(super) checks: Option<Document>,
+    /// When rows are read.
+    pub(super) turns: Turns,
 }
 
 /// Serves until interrupted; `ready` learns the address that was bound.
 pub(super) async fn serve(
-    listen: SocketAddr,
+    Door { address: listen, certificate, limits }: Door,
     state: AppState,
     source: LakeSource,
     ready: impl FnOnce(SocketAddr),
@@ -90,10 +111,9 @@ pub(super) async fn serve(
         show(&state, lake, &source).await?;
     }
     let listener = TcpListener::bind(listen).await.map_err(|e| anyhow::anyhow!("cannot listen on {listen}: {e}"))?;
-    let stop = interrupted()?;
+    let signals = Signals::listen()?;
     ready(listener.local_addr()?);
-    let router = app(state.clone());
-    let server = axum::serve(listener, router).with_graceful_shutdown(stop);
+    let server = listening::serve(listener, app(state.clone()), certificate, limits, signals);
     let refresh = async {
         loop {
             tokio::time::sleep(REFRESH).await;
@@ -124,7 +144,7 @@ pub(super) async fn serve(
         }
     };
     tokio::select! {
-        served = server.into_future() => served?,
+        () = server => {}
         () = refresh => {}
         () = watch_notes => {}
     }
@@ -147,17 +167,24 @@ async fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Res
     let recent = books.objects.since(Utc::now() - super::RECENT_IMPORTS);
     let reader = Reader::new(lake, source.rules.clone(), source.providers.clone())?;
     let reader = reader.with_reasons(source.reasons.clone()).with_recent_imports(recent);
-    let mut reader = reader.with_imports(books.objects.totals()).with_books(Arc::new(books));
-    if let Some(before) = before {
-        reader = reader.continuing(&before).await;
-        prepare(&reader).await;
-    }
-    let reader = Arc::new(reader);
+    let reader =
+        reader.with_imports(books.objects.totals()).with_books(Arc::new(books)).with_turns(source.turns.clone());
+    let reader = match before {
+        None => Arc::new(reader),
+        Some(before) => {
+            let counted = async move {
+                let reader = reader.continuing(&before).await;
+                prepare(&reader).await;
+                Arc::new(reader)
+            };
+            state.spawn(counted).await?
+        }
+    };
     state.replace_reader(Arc::clone(&reader));
-    let state = state.clone();
-    tokio::spawn(async move {
+    let shown = state.clone();
+    state.spawn(async move {
         prepare(&reader).await;
-        warm_up(&state).await;
+        warm_up(&shown).await;
     });
     Ok(())
 }
@@ -189,16 +216,4 @@ async fn look_again(lake: &mut Option<Lake>, state: &AppState, source: &LakeSour
     }
     *lake = Some(found);
     Ok(())
-}
-
-/// Resolves on Ctrl-C or SIGTERM, which are listened for from the call on.
-fn interrupted() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

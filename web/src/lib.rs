@@ -1,7 +1,7 @@
 //! The dashboard and JSON API of repute.
 //!
 //! ```text
-//! request ── problem, guard (headers, Host, time) ──> parameters ──> filters
+//! request ── problem, guard (headers, Host, time) ── access ── admission ──> parameters ──> filters
 //!                                                             │ one question to repute-query
 //!                                                             ├──> pages    HTML, with charts inlined
 //!                                                             ├──> chart    data -> SVG
@@ -11,6 +11,7 @@
 //! an escaping template, the SVG writer or the URL encoder.
 
 mod access;
+mod admission;
 mod guard;
 mod mend;
 mod state;
@@ -23,6 +24,7 @@ mod problem;
 mod filters;
 mod history;
 pub mod measure;
+mod sight;
 mod zone;
 
 pub mod chart;
@@ -32,6 +34,7 @@ pub mod image;
 mod api;
 mod metrics;
 mod pages;
+mod script;
 mod stylesheet;
 
 use axum::Router;
@@ -39,6 +42,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 
+pub use admission::Capacity;
 pub use api::document as openapi;
 pub use mend::{Mended, Mender, Retry, StillBad};
 pub use state::{AppState, Now, Options};
@@ -50,6 +54,23 @@ pub async fn warm_up(state: &AppState) {
 
 /// The one list of routes.
 pub fn app(state: AppState) -> Router {
+    answers()
+        .layer(from_fn_with_state(state.clone(), admission::admit))
+        .route("/healthz", get(async || "ok"))
+        .route(stylesheet::path(), get(stylesheet::serve))
+        .route(script::path(), get(script::serve))
+        .fallback(failure::not_found)
+        .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(state.clone(), access::admit))
+        .layer(from_fn_with_state(state.clone(), guard::limit_time))
+        .layer(from_fn_with_state(state.clone(), guard::allow_host))
+        .layer(from_fn(problem::tell))
+        .layer(from_fn(guard::set_headers))
+        .with_state(state)
+}
+
+/// What asks the lake, and must find a place for that. Everything else is a route of [`app`] itself.
+fn answers() -> Router<AppState> {
     Router::new()
         .route("/", get(pages::overview))
         .route("/rates", get(pages::rates_page))
@@ -62,18 +83,13 @@ pub fn app(state: AppState) -> Router {
         .route("/import/quarantine/{id}", get(pages::bad_record))
         .route("/health", get(pages::health))
         .route("/charts/{file}", get(pages::chart))
+        .route("/engagement", get(pages::engagement_page))
+        .route("/charts/engagement/{file}", get(pages::engagement_chart))
+        .route("/delays", get(pages::delays))
+        .route("/messages", get(pages::messages))
+        .route("/messages/{id}", get(pages::message))
         .merge(api::routes())
         .route("/metrics", get(metrics::metrics))
-        .route("/healthz", get(async || "ok"))
-        .route(stylesheet::path(), get(stylesheet::serve))
-        .fallback(failure::not_found)
-        .layer(CompressionLayer::new())
-        .layer(from_fn_with_state(state.clone(), access::admit))
-        .layer(from_fn(guard::limit_time))
-        .layer(from_fn_with_state(state.clone(), guard::allow_host))
-        .layer(from_fn(problem::tell))
-        .layer(from_fn(guard::set_headers))
-        .with_state(state)
 }
 
 #[cfg(test)]
@@ -113,19 +129,20 @@ mod tests {
 
     #[tokio::test]
     async fn every_answer_has_the_security_headers() {
-        let paths =
-            ["/", "/healthz", "/nowhere", "/?range=x", "/charts/bounce-rate.svg", "/api/v1/rates", stylesheet::path()];
-        for (path, host) in paths.map(|path| (path, "localhost")).into_iter().chain([("/", "evil.example")]) {
+        let paths = ["/", "/healthz", "/nowhere", "/?range=x", "/charts/bounce-rate.svg", "/api/v1/rates"]
+            .into_iter()
+            .chain([stylesheet::path(), script::path()]);
+        for (path, host) in paths.map(|path| (path, "localhost")).chain([("/", "evil.example")]) {
             let headers = ask(path, Some(host)).await.headers;
             assert_eq!(
                 headers["content-security-policy"],
-                "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
-                 frame-ancestors 'none'",
+                "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                 form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "{path}"
             );
             assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
             assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
-            let kept = path == stylesheet::path();
+            let kept = [stylesheet::path(), script::path()].contains(&path);
             assert_eq!(headers["cache-control"], if kept { "public, max-age=31536000, immutable" } else { "no-store" });
         }
     }
@@ -187,11 +204,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_names_the_stylesheet_that_is_served() {
+    async fn the_page_names_the_stylesheet_and_the_script_that_are_served() {
         let page = get("/").await.text;
         assert!(page.contains(&format!("href=\"{}\"", stylesheet::path())));
         let style = get(stylesheet::path()).await;
         assert_eq!(style.headers["content-type"], "text/css; charset=utf-8");
-        assert!(style.text.contains("prefers-color-scheme: dark"));
+        assert!(style.text.contains("light-dark("));
+        assert!(page.contains(&format!("src=\"{}\"", script::path())));
+        let script = get(script::path()).await;
+        assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
     }
 }

@@ -7,8 +7,11 @@ use repute_query::{
     Around, CheckOptions, Dimension, Expected, ImportRun, REPRESENTATIVE_VOLUME, Reader, Rule, Silence, Watch,
     default_rules,
 };
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+use crate::admission::{Admission, Capacity};
 use crate::failure::Failure;
 use crate::mend::Mender;
 
@@ -83,6 +86,7 @@ pub struct AppState {
     options: Arc<Options>,
     hosts: Arc<[String]>,
     form_token: Arc<str>,
+    admission: Admission,
 }
 
 impl AppState {
@@ -99,6 +103,7 @@ impl AppState {
             options: Arc::new(options),
             hosts: Arc::new([]),
             form_token: format!("{:032x}", rand::random::<u128>()).into(),
+            admission: Admission::new(Capacity::default(), None),
         }
     }
 
@@ -139,6 +144,16 @@ impl AppState {
             receivers: options.receivers,
             runs: self.runs().to_vec(),
         }
+    }
+
+    /// Works on so many requests at once, on this runtime.
+    pub fn with_capacity(self, capacity: Capacity, workers: Handle) -> Self {
+        Self { admission: Admission::new(capacity, Some(workers)), ..self }
+    }
+
+    /// Works on something where requests are worked on.
+    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.admission.spawn(work)
     }
 
     /// Lets the requests from now on see another version of the lake.
@@ -209,6 +224,10 @@ impl AppState {
     /// What forms send back where nobody signs in; another for each run of the server.
     pub(crate) fn form_token(&self) -> Arc<str> {
         Arc::clone(&self.form_token)
+    }
+
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
     }
 
     pub(crate) fn options(&self) -> &Options {

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::advice::Severity::{Note, Problem, Warning};
-use super::{Advice, Around, Delays, EventFacts, LakeFacts};
+use super::{Advice, Around, EventFacts, LakeFacts, SendingDelays};
 use crate::interval::rate;
 use crate::wording::{age, count, percent, thousands};
 
@@ -44,7 +44,7 @@ pub(super) fn imported_before_it_happened(facts: &LakeFacts, _: &Around) -> Opti
 }
 
 pub(super) fn late_events(events: &EventFacts) -> Option<Advice> {
-    let Delays { all, late, before } = events.delays;
+    let SendingDelays { all, late, before } = events.delays;
     let share = |part: u64| percent(rate(part, all).unwrap_or_default());
     // A single mail may wait long; a feed that is wrong is wrong in many.
     let is_late = late >= 20 && late * 200 > all;

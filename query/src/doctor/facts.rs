@@ -26,7 +26,7 @@ pub struct EventFacts {
     /// Events looked at, and those among them with a tag of the sender's.
     pub tagged: Seen,
     /// Deliveries and bounces against the times of their sends.
-    pub delays: Delays,
+    pub delays: SendingDelays,
     /// Sends to domains that report complaints, as the counting rules have it.
     pub complaint_eligible: u64,
     /// Whether it is a sample, in which the absence of something rare says nothing.
@@ -44,7 +44,7 @@ pub struct Seen {
 
 /// Deliveries and bounces against the times of their sends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Delays {
+pub struct SendingDelays {
     /// Looked at.
     pub all: u64,
     /// More than [`Late::AFTER`] after the send.

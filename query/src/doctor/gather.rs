@@ -15,7 +15,7 @@ use repute_lake::EventType;
 use repute_lake::schema::column;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::facts::{Delays, EventFacts, LakeFacts, Late, RuleFacts, Seen};
+use super::facts::{EventFacts, LakeFacts, Late, RuleFacts, Seen, SendingDelays};
 use super::{Around, rules};
 use crate::alert::{Expected, Metric, Rule, Window};
 use crate::counting::AwsCounts;
@@ -216,7 +216,7 @@ fn has_own_tag(entries: &arrow::array::StructArray) -> bool {
     names.is_ok_and(|names| names.as_string_view().iter().flatten().any(|name| !name.starts_with("ses:")))
 }
 
-async fn delays(reader: &Reader, recent: &Selection) -> Result<Delays, QueryError> {
+async fn delays(reader: &Reader, recent: &Selection) -> Result<SendingDelays, QueryError> {
     let selection = Selection { types: vec![EventType::Delivery, EventType::Bounce], ..recent.clone() };
     let micros = |name: &str| cast(col(name), DataType::Int64);
     let took = || micros(column::EVENT_TIME) - micros(column::SENT_TIME);
@@ -229,7 +229,7 @@ async fn delays(reader: &Reader, recent: &Selection) -> Result<Delays, QueryErro
         are(took().lt(limit(-Late::BEFORE)), "before"),
     ];
     let found = events.aggregate(vec![], figures)?.collect().await?;
-    let delays = |batch: &RecordBatch| Delays {
+    let delays = |batch: &RecordBatch| SendingDelays {
         all: number(batch, 0, 0),
         late: number(batch, 1, 0),
         before: number(batch, 2, 0),

@@ -34,7 +34,7 @@ fn events() -> EventFacts {
         accounts: BTreeMap::from([(Some("111122223333".to_owned()), 232_700)]),
         twice: Seen { all: 1_700, are: 0 },
         tagged: Seen { all: 20_000, are: 12_000 },
-        delays: Delays { all: 99_500, late: 3, before: 0 },
+        delays: SendingDelays { all: 99_500, late: 3, before: 0 },
         complaint_eligible: 70_000,
         ..EventFacts::default()
     }
@@ -114,7 +114,7 @@ fn advice(change: impl FnOnce(&mut LakeFacts, &mut Around)) -> Vec<Advice> {
 
 /// All of a type is taken out.
 fn without(facts: &mut LakeFacts, of: EventType) {
-    facts.events.days.values_mut().for_each(|day| drop(day.remove(&of)));
+    facts.events.days.values_mut().for_each(|day| _ = day.remove(&of));
 }
 
 use Severity::{Note, Problem, Warning};
@@ -155,7 +155,7 @@ fn types_that_are_missing() {
 fn types_that_stopped() {
     let stop = |of: EventType, days: u64| {
         move |facts: &mut LakeFacts, _: &mut Around| {
-            (0..=days).for_each(|back| drop(facts.events.days.get_mut(&day(back)).unwrap().remove(&of)));
+            (0..=days).for_each(|back| _ = facts.events.days.get_mut(&day(back)).unwrap().remove(&of));
         }
     };
     assert_eq!(found(stop(EventType::Bounce, 1)), [], "one whole day may be chance, or a day off");
@@ -170,7 +170,7 @@ fn types_that_stopped() {
     assert_eq!(found(stop(EventType::Open, 4)), [("stopped", Warning)]);
     // 20 complaints a day: two days make 40. Of 2 a day as many days say nothing.
     let rare = |facts: &mut LakeFacts, around: &mut Around| {
-        facts.events.days.values_mut().for_each(|day| drop(day.insert(EventType::Complaint, 2)));
+        facts.events.days.values_mut().for_each(|day| _ = day.insert(EventType::Complaint, 2));
         stop(EventType::Complaint, 3)(facts, around);
     };
     assert_eq!(found(rare), []);
@@ -203,7 +203,7 @@ fn routes_sets_tags_and_accounts() {
     assert_eq!(found(|facts, _| facts.events.tagged = Seen { all: 20, are: 0 }), []);
     let other = (Some("444455556666".to_owned()), 10);
     assert_eq!(
-        found(|facts, _| drop(facts.events.accounts.insert(other.0.clone(), other.1))),
+        found(|facts, _| _ = facts.events.accounts.insert(other.0.clone(), other.1)),
         [("several_accounts", Note)]
     );
 }
@@ -226,7 +226,7 @@ fn clocks_that_are_wrong() {
     assert_eq!(found(early(90)), [("imported_before_it_happened", Warning)]);
     assert_eq!(found(early(1)), []);
     let delays = |late: u64, before: u64| {
-        move |facts: &mut LakeFacts, _: &mut Around| facts.events.delays = Delays { all: 99_500, late, before }
+        move |facts: &mut LakeFacts, _: &mut Around| facts.events.delays = SendingDelays { all: 99_500, late, before }
     };
     assert_eq!(found(delays(600, 0)), [("late_events", Note)]);
     assert_eq!(found(delays(400, 0)), []);
@@ -289,7 +289,7 @@ fn identities_and_feedback_loops() {
     // 15 complaints of 52,000: in 40,000 there would be 11.
     let silent = |deliveries: u64| {
         move |facts: &mut LakeFacts, _: &mut Around| {
-            drop(facts.reporting.insert("web.example".to_owned(), (deliveries, 0)))
+            _ = facts.reporting.insert("web.example".to_owned(), (deliveries, 0))
         }
     };
     assert_eq!(found(silent(130_000)), [("feedback_loops", Warning)]);
@@ -505,7 +505,7 @@ fn dumps_before_they_are_imported() {
     assert_eq!(dump_found(bad), [("bad_records", Problem)]);
     assert_eq!(dump_found(|facts| facts.sample[0].failure = Some("denied".into())), [("unreadable", Problem)]);
     let error =
-        |facts: &mut DumpFacts| drop(facts.sample[0].envelopes.insert("event in firehose error output".into(), 4));
+        |facts: &mut DumpFacts| _ = facts.sample[0].envelopes.insert("event in firehose error output".into(), 4);
     assert_eq!(dump_found(error), [("error_output", Warning)]);
     assert_eq!(dump_found(|facts| facts.objects = 500), [("small_objects", Note)]);
     let old = |facts: &mut DumpFacts| facts.events.span = facts.events.span.map(|(first, _)| (first, first));

@@ -12,8 +12,11 @@ mod schema;
 
 mod bounces;
 mod check;
+mod delays;
+mod engagement;
 mod health;
 mod imports;
+mod messages;
 mod objects;
 mod quarantine;
 mod rates;
@@ -39,6 +42,9 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(quarantine::bad_record))
         .routes(routes!(quarantine::retry))
         .routes(routes!(health::health))
+        .routes(routes!(messages::messages))
+        .routes(routes!(engagement::engagement))
+        .routes(routes!(delays::delays))
         .routes(routes!(problems::problems))
         .routes(routes!(problems::problem))
         .routes(routes!(document::openapi))
