@@ -146,7 +146,7 @@ fn lags_and_sizes_are_those_of_the_tables() {
     let kept = report["sizes"]["rollups"]["bytes"].as_u64().unwrap();
     assert!(0 < kept && kept <= rollups, "{kept} of {rollups}");
     let page = server.get("/import?range=all").text;
-    for figure in ["Newest event", "chart-lag", "Figures as a table", "By event date"] {
+    for figure in ["Newest event", "Time from event to lake", "Figures as a table", "By event date"] {
         assert!(page.contains(figure), "{figure}");
     }
 }
@@ -249,7 +249,7 @@ impl Case {
 }
 
 fn assert_harmless(page: &Response, what: &str) {
-    for harmful in ["<script>", "<img", "\u{1b}", "\u{202e}", " style=", "javascript:"] {
+    for harmful in ["<script", "<img", "\u{1b}", "\u{202e}", " style=", "javascript:"] {
         assert!(!page.text.contains(harmful), "{harmful:?} in {what}: {}", page.text);
     }
     assert!(page.text.chars().all(|c| c == '\n' || !c.is_control()), "{what}");
