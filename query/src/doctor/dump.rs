@@ -51,13 +51,15 @@ pub(super) fn not_supported(facts: &DumpFacts, _: &Around) -> Option<Advice> {
                 first.name,
                 first.compression
             ))
-            .remedy("Set the stream's S3 compression to GZIP, or to none; unpack what is there already."),
+            .remedy("Set the stream's S3 compression to GZIP, or to none; unpack what is there already (docs/objects.md has what is read)."),
     )
 }
 
 pub(super) fn no_events(facts: &DumpFacts, _: &Around) -> Option<Advice> {
     let records = facts.records();
-    let is_read = facts.sample.iter().any(|object| object.failure.is_none());
+    // An object of which not even the first record could be seen says nothing.
+    let is_blank = |object: &SampledObject| object.is_cut && object.records == 0;
+    let is_read = facts.sample.iter().any(|object| object.failure.is_none() && !is_blank(object));
     if facts.objects == 0 || facts.event_records() > 0 || !is_read {
         return None;
     }

@@ -10,7 +10,7 @@ use axum::response::Html;
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{Books, ImportRun, ObjectFilter, ObjectList, ObjectState, ObjectSums};
 
-use super::bar::Choice;
+use super::bar::{Choice, attribute};
 use super::{EmptyPage, Shell};
 use crate::failure::{Failure, PageFailure};
 use crate::filters::{Filters, Preset, Range};
@@ -220,6 +220,7 @@ struct ImportsPage {
     presets: Vec<Choice>,
     times: Times,
     period: String,
+    /// Escaped for an attribute.
     name: String,
     which: &'static str,
     states: Vec<Choice>,
@@ -310,7 +311,7 @@ impl ImportsPage {
             presets: presets(filters, |filters| question.query(filters, question.which)),
             times: Times::of(filters),
             period: period(filters, now),
-            name: question.name.clone(),
+            name: attribute(&question.name),
             which: question.which.as_str(),
             states: Which::ALL.map(state).into(),
             newest_event: None,

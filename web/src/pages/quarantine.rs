@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use repute_query::{BadClass, BadFilter, Books, KeptRecord, explanation};
 use url::form_urlencoded;
 
-use super::bar::Choice;
+use super::bar::{Choice, attribute};
 use super::health::{Words, words};
 use super::imports::{Times, period, presets, range};
 use super::{EmptyPage, Shell};
@@ -88,6 +88,8 @@ impl Question {
 /// A class with what it means.
 struct ClassCard {
     name: String,
+    /// Escaped for an attribute.
+    value: String,
     open: String,
     resolved: String,
     newest: String,
@@ -117,6 +119,7 @@ struct QuarantinePage {
     presets: Vec<Choice>,
     times: Times,
     period: String,
+    /// Escaped for attributes.
     object: String,
     class: Option<String>,
     with_resolved: bool,
@@ -155,8 +158,8 @@ pub(crate) async fn quarantine(
         presets: presets(filters, |filters| question.query(filters, class, question.with_resolved, None)),
         times: Times::of(filters),
         period: period(filters, now),
-        object: question.object.clone(),
-        class: question.class.clone(),
+        object: attribute(&question.object),
+        class: question.class.as_deref().map(attribute),
         with_resolved: question.with_resolved,
         toggle: Choice {
             name: "Also those that were made good".to_owned(),
@@ -197,6 +200,7 @@ fn ground(state: &AppState, filters: &Filters) -> Result<Result<Ground, EmptyPag
 fn card(class: &BadClass, question: &Question, may_retry: bool) -> ClassCard {
     ClassCard {
         name: format::printable(&class.class),
+        value: attribute(&class.class),
         open: format::thousands(class.open),
         resolved: format::thousands(class.resolved),
         newest: question.filters.zone.time(class.newest),
@@ -254,6 +258,7 @@ struct RecordPage {
     shell: Shell,
     id: String,
     class: String,
+    of_class: String,
     meaning: Vec<Words>,
     at: String,
     object: String,
@@ -294,15 +299,17 @@ pub(crate) async fn bad_record(
     let kept = books.bad.record(&id).await.map_err(anyhow::Error::from)?.ok_or(Failure::NotFound)?;
     let record = &kept.record;
     let raw = visitor.sees_addresses.then(|| RawView::new(&record.raw, from, &format!("{PATH}/{}", kept.id)));
-    let of_object = ("object", record.object.name.as_str());
+    let of = |name: &str, value: &str| {
+        let pairs = [("range", "all"), ("resolved", "yes"), (name, value)];
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    };
     let page = RecordPage {
+        of_class: of("class", &record.class),
         class: format::printable(&record.class),
         meaning: meaning(&record.class),
         at: zone.time(record.quarantined_at),
         object: format::printable(&record.object.name),
-        of_object: form_urlencoded::Serializer::new(String::new())
-            .extend_pairs([("range", "all"), ("resolved", "yes"), of_object])
-            .finish(),
+        of_object: of("object", &record.object.name),
         etag: format::printable(&record.object.etag),
         line: format::thousands(record.line),
         offset: format::thousands(record.byte_offset),
