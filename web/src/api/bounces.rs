@@ -6,10 +6,9 @@ use axum::response::{IntoResponse, Response};
 use repute_query::{BounceQuery, MOST_REASONS, bounces_report, bounces_table};
 
 use super::answer::csv;
-use super::question::{is_dimension, read_by, read_format, read_names, read_number, read_range};
+use super::question::{is_dimension, read_by, read_filters, read_format, read_names, read_number, read_range};
 use super::schema::{BouncesParameters, BouncesReport};
 use crate::failure::ApiFailure;
-use crate::filters::read_only;
 use crate::parameters::Parameters;
 use crate::state::AppState;
 
@@ -30,7 +29,7 @@ pub(crate) async fn bounces(State(state): State<AppState>, RawQuery(query): RawQ
         since,
         until,
         by: read_by(&parameters)?,
-        only: read_only(&parameters)?,
+        only: read_filters(&parameters)?,
         classes: read_names(&parameters, "class")?,
         limit: read_number(&parameters, "limit", (1, MOST_REASONS), 50)?,
         with_addresses: false,

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
-use repute_query::{Clock, Dimension, Selection};
+use repute_query::{BounceClass, Clock, Dimension, Selection, UnknownClass};
 
 use crate::failure::Failure;
 use crate::filters::{read_only, read_zone};
@@ -81,6 +81,18 @@ pub(crate) fn read_range(parameters: &Parameters, now: DateTime<Utc>) -> Result<
     Ok((since, until))
 }
 
+/// Values of dimensions. Any text may be one, but for those that are a closed set.
+pub(crate) fn read_filters(parameters: &Parameters) -> Result<Vec<(Dimension, Option<String>)>, Failure> {
+    let only = read_only(parameters)?;
+    for (dimension, value) in &only {
+        if let (Dimension::BounceClass, Some(value)) = (dimension, value) {
+            let wrong = |error: UnknownClass| Failure::parameter("bounce_class", error.to_string());
+            value.parse::<BounceClass>().map_err(wrong)?;
+        }
+    }
+    Ok(only)
+}
+
 /// Which rows, in which windows, divided by what.
 pub(crate) fn read_selection(parameters: &Parameters, now: DateTime<Utc>) -> Result<Selection, Failure> {
     let (since, until) = read_range(parameters, now)?;
@@ -91,7 +103,7 @@ pub(crate) fn read_selection(parameters: &Parameters, now: DateTime<Utc>) -> Res
         as_of: Some(now + TimeDelta::microseconds(1)),
         width: parameters.one("window")?.map(read_window).transpose()?,
         by: read_by(parameters)?,
-        only: read_only(parameters)?,
+        only: read_filters(parameters)?,
         ..Selection::default()
     })
 }
@@ -237,6 +249,12 @@ mod tests {
             "`by` holds more than 6 dimensions"
         );
         assert_eq!(read("region=a&region=b").unwrap_err(), "parameter `region` is given more than once");
+        assert_eq!(
+            read("bounce_class=bad").unwrap_err(),
+            "`bad` is no bounce class; known are invalid_mailbox, invalid_domain, mailbox_full, policy_block, content, reputation, \
+             out_of_office, expired, suppressed, connection, other"
+        );
+        assert!(read("bounce_class=(none)&provider=bad").is_ok());
         assert!(read("group=a").unwrap_err().starts_with("unknown parameter `group`"));
     }
 
