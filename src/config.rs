@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::Location;
 use repute_query::{
-    Classifier, CountingRules, Dimension, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent, Turns,
+    Classifier, CountingRules, Dimension, Expected, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent, Turns,
 };
 use repute_web::Capacity;
 use serde::{Deserialize, Deserializer};
@@ -174,6 +174,16 @@ impl Config {
                 .map_err(refuse)?;
         let silences = rules::silences(&self.silences, &rules).map_err(refuse)?;
         Ok((rules, silences))
+    }
+
+    /// How much mail was handed to SES, if that was said.
+    pub(crate) fn sent(&self) -> Option<Expected> {
+        self.check.sent.as_ref().map(SentText::expected)
+    }
+
+    /// How many receivers of notifications there are.
+    pub(crate) fn receivers(&self) -> usize {
+        self.notify.len()
     }
 
     /// By which rules bounces are known.

@@ -9,6 +9,7 @@ mod listening;
 mod notify;
 mod output;
 mod progress;
+mod runs;
 mod when;
 
 use std::process::ExitCode;

@@ -14,6 +14,7 @@ use repute_query::{
 };
 use repute_web::AppState;
 
+use super::retry::LakeMender;
 use super::serve::{Door, LakeSource, serve};
 use crate::cli::{DemoArgs, Global};
 use crate::config::Config;
@@ -40,9 +41,10 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
     say("\nImporting it, as you would: repute import DUMP --lake LAKE");
     let start = Instant::now();
     let objects = runtime.block_on(super::import::list_all(std::slice::from_ref(&dump)))?;
-    let summary = runtime.block_on(super::import::run_import(
+    let summary = runtime.block_on(super::import::import_and_note(
         &location,
         &[],
+        std::slice::from_ref(&dump),
         objects,
         super::import::Reading { jobs: None, again: false, quiet: true },
     ))?;
@@ -63,7 +65,8 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
         turns: config.turns(),
     };
     let options = repute_web::Options { max_age: config.max_age(None), ..repute_web::Options::default() };
-    let state = AppState::new(location.to_string(), Arc::new(Utc::now), options);
+    let mender = Arc::new(LakeMender::new(location.clone()));
+    let state = AppState::new(location.to_string(), Arc::new(Utc::now), options).with_mender(mender);
     let workers = super::runtime()?;
     let state = state.with_capacity(config.capacity(), workers.handle().clone());
     let door = Door { address: args.listen, certificate: None, limits: config.limits() };

@@ -12,17 +12,20 @@ use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+use super::notifying::MAX_SILENCE;
+use super::retry::LakeMender;
 use crate::cli::{Global, ServeArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, told};
 use crate::listening::tls::Certificate;
 use crate::listening::{self, Limits, Signals};
+use crate::runs::Runs;
 
 /// How often the lake is looked at for new data.
 const REFRESH: Duration = Duration::from_secs(2);
 
-/// How often it is looked at when checks last ran.
-const REFRESH_CHECKS: Duration = Duration::from_secs(15);
+/// How often it is looked at what checks and imports have written down.
+const REFRESH_NOTES: Duration = Duration::from_secs(15);
 
 /// A look that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,8 +45,12 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
             attribute: config.attribute().map(<[_]>::to_vec),
             rules,
             silences,
+            sent: config.sent(),
+            receivers: Some(config.receivers()),
+            check_every: Some(MAX_SILENCE),
         },
-    );
+    )
+    .with_mender(Arc::new(LakeMender::new(location.clone())));
     let certificate = config.tls_files(args)?.map(Certificate::read).transpose().map_err(Failure::Usage)?;
     let workers = super::runtime()?;
     let state = state.with_capacity(config.capacity(), workers.handle().clone());
@@ -122,19 +129,24 @@ pub(super) async fn serve(
         }
     };
     let checks = source.checks.clone();
-    let watch_checks = async {
-        let Some(document) = checks else { return std::future::pending().await };
+    let watch_notes = async {
+        let mut runs = Runs::default();
         loop {
-            if let Ok(Ok(last)) = timeout(PATIENCE, super::notifying::last_check(&document)).await {
+            if let Ok(Ok(runs)) = timeout(PATIENCE, runs.newest(&source.location)).await {
+                state.note_runs(runs);
+            }
+            if let Some(document) = &checks
+                && let Ok(Ok(last)) = timeout(PATIENCE, super::notifying::last_check(document)).await
+            {
                 state.note_check(last.map(|last| last.at));
             }
-            tokio::time::sleep(REFRESH_CHECKS).await;
+            tokio::time::sleep(REFRESH_NOTES).await;
         }
     };
     tokio::select! {
         () = server => {}
         () = refresh => {}
-        () = watch_checks => {}
+        () = watch_notes => {}
     }
     Ok(Exit::Done)
 }
@@ -150,11 +162,14 @@ async fn open(location: &Location) -> Result<Option<Lake>, LakeError> {
 /// Lets pages see this version of the lake. What is new in it is counted before, but for the first version: there pages wait for
 /// as much as they need, while the overview's questions are asked.
 async fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Result<()> {
+    let before = state.reader();
+    let books = lake.books(before.as_ref().and_then(|before| before.books()).map(Arc::as_ref)).await?;
+    let recent = books.objects.since(Utc::now() - super::RECENT_IMPORTS);
     let reader = Reader::new(lake, source.rules.clone(), source.providers.clone())?;
-    let recent = lake.imports_since(Utc::now() - super::RECENT_IMPORTS).await?;
     let reader = reader.with_reasons(source.reasons.clone()).with_recent_imports(recent);
-    let reader = reader.with_imports(lake.import_totals().await?).with_turns(source.turns.clone());
-    let reader = match state.reader() {
+    let reader = reader.with_imports(books.objects.totals()).with_books(Arc::new(books));
+    let reader = reader.with_turns(source.turns.clone());
+    let reader = match before {
         None => Arc::new(reader),
         Some(before) => {
             let counted = async move {

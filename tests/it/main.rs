@@ -20,6 +20,7 @@ mod damage;
 mod fsck;
 mod import;
 mod interrupted;
+mod packing;
 mod quarantine;
 mod readers;
 mod s3;
@@ -36,6 +37,8 @@ mod attribution;
 mod bounces;
 mod check;
 mod cron;
+mod delays;
+mod engagement;
 mod gauges;
 mod help;
 mod messages;
@@ -44,6 +47,7 @@ mod peers;
 mod replay;
 mod rollups;
 mod rules;
+mod search;
 mod windows;
 
 mod api;
@@ -52,6 +56,8 @@ mod overload;
 
 mod browser;
 mod demo;
+mod doctor;
+mod imports;
 mod metrics;
 mod serve;
 

@@ -13,6 +13,7 @@
 mod access;
 mod admission;
 mod guard;
+mod mend;
 mod state;
 
 mod failure;
@@ -23,6 +24,7 @@ mod problem;
 mod filters;
 mod history;
 pub mod measure;
+mod sight;
 mod zone;
 
 pub mod chart;
@@ -41,6 +43,7 @@ use tower_http::compression::CompressionLayer;
 
 pub use admission::Capacity;
 pub use api::document as openapi;
+pub use mend::{Mended, Mender, Retry, StillBad};
 pub use state::{AppState, Now, Options};
 
 /// Asks what the overview asks, so that its answers are there when somebody opens it; a failure is only logged.
@@ -72,7 +75,17 @@ fn answers() -> Router<AppState> {
         .route("/providers", get(pages::providers))
         .route("/campaigns", get(pages::campaigns))
         .route("/bounces", get(pages::bounces))
+        .route("/import", get(pages::imports))
+        .route("/import/quarantine", get(pages::quarantine))
+        .route("/import/quarantine/retry", axum::routing::post(pages::retry))
+        .route("/import/quarantine/{id}", get(pages::bad_record))
+        .route("/health", get(pages::health))
         .route("/charts/{file}", get(pages::chart))
+        .route("/engagement", get(pages::engagement_page))
+        .route("/charts/engagement/{file}", get(pages::engagement_chart))
+        .route("/delays", get(pages::delays))
+        .route("/messages", get(pages::messages))
+        .route("/messages/{id}", get(pages::message))
         .merge(api::routes())
         .route("/metrics", get(metrics::metrics))
 }

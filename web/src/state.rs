@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_query::{CheckOptions, Dimension, REPRESENTATIVE_VOLUME, Reader, Rule, Silence, default_rules};
+use repute_query::{
+    Around, CheckOptions, Dimension, Expected, ImportRun, REPRESENTATIVE_VOLUME, Reader, Rule, Silence, Watch,
+    default_rules,
+};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::admission::{Admission, Capacity};
 use crate::failure::Failure;
+use crate::mend::Mender;
 
 /// Tells the time. A server over a recorded lake may be given a standing clock.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -29,6 +33,12 @@ pub struct Options {
     pub silences: Vec<Silence>,
     /// By which dimensions alarms are looked into; the usual ones unless given.
     pub attribute: Option<Vec<Dimension>>,
+    /// Mail handed to SES, where the operator says so.
+    pub sent: Option<Expected>,
+    /// How many receivers of notifications there are, if that is known.
+    pub receivers: Option<usize>,
+    /// How long ago the last check may have been, where checks are expected to run.
+    pub check_every: Option<TimeDelta>,
 }
 
 impl Options {
@@ -47,6 +57,9 @@ impl Default for Options {
             rules: default_rules(REPRESENTATIVE_VOLUME),
             silences: Vec::new(),
             attribute: None,
+            sent: None,
+            receivers: None,
+            check_every: None,
         }
     }
 }
@@ -66,6 +79,8 @@ pub struct AppState {
     reader: Arc<watch::Sender<Option<Arc<Reader>>>>,
     trouble: Arc<watch::Sender<Option<Trouble>>>,
     last_check: Arc<watch::Sender<Option<DateTime<Utc>>>>,
+    runs: Arc<watch::Sender<Arc<Vec<ImportRun>>>>,
+    mender: Option<Arc<dyn Mender>>,
     now: Now,
     location: Arc<str>,
     options: Arc<Options>,
@@ -81,6 +96,8 @@ impl AppState {
             reader: Arc::new(watch::Sender::new(None)),
             trouble: Arc::new(watch::Sender::new(None)),
             last_check: Arc::new(watch::Sender::new(None)),
+            runs: Arc::default(),
+            mender: None,
             now,
             location: location.into(),
             options: Arc::new(options),
@@ -103,6 +120,40 @@ impl AppState {
     /// Works on something where requests are worked on.
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.admission.spawn(work)
+    }
+
+    /// With what imports bad records again; without it none can be.
+    pub fn with_mender(self, mender: Arc<dyn Mender>) -> Self {
+        Self { mender: Some(mender), ..self }
+    }
+
+    pub(crate) fn mender(&self) -> Option<&Arc<dyn Mender>> {
+        self.mender.as_ref()
+    }
+
+    /// Tells what imports did, newest first.
+    pub fn note_runs(&self, runs: Vec<ImportRun>) {
+        self.runs.send_replace(Arc::new(runs));
+    }
+
+    pub(crate) fn runs(&self) -> Arc<Vec<ImportRun>> {
+        Arc::clone(&self.runs.borrow())
+    }
+
+    /// What lies around the lake's data.
+    pub(crate) fn around(&self) -> Around {
+        let options = &self.options;
+        Around {
+            now: self.now(),
+            max_age: options.max_age,
+            last_sends: options.last_sends,
+            rules: options.rules.clone(),
+            silences: options.silences.clone(),
+            sent: options.sent.clone(),
+            checks: options.check_every.map(|limit| Watch { last: self.last_check(), limit }),
+            receivers: options.receivers,
+            runs: self.runs().to_vec(),
+        }
     }
 
     /// Lets the requests from now on see another version of the lake.

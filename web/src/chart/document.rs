@@ -42,7 +42,7 @@ impl Size {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Wide => "wide",
             Self::Narrow => "narrow",
@@ -156,7 +156,7 @@ fn hint(series: &Series, index: usize, point: &Point) -> String {
     hint
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     // Only line feeds are let through: where a hint has several lines.
     for letter in text.split('\n').map(format::printable).collect::<Vec<_>>().join("\n").chars() {

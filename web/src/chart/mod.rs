@@ -9,14 +9,18 @@
 mod document;
 mod draw;
 mod gauge;
+mod lag;
 mod palette;
 mod series;
 mod spark;
 mod ticks;
+mod times;
 
 pub use crate::history::Span;
 pub use document::{Colours, Size, rate_chart};
 pub use draw::DrawError;
 pub use gauge::gauge;
+pub(crate) use lag::{Lags, lag_chart, lag_words};
 pub use series::{Line, Other, Point, Series};
 pub(crate) use spark::spark;
+pub(crate) use times::{time_chart, time_legend};

@@ -1,19 +1,32 @@
 //! The pages, and what they have in common.
 
 mod bar;
+mod bars;
 mod bounces;
 mod breakdown;
 mod cards;
+mod delays;
+mod engagement;
 mod groups;
+mod health;
+mod imports;
 mod level;
+mod messages;
 mod overview;
 mod panel;
+mod quarantine;
 mod rates;
 mod verdict;
 
 pub(crate) use bounces::bounces;
 pub(crate) use breakdown::{campaigns, providers};
+pub(crate) use delays::delays;
+pub(crate) use engagement::{engagement_chart, engagement_page};
+pub(crate) use health::{advice, health};
+pub(crate) use imports::imports;
+pub(crate) use messages::{SEARCH_LIMIT, Sought, message, messages};
 pub(crate) use overview::{overview, warm_up};
+pub(crate) use quarantine::{REFUSED, bad_record, mend, quarantine, retry};
 pub(crate) use rates::{chart, rates_page};
 
 use std::sync::Arc;
@@ -55,12 +68,17 @@ pub(crate) struct Place {
     pub(crate) name: &'static str,
 }
 
-const PLACES: [Place; 5] = [
+const PLACES: [Place; 10] = [
     Place { address: "/", name: "Overview" },
     Place { address: "/rates", name: "Rates" },
     Place { address: "/providers", name: "Providers" },
     Place { address: "/bounces", name: "Bounces" },
     Place { address: "/campaigns", name: "Campaigns" },
+    Place { address: "/engagement", name: "Engagement" },
+    Place { address: "/delays", name: "Delays" },
+    Place { address: "/messages", name: "Messages" },
+    Place { address: "/import", name: "Import" },
+    Place { address: "/health", name: "Health" },
 ];
 
 impl Shell {
