@@ -6,6 +6,7 @@
 //! ```
 //! Where a selection begins or ends within a minute, that minute's rows are read, and the rest is taken from the rollups.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, AsArray};
@@ -58,10 +59,10 @@ pub struct Reader {
     books: Option<Arc<Books>>,
     rollups: Option<(Rollups, Source)>,
     answers: Mutex<Answers>,
-    turns: Turns,
     facts: KeptFacts,
     pub(crate) engagement: KeptEngagement,
     pub(crate) delays: KeptDelays,
+    turns: Turns,
 }
 
 impl Reader {
@@ -93,10 +94,10 @@ impl Reader {
             recent: Vec::new(),
             books: None,
             answers: Mutex::default(),
-            turns: Turns::unlimited(),
             facts: KeptFacts::default(),
             engagement: KeptEngagement::default(),
             delays: KeptDelays::default(),
+            turns: Turns::unlimited(),
         })
     }
 
@@ -105,14 +106,14 @@ impl Reader {
         Self { rollups: None, ..self }
     }
 
-    /// The same, reading rows only when it is its turn.
-    pub fn with_turns(self, turns: Turns) -> Self {
-        Self { turns, ..self }
-    }
-
     /// The same, having the query engine read the rows.
     pub fn by_engine(self) -> Self {
         Self { coded: None, ..self }
+    }
+
+    /// The same, reading rows only when it is its turn.
+    pub fn with_turns(self, turns: Turns) -> Self {
+        Self { turns, ..self }
     }
 
     /// The same, knowing what another version of the lake, asked with the same rules, had counted already.

@@ -167,8 +167,8 @@ async fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Res
     let recent = books.objects.since(Utc::now() - super::RECENT_IMPORTS);
     let reader = Reader::new(lake, source.rules.clone(), source.providers.clone())?;
     let reader = reader.with_reasons(source.reasons.clone()).with_recent_imports(recent);
-    let reader = reader.with_imports(books.objects.totals()).with_books(Arc::new(books));
-    let reader = reader.with_turns(source.turns.clone());
+    let reader =
+        reader.with_imports(books.objects.totals()).with_books(Arc::new(books)).with_turns(source.turns.clone());
     let reader = match before {
         None => Arc::new(reader),
         Some(before) => {

@@ -229,7 +229,7 @@ fn the_api_answers_as_the_command_line() {
 fn duckdb_finds_the_same() {
     let Some(python) = python() else { return };
     let lake = &dump::lake().0;
-    let truth = run_python(&python, "delays.py", [&lake.to_string_lossy()]);
+    let truth = run_python(&python, "delays.py", [&*lake.to_string_lossy()]);
     let found = ask(lake, "delays --by recipient_domain --limit 10000 --window 1d");
     let ranks = |of: &Value| json!([of["deliveries"], of["p50_ms"], of["p95_ms"], of["p99_ms"], of["worst_ms"]]);
     assert_eq!(ranks(&found), truth["all"]);

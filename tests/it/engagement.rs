@@ -245,7 +245,7 @@ fn forms_for_people_and_spreadsheets() {
 
 /// The numbers of a dump by DuckDB, which is asked by the rules as docs/engagement.md has them.
 fn compare_with_duckdb(python: &Path, lake: &Path) {
-    let truth = run_python(python, "engagement.py", [&lake.to_string_lossy()]);
+    let truth = run_python(python, "engagement.py", [&*lake.to_string_lossy()]);
     let found = ask(lake, "engagement --by campaign --limit 1000 --window 1d");
     let numbers = |of: &Value| {
         let acts = |acts: &Value| {

@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
 
+mod driver;
 mod dump;
 mod mail;
 mod program;
@@ -50,6 +51,7 @@ mod rules;
 mod search;
 mod windows;
 
+mod accessible;
 mod api;
 mod listen;
 mod overload;
@@ -57,7 +59,9 @@ mod overload;
 mod browser;
 mod demo;
 mod doctor;
+mod hostile;
 mod imports;
+mod live;
 mod metrics;
 mod serve;
 

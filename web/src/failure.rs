@@ -79,7 +79,7 @@ impl Failure {
         let problem = self.log();
         let (status, detail) = (self.kind().status(), self.detail());
         let page = ErrorPage {
-            shell: Shell::bare(),
+            shell: Shell { live: self.may_pass(), ..Shell::bare() },
             status: status.as_u16(),
             title: self.title(),
             detail: &detail,
@@ -118,6 +118,11 @@ impl Failure {
             Self::Refused(kind) => *kind,
             Self::Overloaded => ProblemType::Overloaded,
         }
+    }
+
+    /// Whether the same request may have an answer later: its page asks again by itself.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::NoLake | Self::Unreadable(_) | Self::Failed(_) | Self::TooSlow(_))
     }
 
     fn title(&self) -> &'static str {

@@ -7,11 +7,12 @@ pub(crate) use repute_query::{count, thousands};
 /// What stands where there is no figure.
 pub(crate) const NO_DATA: &str = "no data";
 
-/// A text that came with an event, for showing: characters that steer a terminal or the direction of writing are replaced.
+/// A text that came with an event, for showing: characters that steer a terminal, break lines or turn the direction of
+/// writing are replaced.
 pub(crate) fn printable(text: &str) -> String {
     let steers = |letter: char| {
         letter.is_control()
-            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     text.chars().map(|letter| if steers(letter) { '\u{fffd}' } else { letter }).collect()
 }
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn nothing_steers_the_reader() {
-        assert_eq!(printable("a\u{1b}[31m\u{202e}b\n<é>"), "a\u{fffd}[31m\u{fffd}b\u{fffd}<é>");
+        assert_eq!(printable("a\u{1b}[31m\u{202e}b\n\u{2028}<é>"), "a\u{fffd}[31m\u{fffd}b\u{fffd}\u{fffd}<é>");
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub mod image;
 mod api;
 mod metrics;
 mod pages;
+mod script;
 mod stylesheet;
 
 use axum::Router;
@@ -57,6 +58,7 @@ pub fn app(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), admission::admit))
         .route("/healthz", get(async || "ok"))
         .route(stylesheet::path(), get(stylesheet::serve))
+        .route(script::path(), get(script::serve))
         .fallback(failure::not_found)
         .layer(CompressionLayer::new())
         .layer(from_fn_with_state(state.clone(), access::admit))
@@ -127,19 +129,20 @@ mod tests {
 
     #[tokio::test]
     async fn every_answer_has_the_security_headers() {
-        let paths =
-            ["/", "/healthz", "/nowhere", "/?range=x", "/charts/bounce-rate.svg", "/api/v1/rates", stylesheet::path()];
-        for (path, host) in paths.map(|path| (path, "localhost")).into_iter().chain([("/", "evil.example")]) {
+        let paths = ["/", "/healthz", "/nowhere", "/?range=x", "/charts/bounce-rate.svg", "/api/v1/rates"]
+            .into_iter()
+            .chain([stylesheet::path(), script::path()]);
+        for (path, host) in paths.map(|path| (path, "localhost")).chain([("/", "evil.example")]) {
             let headers = ask(path, Some(host)).await.headers;
             assert_eq!(
                 headers["content-security-policy"],
-                "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
-                 frame-ancestors 'none'",
+                "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                 form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "{path}"
             );
             assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
             assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
-            let kept = path == stylesheet::path();
+            let kept = [stylesheet::path(), script::path()].contains(&path);
             assert_eq!(headers["cache-control"], if kept { "public, max-age=31536000, immutable" } else { "no-store" });
         }
     }
@@ -201,11 +204,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_names_the_stylesheet_that_is_served() {
+    async fn the_page_names_the_stylesheet_and_the_script_that_are_served() {
         let page = get("/").await.text;
         assert!(page.contains(&format!("href=\"{}\"", stylesheet::path())));
         let style = get(stylesheet::path()).await;
         assert_eq!(style.headers["content-type"], "text/css; charset=utf-8");
-        assert!(style.text.contains("prefers-color-scheme: dark"));
+        assert!(style.text.contains("light-dark("));
+        assert!(page.contains(&format!("src=\"{}\"", script::path())));
+        let script = get(script::path()).await;
+        assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
     }
 }

@@ -1,6 +1,6 @@
 //! The rates that pages and charts show: which rows they divide, what these are called, how many decimals mean something.
 
-use repute_query::{JudgedRate, Measured, Rates};
+use repute_query::{Compare, Counting, JudgedRate, Measured, Metric, Rates};
 
 use crate::format;
 
@@ -82,6 +82,18 @@ impl Measure {
             Self::Bounce => Some(JudgedRate::BounceRate),
             Self::Complaint => Some(JudgedRate::ComplaintRate),
             Self::PlainBounce | Self::PlainComplaint | Self::Delivery | Self::Open | Self::Click => None,
+        }
+    }
+
+    /// What rules watch that measure the same, and on which side their thresholds are.
+    pub(crate) fn watched(self) -> Option<(Metric, Counting, Compare)> {
+        match self {
+            Self::Bounce => Some((Metric::BounceRate, Counting::Aws, Compare::Above)),
+            Self::Complaint => Some((Metric::ComplaintRate, Counting::Aws, Compare::Above)),
+            Self::PlainComplaint => Some((Metric::ComplaintRate, Counting::Plain, Compare::Above)),
+            Self::Delivery => Some((Metric::DeliveryRate, Counting::Plain, Compare::Below)),
+            // Rules that count plainly watch hard bounces, not all of them; and opens and clicks, not messages.
+            Self::PlainBounce | Self::Open | Self::Click => None,
         }
     }
 

@@ -112,16 +112,6 @@ impl AppState {
         Self { hosts: hosts.into(), ..self }
     }
 
-    /// Works on so many requests at once, on this runtime.
-    pub fn with_capacity(self, capacity: Capacity, workers: Handle) -> Self {
-        Self { admission: Admission::new(capacity, Some(workers)), ..self }
-    }
-
-    /// Works on something where requests are worked on.
-    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-        self.admission.spawn(work)
-    }
-
     /// With what imports bad records again; without it none can be.
     pub fn with_mender(self, mender: Arc<dyn Mender>) -> Self {
         Self { mender: Some(mender), ..self }
@@ -154,6 +144,16 @@ impl AppState {
             receivers: options.receivers,
             runs: self.runs().to_vec(),
         }
+    }
+
+    /// Works on so many requests at once, on this runtime.
+    pub fn with_capacity(self, capacity: Capacity, workers: Handle) -> Self {
+        Self { admission: Admission::new(capacity, Some(workers)), ..self }
+    }
+
+    /// Works on something where requests are worked on.
+    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.admission.spawn(work)
     }
 
     /// Lets the requests from now on see another version of the lake.

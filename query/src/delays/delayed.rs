@@ -156,6 +156,7 @@ pub(super) async fn delayed(reader: &Reader, selection: &Selection, reasons: usi
     let mut grouped = Grouped::default();
     let mut messages = Messages::default();
     let mut matrix = Matrix::default();
+    let _turn = reader.turn().await?;
     let mut stream = delays(reader, selection).await?.execute_stream().await?;
     while let Some(batch) = stream.try_next().await? {
         grouped.count(&batch, 0);

@@ -65,6 +65,7 @@ pub(crate) async fn taken(
     if !windows.is_any() {
         columns.remove(1);
     }
+    let _turn = reader.turn().await?;
     let rows = reader.events(&selection).await?.select(columns)?;
     let mut parts = JoinSet::new();
     for mut stream in rows.execute_stream_partitioned().await? {

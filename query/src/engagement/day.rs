@@ -154,6 +154,7 @@ pub(crate) async fn read(
     let (start, end) = ends(date);
     let around = |time: i64, margin: TimeDelta| DateTime::from_timestamp_micros(time).map(|time| time + margin);
     let span = (around(start, -margin()), around(end, margin()));
+    let _turn = reader.turn().await?;
     let mut day = Reading::of(reader, files.clone(), span, dimensions).await?;
     day.judge_by_deliveries(reader, files).await?;
     day.judge_by_links();

@@ -1,9 +1,9 @@
 //! How long events take to the lake, over time: the middle, the usual worst and the worst, on a scale of times that people know.
 
-use std::fmt::Write as _;
-
 use chrono::TimeDelta;
 
+use super::palette::Ink;
+use super::ranks::{Ranks, marks_around};
 use crate::format;
 use crate::history::Span;
 
@@ -43,41 +43,18 @@ const MARKS: [(i64, &str); 10] = [
     (365 * 86_400, "1 y"),
 ];
 
-const LEFT: f64 = 52.0;
-const RIGHT: f64 = 8.0;
-const TOP: f64 = 10.0;
-const BOTTOM: f64 = 24.0;
+/// A curve: its name in a legend, what draws it, and its value.
+type Curve = (&'static str, Ink, fn(&Lags) -> TimeDelta);
 
-/// Where windows and lags lie on the canvas; lags by their logarithm.
-struct Scale {
-    width: f64,
-    height: f64,
-    step: f64,
-    low: i64,
-    high: i64,
-}
+const CURVES: [Curve; 3] = [
+    ("the longest", Ink::Group0, |lags| lags.max),
+    ("95\u{a0}% of the objects", Ink::Group1, |lags| lags.p95),
+    ("half of the objects", Ink::Rate, |lags| lags.p50),
+];
 
-impl Scale {
-    fn of(windows: &[Option<Lags>], (width, height): (u32, u32)) -> Self {
-        let (width, height) = (f64::from(width), f64::from(height));
-        let lags = || windows.iter().flatten();
-        let least = lags().map(|lag| seconds(lag.p50)).min().unwrap_or(60);
-        let most = lags().map(|lag| seconds(lag.max)).max().unwrap_or(3_600);
-        let low = MARKS.iter().rev().find(|(mark, _)| *mark <= least).map_or(1, |(mark, _)| *mark);
-        let high = MARKS.iter().find(|(mark, _)| *mark >= most && *mark > low);
-        let high = high.map_or(most.max(low * 10), |(mark, _)| *mark);
-        Self { width, height, step: (width - LEFT - RIGHT) / windows.len().max(1) as f64, low, high }
-    }
-
-    fn x(&self, index: usize) -> f64 {
-        LEFT + (index as f64 + 0.5) * self.step
-    }
-
-    fn y(&self, seconds: i64) -> f64 {
-        let log = |value: i64| (value as f64).ln();
-        let share = (log(seconds.clamp(self.low, self.high)) - log(self.low)) / (log(self.high) - log(self.low));
-        self.height - BOTTOM - share * (self.height - BOTTOM - TOP)
-    }
+/// Names and classes of the curves, for a legend.
+pub(crate) fn lag_legend() -> Vec<(&'static str, String)> {
+    CURVES.iter().map(|(name, ink, _)| (*name, format!("key-{}", ink.name()))).collect()
 }
 
 fn seconds(lag: TimeDelta) -> i64 {
@@ -85,74 +62,33 @@ fn seconds(lag: TimeDelta) -> i64 {
 }
 
 /// A chart as an SVG element for a page, whose stylesheet has its colours. `windows` are those of the span, in order.
-pub(crate) fn lag_chart(span: &Span, windows: &[Option<Lags>], name: &str, size: (u32, u32)) -> String {
-    let scale = Scale::of(windows, size);
-    let mut svg = format!(
-        "<svg class=\"lag-chart lag-{name}\" viewBox=\"0 0 {:.0} {:.0}\" role=\"img\" \
-         aria-labelledby=\"lag-{name}-title lag-{name}-desc\"><title id=\"lag-{name}-title\">Time from event to lake</title>\
-         <desc id=\"lag-{name}-desc\">{}</desc>",
-        scale.width,
-        scale.height,
-        described(span, windows)
-    );
-    push_grid(&mut svg, &scale);
-    let lines: [(&str, fn(&Lags) -> TimeDelta); 3] =
-        [("max", |lag| lag.max), ("p95", |lag| lag.p95), ("p50", |lag| lag.p50)];
-    for (class, pick) in lines {
-        let path = path(windows, &scale, pick);
-        _ = write!(svg, "<path class=\"lag-line lag-line-{class}\" d=\"{path}\"/>");
-    }
-    push_times(&mut svg, &scale, span, windows.len());
-    svg.push_str("</svg>");
-    svg
-}
-
-fn push_grid(svg: &mut String, scale: &Scale) {
-    for (mark, label) in MARKS.iter().filter(|(mark, _)| (scale.low..=scale.high).contains(mark)) {
-        let at = scale.y(*mark);
-        _ = write!(
-            svg,
-            "<path class=\"lag-grid\" d=\"M{LEFT} {at:.1}H{:.0}\"/><text class=\"lag-text\" x=\"{:.0}\" y=\"{:.1}\" \
-             text-anchor=\"end\">{label}</text>",
-            scale.width - RIGHT,
-            LEFT - 6.0,
-            at + 4.0
-        );
-    }
-}
-
-fn path(windows: &[Option<Lags>], scale: &Scale, pick: fn(&Lags) -> TimeDelta) -> String {
-    let mut path = String::new();
-    let mut is_down = false;
-    for (index, lag) in windows.iter().enumerate() {
-        let Some(lag) = lag else {
-            is_down = false;
-            continue;
-        };
-        let (x, y) = (scale.x(index), scale.y(seconds(pick(lag))));
-        _ = write!(path, "{}{x:.1} {y:.1}", if is_down { "L" } else { "M" });
-        // A window alone is a dot.
-        let is_alone = !is_down && windows.get(index + 1).is_none_or(Option::is_none);
-        path.push_str(if is_alone { "h.1" } else { "" });
-        is_down = true;
-    }
-    path
-}
-
-fn push_times(svg: &mut String, scale: &Scale, span: &Span, windows: usize) {
-    let pattern = if span.width >= TimeDelta::days(1) { "%-d %b" } else { "%-d %b %H:%M" };
-    let every = windows.div_ceil(if scale.width > 500.0 { 6 } else { 3 }).max(1);
-    for (index, (start, _)) in span.windows().enumerate().step_by(every) {
-        // The first label would lie over the scale's if it were in the middle.
-        let anchor = if index == 0 { "start" } else { "middle" };
-        _ = write!(
-            svg,
-            "<text class=\"lag-text\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
-            scale.x(index),
-            scale.height - 7.0,
-            span.zone.show(start, pattern)
-        );
-    }
+pub(crate) fn lag_chart(span: &Span, windows: &[Option<Lags>]) -> String {
+    let lags = || windows.iter().flatten();
+    let least = lags().map(|lag| seconds(lag.p50)).min().unwrap_or(60);
+    let most = lags().map(|lag| seconds(lag.max)).max().unwrap_or(3_600);
+    let values = |pick: fn(&Lags) -> TimeDelta| {
+        windows.iter().map(|lags| lags.as_ref().map(|lags| seconds(pick(lags)))).collect()
+    };
+    let told = |lags: &Option<Lags>| {
+        lags.as_ref().map_or_else(
+            || "nothing was imported".to_owned(),
+            |lags| {
+                let [p50, p95, max] = [lags.p50, lags.p95, lags.max].map(lag_words);
+                format!(
+                    "half within {p50}\n95 % within {p95}\nlongest {max}\n{}",
+                    format::count(lags.objects, "object")
+                )
+            },
+        )
+    };
+    let ranks = Ranks {
+        span,
+        marks: marks_around(MARKS.iter().map(|(mark, name)| (*mark, (*name).to_owned())), least, most),
+        curves: CURVES.iter().map(|(_, ink, pick)| (*ink, values(*pick))).collect(),
+        figures: windows.iter().map(told).collect(),
+        description: described(span, windows),
+    };
+    ranks.finish("Time from event to lake", "lag")
 }
 
 fn described(span: &Span, windows: &[Option<Lags>]) -> String {
@@ -203,19 +139,14 @@ mod tests {
         let from: chrono::DateTime<chrono::Utc> = "2026-10-31T00:00:00Z".parse().unwrap();
         let span = Span { from, to: from + TimeDelta::hours(4), width: TimeDelta::hours(1), zone: Zone::UTC };
         let lag = Lags::of(minutes(&[5, 7, 61]));
-        let svg = lag_chart(&span, &[lag, lag, None, lag], "wide", (720, 200));
-        assert_eq!(svg.matches("<path class=\"lag-line ").count(), 3);
-        let line = svg.split("lag-line-p50\" d=\"").nth(1).unwrap().split('"').next().unwrap();
-        assert_eq!(
-            (line.matches('M').count(), line.matches('L').count(), line.matches("h.1").count()),
-            (2, 1, 1),
-            "{line}"
-        );
+        let svg = lag_chart(&span, &[lag, lag, None, lag]);
+        assert_eq!(svg.matches("stroke-width=\"1.75\"").count(), 3, "{svg}");
+        assert_eq!(svg.matches("<circle").count(), 3, "the last window alone");
         assert!(svg.contains("half of the objects took no longer than 7 min"), "{svg}");
         assert!(svg.contains("the longest of all took 1 h 1 min"), "{svg}");
         assert!(svg.contains(">1 min<") && svg.contains(">6 h<"), "{svg}");
         assert!(!svg.contains("style"));
-        assert!(lag_chart(&span, &[None; 4], "wide", (720, 200)).contains("nothing was imported"));
+        assert!(lag_chart(&span, &[None; 4]).contains("nothing was imported"));
         assert_eq!(lag_words(TimeDelta::seconds(42)), "42 s");
     }
 }

@@ -16,7 +16,7 @@ use super::bars::{Bars, Part, bars, share, step_names};
 use super::messages::address_of;
 use super::{Elsewhere, Ground, Shell};
 use crate::access::Visitor;
-use crate::chart::{Size, Span, time_chart, time_legend};
+use crate::chart::{Span, time_chart, time_legend};
 use crate::failure::{Failure, PageFailure};
 use crate::filters::{Filters, read_dimension};
 use crate::format;
@@ -128,8 +128,9 @@ struct DelaysPage {
 
 /// The chart in both sizes, and its figures.
 struct TimePanel {
-    wide: String,
-    narrow: String,
+    svg: String,
+    /// The end of its last window, as an address holds it.
+    until: String,
     legend: Vec<(&'static str, String)>,
     rows: Vec<(String, Vec<String>)>,
 }
@@ -173,7 +174,7 @@ pub(crate) async fn delays(
     let now = state.now();
     let question = Question::read(&Parameters::lenient(query.as_deref()), now)?;
     let filters = &question.filters;
-    let ground = match Ground::of(&state, PATH, filters.zone).await? {
+    let ground = match Ground::of(&state, PATH, filters).await? {
         Ok(ground) => ground,
         Err(empty) => return Ok(empty),
     };
@@ -270,7 +271,6 @@ fn ranks(times: &TimesTaken) -> Vec<(&'static str, String)> {
 fn panel(found: &Delays, span: &Span, filters: &Filters) -> TimePanel {
     let whose = if filters.only.is_empty() { String::new() } else { format!(", {}", scope(filters)) };
     let title = format!("Time from acceptance to delivery{whose}");
-    let chart = |size| time_chart(span, &found.windows, &title, "times", size);
     let row = |window: &repute_query::TakenWindow| {
         let times = &window.times;
         let ranks = [times.p50, times.p95, times.p99, times.worst].map(time);
@@ -278,8 +278,8 @@ fn panel(found: &Delays, span: &Span, filters: &Filters) -> TimePanel {
         (filters.zone.time(window.start), cells)
     };
     TimePanel {
-        wide: chart(Size::Wide),
-        narrow: chart(Size::Narrow),
+        svg: time_chart(span, &found.windows, &title, "times"),
+        until: filters.zone.field(span.to),
         legend: time_legend(),
         rows: found.windows.iter().map(row).collect(),
     }

@@ -174,7 +174,7 @@ pub(crate) async fn engagement_page(
     let now = state.now();
     let question = Question::read(&Parameters::lenient(query.as_deref()), now)?;
     let filters = &question.filters;
-    let ground = match Ground::of(&state, PATH, filters.zone).await? {
+    let ground = match Ground::of(&state, PATH, filters).await? {
         Ok(ground) => ground,
         Err(empty) => return Ok(empty),
     };
@@ -286,7 +286,8 @@ fn series(found: &Engagement, span: Span, measure: Measure) -> Series {
         line: Line::Group(0),
         points: points(|acts| acts.messages),
     };
-    Series { measure, span, points: points(|acts| acts.messages_without_bots), others: vec![with_bots] }
+    let points = points(|acts| acts.messages_without_bots);
+    Series { measure, span, points, others: vec![with_bots], thresholds: [None; 2], incidents: Vec::new() }
 }
 
 fn charts(found: &Engagement, span: Span, filters: &Filters) -> Result<Vec<ChartPanel>, Failure> {

@@ -81,7 +81,7 @@ pub(crate) async fn health(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Html<String>, PageFailure> {
-    let zone = Filters::from_query(&Parameters::lenient(query.as_deref()), state.now())?.zone;
+    let filters = Filters::from_query(&Parameters::lenient(query.as_deref()), state.now())?;
     let found = advice(&state).await?;
     let number = |severity: Severity| found.iter().filter(|advice| advice.severity == severity).count() as u64;
     let (problems, warnings) = (number(Severity::Problem), number(Severity::Warning));
@@ -96,7 +96,7 @@ pub(crate) async fn health(
     let (notes, findings): (Vec<&Advice>, Vec<&Advice>) =
         found.iter().partition(|advice| !advice.severity.is_finding());
     let page = HealthPage {
-        shell: Shell::new(&state, PATH).in_zone(&state, zone),
+        shell: Shell::new(&state, PATH).with_filters(&state, &filters),
         tone,
         title,
         summary: match (findings.first(), notes.len()) {

@@ -254,7 +254,7 @@ pub(crate) async fn imports(
     let now = state.now();
     let question = Question::read(&Parameters::lenient(query.as_deref()), now)?;
     let filters = &question.filters;
-    let mut shell = Shell::new(&state, PATH).in_zone(&state, filters.zone);
+    let mut shell = Shell::new(&state, PATH).with_filters(&state, filters);
     let Some(reader) = state.reader() else {
         return match state.trouble() {
             None => Ok(Html(EmptyPage { shell }.render()?)),

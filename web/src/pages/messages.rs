@@ -170,7 +170,7 @@ pub(crate) async fn messages(
     let parameters = Parameters::lenient(query.as_deref());
     let question = Question::read(&parameters, now)?;
     let filters = &question.filters;
-    let ground = match Ground::of(&state, PATH, filters.zone).await? {
+    let ground = match Ground::of(&state, PATH, filters).await? {
         Ok(ground) => ground,
         Err(empty) => return Ok(empty),
     };

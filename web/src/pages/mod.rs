@@ -13,9 +13,12 @@ mod imports;
 mod level;
 mod messages;
 mod overview;
+mod pager;
 mod panel;
+mod places;
 mod quarantine;
 mod rates;
+mod tiles;
 mod verdict;
 
 pub(crate) use bounces::bounces;
@@ -36,74 +39,66 @@ use axum::response::Html;
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{QueryError, Reader};
 
+use self::places::{Links, navigation, with_query};
 use crate::failure::{Failure, PageFailure};
 use crate::filters::{Filters, Range};
 use crate::format;
 use crate::history::extent;
 use crate::state::AppState;
-use crate::stylesheet;
 use crate::zone::Zone;
+use crate::{script, stylesheet};
 
 /// What frames every page.
 pub(crate) struct Shell {
     /// Address of the stylesheet.
     pub(crate) stylesheet: &'static str,
+    /// Address of the script.
+    pub(crate) script: &'static str,
     /// Where the lake is; empty where it is not to be told.
     pub(crate) location: String,
     /// The time for which the page was made; empty where it does not matter.
     pub(crate) made: String,
     /// The page the reader is on.
     pub(crate) current: &'static str,
+    /// The query string of its filters, which links to other pages keep; empty for the usual ones.
+    pub(crate) query: String,
     /// The zone of its times.
     pub(crate) zone: &'static str,
     /// Why its figures may be old, if they may.
     pub(crate) stale: Option<String>,
     /// How old the newest event is.
     pub(crate) freshness: String,
+    /// Whether the page is fetched again while it is looked at.
+    pub(crate) live: bool,
 }
-
-/// A page in the navigation.
-pub(crate) struct Place {
-    pub(crate) address: &'static str,
-    pub(crate) name: &'static str,
-}
-
-const PLACES: [Place; 10] = [
-    Place { address: "/", name: "Overview" },
-    Place { address: "/rates", name: "Rates" },
-    Place { address: "/providers", name: "Providers" },
-    Place { address: "/bounces", name: "Bounces" },
-    Place { address: "/campaigns", name: "Campaigns" },
-    Place { address: "/engagement", name: "Engagement" },
-    Place { address: "/delays", name: "Delays" },
-    Place { address: "/messages", name: "Messages" },
-    Place { address: "/import", name: "Import" },
-    Place { address: "/health", name: "Health" },
-];
 
 impl Shell {
     /// The frame of a page.
     fn new(state: &AppState, current: &'static str) -> Self {
         let made = format::time(state.now());
-        Self { location: format::printable(state.location()), made, current, ..Self::bare() }
+        Self { location: format::printable(state.location()), made, current, live: true, ..Self::bare() }
     }
 
     /// A frame that tells nothing about the server.
     pub(crate) fn bare() -> Self {
         Self {
             stylesheet: stylesheet::path(),
+            script: script::path(),
             location: String::new(),
             made: String::new(),
             current: "",
+            query: String::new(),
             zone: Zone::UTC.name(),
             stale: None,
             freshness: String::new(),
+            live: false,
         }
     }
 
-    /// With times of a zone.
-    fn in_zone(self, state: &AppState, zone: Zone) -> Self {
-        Self { made: zone.time(state.now()), zone: zone.name(), ..self }
+    /// With times of the filters' zone, and links that keep the filters.
+    fn with_filters(self, state: &AppState, filters: &Filters) -> Self {
+        let query = if filters.are_usual() { String::new() } else { filters.to_query() };
+        Self { made: filters.zone.time(state.now()), zone: filters.zone.name(), query, ..self }
     }
 
     /// The last part of the lake's place, which is enough to know it by.
@@ -112,8 +107,14 @@ impl Shell {
         path.rsplit_once('/').map_or(path, |(_, name)| name)
     }
 
-    pub(crate) fn places(&self) -> &'static [Place] {
-        &PLACES
+    /// The pages in their groups.
+    pub(crate) fn navigation(&self) -> Vec<Links> {
+        navigation(self.current, &self.query)
+    }
+
+    /// Another page with the same filters.
+    pub(crate) fn link(&self, address: &str) -> String {
+        with_query(address, &self.query)
     }
 }
 
@@ -125,8 +126,13 @@ pub(crate) struct Ground {
 
 impl Ground {
     /// The lake and the frame of a page; where there is nothing to show yet, the page that says so instead.
-    async fn of(state: &AppState, path: &'static str, zone: Zone) -> Result<Result<Self, Html<String>>, PageFailure> {
-        let mut shell = Shell::new(state, path).in_zone(state, zone);
+    async fn of(
+        state: &AppState,
+        path: &'static str,
+        filters: &Filters,
+    ) -> Result<Result<Self, Html<String>>, PageFailure> {
+        let zone = filters.zone;
+        let mut shell = Shell::new(state, path).with_filters(state, filters);
         let trouble = state.trouble();
         let Some(reader) = state.reader() else {
             return match trouble {
@@ -139,7 +145,7 @@ impl Ground {
             return Ok(Err(Html(EmptyPage { shell }.render()?)));
         };
         let age = format::duration(now - newest);
-        shell.freshness = format!("Newest event {age} old");
+        shell.freshness = format!("Newest event {age} old, {}", zone.time(newest));
         shell.stale = match trouble {
             Some(trouble) => Some(format!(
                 "The lake cannot be read since {}: what is shown was read before.",

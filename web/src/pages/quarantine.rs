@@ -142,7 +142,7 @@ pub(crate) async fn quarantine(
     let now = state.now();
     let question = Question::read(&Parameters::lenient(query.as_deref()), now)?;
     let filters = &question.filters;
-    let (shell, books) = match ground(&state, filters.zone)? {
+    let (shell, books) = match ground(&state, filters)? {
         Ok(ground) => ground,
         Err(empty) => return Ok(Html(empty.render()?)),
     };
@@ -181,8 +181,9 @@ pub(crate) async fn quarantine(
 type Ground = (Shell, Arc<Books>);
 
 /// The frame of a page and the books, or the page that says that there is nothing yet.
-fn ground(state: &AppState, zone: Zone) -> Result<Result<Ground, EmptyPage>, Failure> {
-    let mut shell = Shell::new(state, "/import").in_zone(state, zone);
+fn ground(state: &AppState, filters: &Filters) -> Result<Result<Ground, EmptyPage>, Failure> {
+    let zone = filters.zone;
+    let mut shell = Shell::new(state, "/import").with_filters(state, filters);
     let trouble = state.trouble();
     let Some(reader) = state.reader() else {
         return trouble.map_or(Ok(Err(EmptyPage { shell })), |trouble| Err(Failure::Unreadable(trouble)));
@@ -286,7 +287,7 @@ pub(crate) async fn bad_record(
         })?,
     };
     let zone = filters.zone;
-    let (shell, books) = match ground(&state, zone)? {
+    let (shell, books) = match ground(&state, &filters)? {
         Ok(ground) => ground,
         Err(empty) => return Ok(Html(empty.render()?)),
     };

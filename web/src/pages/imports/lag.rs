@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::chart::{Lags, lag_chart, lag_words};
+use crate::chart::{Lags, lag_chart, lag_legend, lag_words};
 use crate::format;
 use crate::history::Span;
 use crate::zone::Zone;
@@ -15,9 +15,11 @@ pub(super) struct LagPanel {
     /// The same of the newest event of an object: the middle and the usual worst.
     pub(super) newest: String,
     pub(super) objects: String,
-    /// Both are SVG.
-    pub(super) wide: String,
-    pub(super) narrow: String,
+    pub(super) svg: String,
+    /// Names and classes of its curves.
+    pub(super) legend: Vec<(&'static str, String)>,
+    /// The end of its last window, as an address holds it.
+    pub(super) until: String,
     pub(super) windows: Vec<WindowRow>,
 }
 
@@ -61,8 +63,9 @@ impl LagPanel {
             max: lag_words(all.max),
             newest: format!("{}, 95\u{a0}% within {}", lag_words(newest.p50), lag_words(newest.p95)),
             objects: format::count(all.objects, "object"),
-            wide: lag_chart(&span, &windows, "wide", (720, 200)),
-            narrow: lag_chart(&span, &windows, "narrow", (340, 200)),
+            svg: lag_chart(&span, &windows),
+            legend: lag_legend(),
+            until: zone.field(span.to),
             windows: span.windows().zip(&windows).filter_map(row).collect(),
         })
     }

@@ -11,7 +11,7 @@ use super::fate::{Fate, event_words};
 use super::{Notice, unknown_id};
 use crate::access::Visitor;
 use crate::failure::{Failure, PageFailure};
-use crate::filters::read_zone;
+use crate::filters::Filters;
 use crate::format;
 use crate::pages::level::icon;
 use crate::pages::{Ground, Shell};
@@ -100,8 +100,9 @@ pub(crate) async fn message(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageFailure> {
     let now = state.now();
-    let zone = read_zone(&Parameters::lenient(query.as_deref()))?;
-    let ground = match Ground::of(&state, "/messages", zone).await? {
+    let filters = Filters::from_query(&Parameters::lenient(query.as_deref()), now)?;
+    let zone = filters.zone;
+    let ground = match Ground::of(&state, "/messages", &filters).await? {
         Ok(ground) => ground,
         Err(empty) => return Ok(empty.into_response()),
     };
