@@ -55,6 +55,7 @@ mod accessible;
 mod api;
 mod listen;
 mod overload;
+mod paths;
 
 mod browser;
 mod demo;
