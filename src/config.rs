@@ -242,6 +242,11 @@ impl Config {
         self.serve.capacity()
     }
 
+    /// How many windows and groups an answer of the server may have.
+    pub(crate) fn most_rows(&self) -> usize {
+        self.serve.most_rows()
+    }
+
     /// In whose turn requests read rows.
     pub(crate) fn turns(&self) -> Turns {
         self.serve.turns()

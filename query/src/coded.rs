@@ -46,6 +46,8 @@ pub(crate) struct Sorting {
     pub(crate) providers: Arc<Providers>,
     pub(crate) classifier: Arc<Classifier>,
     pub(crate) promoted_tags: Arc<[String]>,
+    /// Windows and groups that an answer may have.
+    pub(crate) most_rows: usize,
 }
 
 /// What a question needs of the rows.
@@ -119,7 +121,10 @@ impl CodedPlan {
     }
 
     fn counters(&self) -> Vec<Counter> {
-        self.groupings.iter().map(|axes| Counter::new(self.selection.width, axes.len())).collect()
+        self.groupings
+            .iter()
+            .map(|axes| Counter::new(self.selection.width, axes.len(), self.sorting.most_rows))
+            .collect()
     }
 
     /// The row groups that may hold a row of the selection's time, and the files that cannot be read so.

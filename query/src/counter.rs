@@ -14,7 +14,7 @@ use crate::tally::{CELLS, Tally};
 use crate::wording::thousands;
 
 /// So many windows and groups take about half a gigabyte; a question with more would fill the memory.
-const MOST_ROWS: usize = 2_000_000;
+pub(crate) const MOST_ROWS: usize = 2_000_000;
 
 /// Counts by window and group.
 pub(crate) struct Counter {
@@ -26,6 +26,7 @@ pub(crate) struct Counter {
     places: HashMap<Place, u32, RandomState>,
     counts: Counts,
     last: Option<(Place, u32)>,
+    most_rows: usize,
 }
 
 /// The start of a window, and a group: the numbers of up to two texts, or its own.
@@ -59,7 +60,8 @@ impl Texts {
 }
 
 impl Counter {
-    pub(crate) fn new(width: Option<i64>, dimensions: usize) -> Self {
+    /// For an answer of at most so many rows.
+    pub(crate) fn new(width: Option<i64>, dimensions: usize, most_rows: usize) -> Self {
         Self {
             width,
             texts: (0..dimensions).map(|_| Texts::default()).collect(),
@@ -67,6 +69,7 @@ impl Counter {
             places: HashMap::default(),
             counts: Counts::default(),
             last: None,
+            most_rows,
         }
     }
 
@@ -115,13 +118,7 @@ impl Counter {
         if let Some(row) = self.places.get(&place) {
             return Ok(*row);
         }
-        if self.places.len() >= MOST_ROWS {
-            let most = thousands(MOST_ROWS as u64);
-            let what = format!(
-                "more than {most} windows and groups; choose a wider window, a shorter range, or what has fewer values"
-            );
-            return Err(QueryError::Question(what));
-        }
+        no_more_than(self.most_rows, self.places.len() + 1)?;
         let row = self.counts.push();
         self.places.insert(place, row);
         Ok(row)
@@ -199,6 +196,16 @@ impl Counter {
         };
         rows.into_iter().map(tallied).collect()
     }
+}
+
+/// Refuses answers of more windows and groups.
+pub(crate) fn no_more_than(most: usize, rows: usize) -> Result<(), QueryError> {
+    if rows <= most {
+        return Ok(());
+    }
+    let most = thousands(most as u64);
+    let remedy = "choose a wider window, a shorter range, or what has fewer values";
+    Err(QueryError::Question(format!("more than {most} windows and groups; {remedy}")))
 }
 
 /// A table of counts, of which the columns are those cells of the tally that were met.
@@ -283,7 +290,7 @@ mod tests {
             let all: [&[Option<&str>]; 3] =
                 [&[None; 3], &[Some("a"), Some("b"), None], &[Some("b"), Some("a"), Some("")]];
             let values = all.map(|values| &values[..dimensions]);
-            let (mut one, mut other) = (Counter::new(Some(1), dimensions), Counter::new(Some(1), dimensions));
+            let (mut one, mut other) = (Counter::new(Some(1), dimensions, 10), Counter::new(Some(1), dimensions, 10));
             counted(&mut one, &[(0, values[1], Kind::Send), (1, values[0], Kind::Open), (0, values[1], Kind::Send)]);
             counted(&mut other, &[(0, values[2], Kind::Click), (0, values[1], Kind::Open), (1, values[0], Kind::Open)]);
             one.merge(&other).unwrap();

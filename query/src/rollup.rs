@@ -26,6 +26,7 @@ use repute_lake::{DataFile, EventsTable, Sidecars};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use crate::counter::no_more_than;
 use crate::error::QueryError;
 use crate::scan::{Clock, MINUTE, Selection};
 use day::{DAY, Day, Facts, Gather, Sums, floor};
@@ -54,6 +55,8 @@ pub(crate) struct Source {
     pub(crate) table: Arc<EventsTable>,
     /// The cell of a row.
     pub(crate) cell: Expr,
+    /// Windows and groups that an answer may have.
+    pub(crate) most_rows: usize,
 }
 
 /// The counts of a version of the lake.
@@ -169,6 +172,7 @@ impl Rollups {
                 }
                 (None, _) => {}
             }
+            no_more_than(source.most_rows, into.places())?;
         }
         Ok(())
     }

@@ -39,7 +39,9 @@ impl Reader {
             Some(coded) if selection.minutes.is_empty() => {
                 Arc::new(CodedPlan::of(selection, groupings, &self.sorting)).count(coded, files).await?
             }
-            _ => (groupings.iter().map(|by| Counter::new(selection.width, by.len())).collect(), files),
+            _ => {
+                (groupings.iter().map(|by| Counter::new(selection.width, by.len(), self.most_rows())).collect(), files)
+            }
         };
         if !others.is_empty() {
             for (by, counter) in groupings.iter().zip(&mut counters) {
@@ -67,7 +69,7 @@ impl Reader {
         let rows = self.filters(selection).into_iter().try_fold(rows, DataFrame::filter)?.select(columns)?;
         let mut parts = JoinSet::new();
         for mut stream in rows.execute_stream_partitioned().await? {
-            let mut counter = Counter::new(selection.width, by.len());
+            let mut counter = Counter::new(selection.width, by.len(), self.most_rows());
             parts.spawn(async move {
                 while let Some(batch) = stream.next().await {
                     counter.count(&batch?)?;

@@ -22,6 +22,7 @@ use tokio::sync::OnceCell;
 
 use crate::answers::Answers;
 use crate::coded::Sorting;
+use crate::counter::MOST_ROWS;
 use crate::counting::CountingRules;
 use crate::delays::KeptDelays;
 use crate::dimension::Dimension;
@@ -79,7 +80,8 @@ impl Reader {
         let sidecars = lake.sidecars(&rules.fingerprint(FORMAT))?;
         let cell = cell(&tally_cell(Arc::clone(&rules)), &rules);
         let rollups = Rollups::new(sidecars, &table);
-        let source = Source { context: context.clone(), table: Arc::clone(&table), cell: cell.clone() };
+        let source =
+            Source { context: context.clone(), table: Arc::clone(&table), cell: cell.clone(), most_rows: MOST_ROWS };
         Ok(Self {
             context,
             table,
@@ -87,7 +89,13 @@ impl Reader {
             cell,
             provider: mailbox_provider(Arc::clone(&providers)),
             bounce_class: bounce_class(Arc::clone(&classifier)),
-            sorting: Sorting { rules, providers, classifier, promoted_tags: lake.promoted_tags().into() },
+            sorting: Sorting {
+                rules,
+                providers,
+                classifier,
+                promoted_tags: lake.promoted_tags().into(),
+                most_rows: MOST_ROWS,
+            },
             newest: OnceCell::new(),
             imports: ImportTotals::default(),
             rollups: Some((rollups, source)),
@@ -109,6 +117,16 @@ impl Reader {
     /// The same, having the query engine read the rows.
     pub fn by_engine(self) -> Self {
         Self { coded: None, ..self }
+    }
+
+    /// The same, refusing questions whose answers have more windows and groups: each takes up to a kilobyte until it is told.
+    pub fn with_most_rows(self, most_rows: usize) -> Self {
+        let rollups = self.rollups.map(|(rollups, source)| (rollups, Source { most_rows, ..source }));
+        Self { rollups, sorting: Sorting { most_rows, ..self.sorting }, ..self }
+    }
+
+    pub(crate) fn most_rows(&self) -> usize {
+        self.sorting.most_rows
     }
 
     /// The same, reading rows only when it is its turn.

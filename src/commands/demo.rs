@@ -63,6 +63,7 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
         reasons: config.reasons()?,
         desk: None,
         turns: config.turns(),
+        most_rows: config.most_rows(),
     };
     let options = repute_web::Options { max_age: config.max_age(None), ..repute_web::Options::default() };
     let mender = Arc::new(LakeMender::new(location.clone()));

@@ -65,6 +65,7 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
         reasons: config.reasons()?,
         desk: Some(desk),
         turns: config.turns(),
+        most_rows: config.most_rows(),
     };
     let scheme = if certificate.is_some() { "https" } else { "http" };
     let door = Door { address: args.listen, certificate, limits: config.limits() };
@@ -95,6 +96,8 @@ pub(super) struct LakeSource {
     pub(super) desk: Option<Arc<Desk>>,
     /// When rows are read.
     pub(super) turns: Turns,
+    /// How many windows and groups an answer may have.
+    pub(super) most_rows: usize,
 }
 
 /// Serves until interrupted; `ready` learns the address that was bound.
@@ -175,8 +178,11 @@ async fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Res
     let recent = books.objects.since(Utc::now() - super::RECENT_IMPORTS);
     let reader = Reader::new(lake, source.rules.clone(), source.providers.clone())?;
     let reader = reader.with_reasons(source.reasons.clone()).with_recent_imports(recent);
-    let reader =
-        reader.with_imports(books.objects.totals()).with_books(Arc::new(books)).with_turns(source.turns.clone());
+    let reader = reader
+        .with_imports(books.objects.totals())
+        .with_books(Arc::new(books))
+        .with_turns(source.turns.clone())
+        .with_most_rows(source.most_rows);
     let reader = match before {
         None => Arc::new(reader),
         Some(before) => {

@@ -17,6 +17,9 @@ use crate::listening::tls::TlsFiles;
 /// So many scans of rows at once, each on all processors: one that reads little need not wait for one that reads much.
 const SCANS: usize = 2;
 
+/// Windows and groups of an answer, and of what it is made of: about a third of a gigabyte.
+const MOST_ROWS: usize = 500_000;
+
 /// So many wait in line for each that reads.
 const WAITING: usize = 8;
 
@@ -48,6 +51,7 @@ struct LimitsText {
     query_timeout: Option<TimeDelta>,
     requests: Option<u16>,
     scans: Option<u16>,
+    rows: Option<usize>,
 }
 
 impl ServeText {
@@ -90,6 +94,11 @@ impl ServeText {
             time: or(given.query_timeout, usual.time),
             requests: given.requests.map_or(usual.requests, usize::from).max(1),
         }
+    }
+
+    /// How many windows and groups an answer may have.
+    pub(super) fn most_rows(&self) -> usize {
+        self.limits.rows.unwrap_or(MOST_ROWS).max(1)
     }
 
     /// In whose turn requests read rows.

@@ -56,6 +56,7 @@ mod accessible;
 mod api;
 mod listen;
 mod overload;
+mod paths;
 
 mod browser;
 mod demo;

@@ -214,3 +214,23 @@ fn what_takes_too_long_is_given_up() {
     println!("{late} of {questions} took too long; idle {idle:?} after");
     poll("a page", Duration::from_secs(10), || (ask(&server, "/").0 == 200).then_some(()));
 }
+
+/// Questions whose answers would fill the memory are refused with a word on what to ask instead.
+#[test]
+fn answers_have_an_end() {
+    let (server, _folder) = serving("rows = 2000");
+    for path in [
+        "/api/v1/rates?by=recipient_domain&by=outgoing_ip&window=1m",
+        "/api/v1/rates?by=tag:team&by=recipient_domain&window=1m",
+        "/api/v1/rates?by=configuration_set&window=1m",
+    ] {
+        let (status, answer, _) = ask(&server, path);
+        assert!([400, 422].contains(&status), "{path}: {answer}");
+        assert!(
+            answer.contains("choose a wider window, a shorter range, or what has fewer values"),
+            "{path}: {answer}"
+        );
+    }
+    assert_eq!(ask(&server, "/api/v1/rates?by=configuration_set&window=1d").0, 200);
+    assert_eq!(ask(&server, "/").0, 200);
+}

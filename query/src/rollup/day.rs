@@ -21,6 +21,11 @@ pub(crate) type Groups = HashMap<Vec<Option<String>>, BTreeMap<i64, Tally>>;
 pub(crate) trait Gather: Send {
     /// Adds rows of a cell of a group: the starts of their windows, and how many there are.
     fn add(&mut self, group: &[Option<String>], cell: i16, rows: impl Iterator<Item = (i64, u64)>);
+
+    /// So many windows and groups were gathered, where that is not bounded by what is gathered for.
+    fn places(&self) -> usize {
+        0
+    }
 }
 
 impl Gather for Groups {
@@ -30,6 +35,10 @@ impl Gather for Groups {
             None => self.entry(group.to_vec()).or_default(),
         };
         rows.for_each(|(window, rows)| windows.entry(window).or_default().add_cell(cell, rows));
+    }
+
+    fn places(&self) -> usize {
+        self.values().map(BTreeMap::len).sum()
     }
 }
 
