@@ -6,7 +6,6 @@
 //! ```
 //! Where a selection begins or ends within a minute, that minute's rows are read, and the rest is taken from the rollups.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, AsArray};
