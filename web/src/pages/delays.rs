@@ -111,6 +111,7 @@ struct DelaysPage {
     unknown: Option<String>,
     chart: Option<TimePanel>,
     spreads: Vec<Bars>,
+    by: String,
     dimension: String,
     groups: Vec<GroupRow>,
     more_groups: Option<String>,
@@ -202,6 +203,7 @@ pub(crate) async fn delays(
             .then(|| format!("{} more do not say how long they took", format::thousands(found.unknown))),
         chart: span.filter(|_| !found.windows.is_empty()).map(|span| panel(&found, &span, filters)),
         spreads: vec![spread(&found.all)],
+        by: dimension_words(&question.by),
         dimension: format::sentence_case(&dimension_words(&question.by)),
         groups: groups(&found, &question),
         more_groups: (found.others.0 > 0).then(|| {

@@ -119,6 +119,7 @@ struct MessagesPage {
     shell: Shell,
     bar: Bar,
     /// Fields of the search, escaped for attributes; the first is that for everything.
+    typed: String,
     recipient: String,
     message_id: String,
     subject: String,
@@ -181,17 +182,19 @@ pub(crate) async fn messages(
         Outcome::Found(found) => found,
         Outcome::Nothing | Outcome::Refused(..) | Outcome::Stopped => FoundMessages::default(),
     };
-    let field = |text: &Option<String>| attribute(text.as_deref().unwrap_or_default());
+    let field = |name: &str| attribute(question.sought.field(name, &visitor).unwrap_or_default());
+    let own = ["recipient", "message_id", "subject"];
     let is_shown = !found.messages.is_empty();
     let narrow = narrow(&found, &question);
     let summary = is_shown.then(|| summary(&found, &question, &visitor));
     let page = MessagesPage {
         bar: Bar::new(PATH, filters, question.others(&visitor), known_sets(reader).await?, now),
-        recipient: if visitor.sees_addresses { field(&question.sought.recipient) } else { String::new() },
-        message_id: field(&question.sought.message_id),
-        subject: field(&question.sought.subject),
+        typed: field("q"),
+        recipient: field(own[0]),
+        message_id: field(own[1]),
+        subject: field(own[2]),
         hidden: hidden(filters),
-        is_detailed: !question.sought.is_empty(),
+        is_detailed: own.iter().any(|name| question.sought.field(name, &visitor).is_some()),
         may_search_subjects: visitor.sees_addresses,
         starts: starts(filters),
         summary,

@@ -9,12 +9,17 @@ use crate::parameters::Parameters;
 /// A shorter part of a subject stands in nearly all of them.
 const SHORTEST_SUBJECT: usize = 3;
 
+/// Names of the fields.
+const FIELDS: [&str; 4] = ["q", "recipient", "message_id", "subject"];
+
 /// What is looked for, each of which must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Sought {
     pub(crate) recipient: Option<String>,
     pub(crate) message_id: Option<String>,
     pub(crate) subject: Option<String>,
+    /// What stood in the field for everything, and which of the others it was taken for.
+    typed: Option<(String, &'static str)>,
 }
 
 impl Sought {
@@ -25,14 +30,14 @@ impl Sought {
             None => Self::default(),
             Some(text) => Self::of(text),
         };
-        if let Some(text) = field("recipient")? {
-            sought.recipient = Some(address(text));
-        }
-        if let Some(text) = field("message_id")? {
-            sought.message_id = Some(bare_message_id(text).to_owned());
-        }
-        if let Some(text) = field("subject")? {
-            sought.subject = Some(text.to_owned());
+        let own = [
+            ("recipient", field("recipient")?.map(address)),
+            ("message_id", field("message_id")?.map(|text| bare_message_id(text).to_owned())),
+            ("subject", field("subject")?.map(str::to_owned)),
+        ];
+        for (name, text) in own.into_iter().filter(|(_, text)| text.is_some()) {
+            *sought.place(name) = text;
+            sought.typed = sought.typed.filter(|(_, taken_for)| *taken_for != name);
         }
         Ok(sought)
     }
@@ -45,19 +50,40 @@ impl Sought {
 
     /// What a text looks like.
     fn of(text: &str) -> Self {
-        let id = bare_message_id(text);
-        if is_message_id(id) {
-            return Self { message_id: Some(id.to_owned()), ..Self::default() };
+        let (id, bare) = (bare_message_id(text), address(text));
+        let (name, found) = match () {
+            () if is_message_id(id) => ("message_id", id.to_owned()),
+            () if is_address(&bare) => ("recipient", bare),
+            () => ("subject", text.to_owned()),
+        };
+        let mut sought = Self { typed: Some((text.to_owned(), name)), ..Self::default() };
+        *sought.place(name) = Some(found);
+        sought
+    }
+
+    fn place(&mut self, name: &str) -> &mut Option<String> {
+        match name {
+            "recipient" => &mut self.recipient,
+            "message_id" => &mut self.message_id,
+            _ => &mut self.subject,
         }
-        let bare = address(text);
-        if is_address(&bare) {
-            return Self { recipient: Some(bare), ..Self::default() };
-        }
-        Self { subject: Some(text.to_owned()), ..Self::default() }
+    }
+
+    /// What stands in a field, if the visitor may see it.
+    pub(crate) fn field(&self, name: &str, visitor: &Visitor) -> Option<&str> {
+        let typed = self.typed.as_ref();
+        let (text, of) = match name {
+            "q" => (typed.map(|(text, _)| text), typed.map_or("", |(_, taken_for)| taken_for)),
+            _ if typed.is_some_and(|(_, taken_for)| *taken_for == name) => return None,
+            "recipient" => (self.recipient.as_ref(), name),
+            "message_id" => (self.message_id.as_ref(), name),
+            _ => (self.subject.as_ref(), name),
+        };
+        text.filter(|_| of != "recipient" || visitor.sees_addresses).map(String::as_str)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.recipient.is_none() && self.message_id.is_none() && self.subject.is_none()
     }
 
     /// In words: `mail to jane@example.com, with “order” in the subject`.
@@ -70,10 +96,8 @@ impl Sought {
 
     /// The fields of a link that leads here again. Whoever may not see addresses gets none in a link either.
     pub(crate) fn fields(&self, visitor: &Visitor) -> Vec<(&'static str, String)> {
-        let recipient = self.recipient.as_ref().filter(|_| visitor.sees_addresses);
-        let fields =
-            [("recipient", recipient), ("message_id", self.message_id.as_ref()), ("subject", self.subject.as_ref())];
-        fields.into_iter().filter_map(|(name, value)| Some((name, value?.clone()))).collect()
+        let field = |name| Some((name, self.field(name, visitor)?.to_owned()));
+        FIELDS.into_iter().filter_map(field).collect()
     }
 
     /// The same, asked of the lake.
@@ -114,9 +138,19 @@ mod tests {
         Sought::read(&Parameters::lenient(Some(query))).unwrap()
     }
 
+    /// The same without what was typed.
+    fn found(query: &str) -> Sought {
+        Sought { typed: None, ..read(query) }
+    }
+
     fn only(recipient: Option<&str>, message_id: Option<&str>, subject: Option<&str>) -> Sought {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        Sought { recipient: owned(recipient), message_id: owned(message_id), subject: owned(subject) }
+        Sought {
+            recipient: owned(recipient),
+            message_id: owned(message_id),
+            subject: owned(subject),
+            ..Sought::default()
+        }
     }
 
     const ID: &str = "010f019a9974b389-60efe038-5f6e-4f1e-9d26-7a3f40ee2e26-000000";
@@ -134,19 +168,40 @@ mod tests {
             ("@handle", only(None, None, Some("@handle"))),
             ("++", Sought::default()),
         ] {
-            assert_eq!(read(&format!("q={text}")), sought, "{text}");
+            assert_eq!(found(&format!("q={text}")), sought, "{text}");
         }
     }
 
     #[test]
     fn fields_of_their_own_win() {
         assert_eq!(
-            read(&format!("q=Your+order&recipient=jane@example.com&message_id=%3C{ID}@email.amazonses.com%3E")),
+            found(&format!("q=Your+order&recipient=jane@example.com&message_id=%3C{ID}@email.amazonses.com%3E")),
             only(Some("jane@example.com"), Some(ID), Some("Your order"))
         );
-        assert_eq!(read("q=Your+order&subject=invoice"), only(None, None, Some("invoice")));
+        assert_eq!(found("q=Your+order&subject=invoice"), only(None, None, Some("invoice")));
         assert!(read("q=of").is_too_short().is_some_and(|what| what.contains("at least 3 letters")));
         assert_eq!(read("q=off").is_too_short(), None);
         assert!(Sought::read(&Parameters::lenient(Some("q=abc&q=def"))).is_err());
+    }
+
+    #[test]
+    fn fields_keep_what_was_typed_but_no_address_for_whoever_sees_none() {
+        let visitor = |sees_addresses| Visitor {
+            name: "ann".into(),
+            role: crate::access::Role::Viewer,
+            sees_addresses,
+            token: "".into(),
+        };
+        let fields = |query: &str, sees| -> String {
+            let fields = read(query).fields(&visitor(sees));
+            fields.iter().map(|(name, value)| format!("{name}={value} ")).collect()
+        };
+        assert_eq!(
+            fields("q=Jane+%3Cjane@example.com%3E&subject=order", true),
+            "q=Jane <jane@example.com> subject=order "
+        );
+        assert_eq!(fields("q=jane@example.com&message_id=4711", false), "message_id=4711 ");
+        assert_eq!(fields("recipient=jane@example.com&q=Your+order", false), "q=Your order ");
+        assert_eq!(fields("q=Your+order&subject=invoice", true), "subject=invoice ");
     }
 }
