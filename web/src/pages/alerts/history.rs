@@ -7,7 +7,7 @@ use repute_query::{Dimension, Metric};
 
 use super::open::{concerns, link};
 use super::words::{Chip, shown, whose_query, whose_words};
-use crate::alerting::{Incident, Remembered, Severity};
+use crate::alerting::{Incident, Remembered};
 use crate::filters::Filters;
 use crate::format;
 use crate::history::Span;
@@ -154,6 +154,7 @@ impl Incidents {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alerting::Severity;
 
     fn at(hour: i64) -> DateTime<Utc> {
         "2026-10-31T00:00:00Z".parse::<DateTime<Utc>>().unwrap() + chrono::TimeDelta::hours(hour)
