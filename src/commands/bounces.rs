@@ -1,6 +1,6 @@
 //! `repute bounces`: why mail bounced, equal reasons together.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use repute_query::{
     BounceQuery, BounceReasons, Dimension, MOST_REASONS, ReasonGroup, bounce_reasons, bounces_report, bounces_table,
     count, percent, rate, thousands,

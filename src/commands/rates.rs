@@ -1,6 +1,6 @@
 //! `repute rates`: counts and rates per window and group.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{
     AwsCounts, Dimension, LocalDays, Rates, Selection, Stepping, Tz, compared_rates, rates, rates_report, rates_table,
     thousands,

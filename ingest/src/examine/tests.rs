@@ -114,8 +114,8 @@ fn envelopes_are_named_from_the_inside_out() {
     let raw = STANDARD.encode(of_set(&event("Send", "eventType", 2)));
     let error = serde_json::json!({"errorCode": "x", "rawData": raw}).to_string();
     for (record, envelope) in [
-        (inner.clone(), "notification"),
-        (sns.clone(), "notification in sns"),
+        (inner, "notification"),
+        (sns, "notification in sns"),
         (sqs, "notification in sns in sqs in lambda records"),
         (bridge, "event in eventbridge"),
         (error, "event in firehose error output"),
