@@ -20,6 +20,7 @@ mod replay;
 mod reputation;
 mod retry;
 mod serve;
+mod silence;
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -58,6 +59,7 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
         Command::Engagement(args) => engagement::run(global, config, &args),
         Command::Delays(args) => delays::run(global, config, &args),
         Command::Check(args) => check::run(global, &args),
+        Command::Silence(command) => silence::run(global, config, command),
         Command::Serve(args) => serve::run(global, config, &args),
         Command::Lake(command) => lake::run(global, config, &command),
         Command::Quarantine(command) => quarantine::run(global, config, &command),

@@ -3,6 +3,7 @@
 //! Options come from flags, then `REPUTE_*` variables (clap reads both), then the file. A key the file should not have is
 //! an error that names the file and line.
 
+mod edit;
 mod notify;
 mod reasons;
 mod rules;
@@ -26,6 +27,7 @@ use crate::listening::Limits;
 use crate::listening::tls::TlsFiles;
 use crate::notify::Notifier;
 use crate::when::{parse_duration, parse_time};
+pub(crate) use edit::{EditMistake, Edited, changed, values};
 use notify::{Around, NotifyText};
 use reasons::ReasonText;
 use rules::{Mistake, RuleText, SentText, SilenceText};
@@ -153,7 +155,8 @@ impl Config {
         Self::parse(&text, path)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
+    /// Reads a text as the file that lies there.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         let file = File { path: path.to_owned(), text: text.to_owned() };
         let config: Self = toml::from_str(text)
             .map_err(|error| file.refuse(error.span().map_or(0, |span| span.start), error.message()))?;
@@ -164,6 +167,11 @@ impl Config {
         config.notifiers("")?;
         config.urls()?;
         Ok(config)
+    }
+
+    /// The file it was read from, if there is one, and its text.
+    pub(crate) fn source(&self) -> Option<(&Path, &str)> {
+        (!self.file.path.as_os_str().is_empty()).then_some((self.file.path.as_path(), self.file.text.as_str()))
     }
 
     /// The rules in force, AWS's rate taken over `last_sends` eligible sends, and the silences.

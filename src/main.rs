@@ -1,5 +1,6 @@
 //! The command line of repute: `repute help` says what it does, README.md how to begin.
 
+mod alerting;
 mod aws;
 mod cli;
 mod commands;

@@ -215,7 +215,9 @@ impl Worker<'_> {
             }
             axes[*axis] = Some(values);
         }
-        let Some(cells) = cells::of_rows(&columns, &selection.types, &plan.sorting.rules, kept)? else { return Ok(()) };
+        let Some(cells) = cells::of_rows(&columns, &selection.types, &plan.sorting.rules, &kept)? else {
+            return Ok(());
+        };
         for axis in plan.groupings.iter().flatten() {
             if axes[*axis].is_none() {
                 axes[*axis] = Some(plan.axes[*axis].values(&columns, &plan.sorting)?);

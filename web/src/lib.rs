@@ -12,6 +12,7 @@
 
 mod access;
 mod admission;
+pub mod alerting;
 mod guard;
 mod mend;
 mod state;
@@ -24,6 +25,7 @@ mod problem;
 mod filters;
 mod history;
 pub mod measure;
+mod outlook;
 mod sight;
 mod zone;
 
@@ -39,7 +41,7 @@ mod stylesheet;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 
 pub use admission::Capacity;
@@ -77,6 +79,10 @@ fn answers() -> Router<AppState> {
         .route("/providers", get(pages::providers))
         .route("/campaigns", get(pages::campaigns))
         .route("/bounces", get(pages::bounces))
+        .route("/alerts", get(pages::alerts))
+        .route("/alerts/{rule}", get(pages::alert_rule).post(pages::save_rule))
+        .route("/silences", get(pages::silences).post(pages::make_silence))
+        .route("/silences/{id}/end", post(pages::end_silence))
         .route("/import", get(pages::imports))
         .route("/import/quarantine", get(pages::quarantine))
         .route("/import/quarantine/retry", axum::routing::post(pages::retry))

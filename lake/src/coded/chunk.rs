@@ -20,6 +20,12 @@ pub(super) struct Chunk {
     bytes: Bytes,
 }
 
+/// Texts with their lengths in front, and how many there are.
+pub(super) struct Dictionary {
+    pub(super) texts: Bytes,
+    pub(super) count: usize,
+}
+
 /// A page of data, cut into its parts.
 pub(super) struct DataPage {
     /// Levels and values, null or not.
@@ -50,14 +56,16 @@ impl Chunk {
     }
 
     /// What its dictionary lists, and the pages of data.
-    pub(super) fn read(&self, rows: usize) -> Result<(Option<(Bytes, usize)>, Vec<DataPage>)> {
+    pub(super) fn read(&self, rows: usize) -> Result<(Option<Dictionary>, Vec<DataPage>)> {
         let (mut dictionary, mut data) = (None, Vec::new());
         let description = self.description();
         let has = (description.max_rep_level() > 0, description.max_def_level() > 0);
         let mut pages = self.pages(rows)?;
         while let Some(page) = pages.get_next_page()? {
             match page {
-                Page::DictionaryPage { buf, num_values, .. } => dictionary = Some((buf, num_values as usize)),
+                Page::DictionaryPage { buf, num_values, .. } => {
+                    dictionary = Some(Dictionary { texts: buf, count: num_values as usize });
+                }
                 page => data.push(DataPage::of(page, has)?),
             }
         }

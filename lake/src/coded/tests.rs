@@ -17,6 +17,9 @@ use super::*;
 use crate::schema::{column, map_entries, timestamp};
 use crate::statistics::FileStatistics;
 
+/// A row's tags.
+type Tags = Vec<(String, Option<String>)>;
+
 /// Rows of a file, and what must be read of them.
 #[derive(Clone, Debug, PartialEq, Default)]
 struct Truth {
@@ -25,7 +28,7 @@ struct Truth {
     recipient: Vec<Option<String>>,
     event_time: Vec<Option<i64>>,
     sent_time: Vec<Option<i64>>,
-    tags: Vec<Option<Vec<(String, Option<String>)>>>,
+    tags: Vec<Option<Tags>>,
 }
 
 /// A sequence that looks random, the same every time.
@@ -65,7 +68,7 @@ fn rows(count: usize, seed: u64) -> Truth {
     truth
 }
 
-fn maps(tags: &[Option<Vec<(String, Option<String>)>>]) -> ArrayRef {
+fn maps(tags: &[Option<Tags>]) -> ArrayRef {
     let entries = || tags.iter().flatten().flatten();
     let keys: StringArray = entries().map(|(key, _)| Some(key.as_str())).collect();
     let values: StringArray = entries().map(|(_, value)| value.as_deref()).collect();
@@ -154,9 +157,8 @@ async fn read(coded: &CodedFiles, file: &DataFile) -> Result<(Truth, Vec<Vec<Opt
 }
 
 fn under_key(truth: &Truth, key: &str) -> Vec<Option<String>> {
-    let value = |tags: &Option<Vec<(String, Option<String>)>>| {
-        tags.as_ref()?.iter().find(|(name, _)| name == key).and_then(|(_, value)| value.clone())
-    };
+    let value =
+        |tags: &Option<Tags>| tags.as_ref()?.iter().find(|(name, _)| name == key).and_then(|(_, value)| value.clone());
     truth.tags.iter().map(value).collect()
 }
 

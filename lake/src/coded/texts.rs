@@ -86,9 +86,9 @@ impl Texts {
 pub(super) fn read(chunk: &Chunk, rows: usize) -> Result<(Texts, Vec<CodedPage>)> {
     let (dictionary, data) = chunk.read(rows)?;
     let mut texts = Texts::default();
-    if let Some((bytes, count)) = dictionary {
-        texts.listed = texts.take(bytes)?;
-        if texts.listed != count {
+    if let Some(dictionary) = dictionary {
+        texts.listed = texts.take(dictionary.texts)?;
+        if texts.listed != dictionary.count {
             return Err(wrong("a dictionary of another length than it says"));
         }
     }

@@ -47,7 +47,7 @@ pub(super) fn of_rows(
     columns: &Columns<'_>,
     types: &[EventType],
     rules: &CountingRules,
-    kept: Kept,
+    kept: &Kept,
 ) -> Result<Option<Vec<u8>>, QueryError> {
     let events = columns.texts(column::EVENT_TYPE)?;
     let of_texts: Vec<u8> = events.texts().map(|text| of_type(text, types)).collect();
