@@ -141,7 +141,7 @@ impl Bar {
             query: query(filters),
             scope: scope(filters),
             period: period(filters, None, now),
-            others,
+            others: others.into_iter().map(|(name, value)| (name, attribute(&value))).collect(),
         }
     }
 
