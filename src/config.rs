@@ -4,8 +4,11 @@
 //! an error that names the file and line.
 
 mod notify;
+mod people;
 mod reasons;
 mod rules;
+mod serve;
+mod sign_in;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,13 +19,17 @@ use repute_query::{Classifier, CountingRules, Dimension, Providers, REPRESENTATI
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::cli::{CountingArgs, Global, VolumeArgs};
+use crate::cli::{CountingArgs, Global, ServeArgs, VolumeArgs};
 use crate::exit::Failure;
 use crate::notify::Notifier;
 use crate::when::{parse_duration, parse_time};
 use notify::{Around, NotifyText};
 use reasons::ReasonText;
 use rules::{Mistake, RuleText, SentText, SilenceText};
+use serve::ServeText;
+
+pub(crate) use people::{read_tokens, read_users};
+pub(crate) use serve::{Serving, read_base_url, read_host};
 
 /// Data older than this is stale, unless told otherwise. Firehose buffers up to 15 minutes; a small sender's nights are
 /// quieter than that.
@@ -45,6 +52,7 @@ pub(crate) struct Config {
     #[serde(rename = "reason")]
     reasons: Vec<Spanned<ReasonText>>,
     notify: Vec<Spanned<NotifyText>>,
+    serve: ServeText,
     /// Where it was read from, to name places in it.
     #[serde(skip)]
     file: File,
@@ -57,6 +65,19 @@ struct File {
 }
 
 impl File {
+    /// Reads a file that an option or the configuration names, and what it is.
+    fn read(path: &Path, what: &str) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::Usage(format!("cannot read the {what} `{}`: {error}", path.display())))?;
+        Ok(Self { path: path.to_owned(), text })
+    }
+
+    /// What it says.
+    fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<T, Failure> {
+        toml::from_str(&self.text)
+            .map_err(|error| self.refuse(error.span().map_or(0, |span| span.start), error.message()))
+    }
+
     /// A mistake at a byte of the file.
     fn refuse(&self, at: usize, what: &str) -> Failure {
         let line = self.text.get(..at).unwrap_or(&self.text).matches('\n').count() + 1;
@@ -140,21 +161,18 @@ impl Config {
             None if default.exists() => &default,
             None => return Ok(Self::default()),
         };
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Failure::Usage(format!("cannot read the configuration `{}`: {e}", path.display())))?;
-        Self::parse(&text, path)
+        Self::parse(File::read(path, "configuration")?)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
-        let file = File { path: path.to_owned(), text: text.to_owned() };
-        let config: Self = toml::from_str(text)
-            .map_err(|error| file.refuse(error.span().map_or(0, |span| span.start), error.message()))?;
+    fn parse(file: File) -> Result<Self, Failure> {
+        let config: Self = file.parse()?;
         let config = Self { file, ..config };
         // Whatever the command: a mistake in a rule must not wait for the next check.
         config.alerts(REPRESENTATIVE_VOLUME)?;
         config.reasons()?;
         config.notifiers("")?;
         config.urls()?;
+        config.serving(&ServeArgs::default())?;
         Ok(config)
     }
 
@@ -191,6 +209,21 @@ impl Config {
             self.check.dashboard.as_ref().map(|url| url.get_ref().as_str()),
             self.check.heartbeat_url.as_ref().map(|url| url.get_ref().as_str()),
         ))
+    }
+
+    /// Where the dashboard is, and who may sign in.
+    pub(crate) fn serving(&self, args: &ServeArgs) -> Result<Serving, Failure> {
+        self.serve.read(&self.file, args)
+    }
+
+    /// The users file.
+    pub(crate) fn users_file(&self, given: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+        self.serve.users_file(given, &self.file).ok_or_else(|| which("users"))
+    }
+
+    /// The tokens file.
+    pub(crate) fn tokens_file(&self, given: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+        self.serve.tokens_file(given, &self.file).ok_or_else(|| which("tokens"))
     }
 
     /// Where checks remember what they told.
@@ -258,13 +291,24 @@ impl Config {
     }
 }
 
+fn which(kind: &str) -> Failure {
+    Failure::Usage(format!(
+        "which {kind} file? Give --{kind}-file FILE, set REPUTE_{}_FILE, or write `{kind}_file = \"{kind}.toml\"` under [serve] in repute.toml",
+        kind.to_uppercase()
+    ))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 
+    fn file(text: &str) -> File {
+        File { path: PathBuf::from("repute.toml"), text: text.to_owned() }
+    }
+
     fn refusal(text: &str) -> String {
-        match Config::parse(text, Path::new("repute.toml")) {
+        match Config::parse(file(text)) {
             Err(Failure::Usage(message)) => message,
             other => panic!("{other:?}"),
         }
@@ -288,7 +332,7 @@ max_age = "30m"
 [providers]
 "corp.test" = "Corp"
 "#;
-        let config = Config::parse(text, Path::new("repute.toml")).unwrap();
+        let config = Config::parse(file(text)).unwrap();
         assert_eq!(config.import.jobs, Some(4));
         assert_eq!(config.check.max_age, Some(TimeDelta::minutes(30)));
         assert_eq!(config.counting.reset, parse_time("2026-10-01").ok());

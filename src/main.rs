@@ -1,5 +1,6 @@
 //! The command line of repute: `repute help` says what it does, README.md how to begin.
 
+mod access;
 mod aws;
 mod cli;
 mod commands;
@@ -8,6 +9,7 @@ mod exit;
 mod notify;
 mod output;
 mod progress;
+mod roll;
 mod when;
 
 use std::process::ExitCode;

@@ -16,7 +16,7 @@ use repute_web::AppState;
 
 use super::serve::{LakeSource, serve};
 use crate::cli::{DemoArgs, Global};
-use crate::config::Config;
+use crate::config::{Config, Serving};
 use crate::exit::{Exit, Failure};
 
 /// The demo's mail is always the same, only shifted to end now.
@@ -63,7 +63,7 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
     };
     let options = repute_web::Options { max_age: config.max_age(None), ..repute_web::Options::default() };
     let state = AppState::new(location.to_string(), Arc::new(Utc::now), options);
-    runtime.block_on(serve(args.listen, state, source, |address| {
+    runtime.block_on(serve(&Serving::open(args.listen), state, source, |address| {
         say(&format!("The dashboard is at http://{address}/ (stop with Ctrl-C)"));
     }))
 }

@@ -13,8 +13,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
+use crate::access;
 use crate::cli::{Global, ServeArgs};
-use crate::config::Config;
+use crate::config::{Config, Serving};
 use crate::exit::{Exit, Failure, told};
 
 /// How often the lake is looked at for new data.
@@ -28,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<Exit, Failure> {
     let location = config.location(global)?;
+    let serving = config.serving(args)?;
+    let access = access::set_up(&serving, false)?;
     let at = args.volume.at;
     let last_sends = config.last_sends(&args.volume);
     let (rules, silences) = config.alerts(last_sends)?;
@@ -42,7 +45,9 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
             rules,
             silences,
         },
-    );
+    )
+    .with_access(access)
+    .with_hosts(serving.hosts_answered());
     let checks = crate::notify::document(&config.memory(global)?)?;
     let source = LakeSource {
         location,
@@ -51,7 +56,7 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
         reasons: config.reasons()?,
         checks: Some(checks),
     };
-    super::runtime()?.block_on(serve(args.listen, state, source, |address| {
+    super::runtime()?.block_on(serve(&serving, state, source, |address| {
         let _ = writeln!(io::stderr(), "serving http://{address}/ (stop with Ctrl-C)");
     }))
 }
@@ -68,14 +73,15 @@ pub(super) struct LakeSource {
 
 /// Serves until interrupted; `ready` learns the address that was bound.
 pub(super) async fn serve(
-    listen: SocketAddr,
+    serving: &Serving,
     state: AppState,
     source: LakeSource,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<Exit, Failure> {
-    if !listen.ip().is_loopback() {
+    let listen = serving.listen;
+    if !listen.ip().is_loopback() && state.access().is_open() {
         return Err(Failure::Usage(format!(
-            "`{listen}` is not a loopback address, and there is no sign-in yet: listen on 127.0.0.1 and use a tunnel or a proxy that signs people in"
+            "`{listen}` is not a loopback address, and nobody would have to sign in: add a users file (`repute user add`), a proxy or an identity provider under [serve] (docs/access.md), or listen on 127.0.0.1"
         )));
     }
     let mut lake = open(&source.location).await?;
@@ -86,7 +92,8 @@ pub(super) async fn serve(
     let stop = interrupted()?;
     ready(listener.local_addr()?);
     let router = app(state.clone());
-    let server = axum::serve(listener, router).with_graceful_shutdown(stop);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop);
     let refresh = async {
         loop {
             tokio::time::sleep(REFRESH).await;
@@ -115,6 +122,7 @@ pub(super) async fn serve(
         served = server.into_future() => served?,
         () = refresh => {}
         () = watch_checks => {}
+        () = access::follow(serving, state.access()) => {}
     }
     Ok(Exit::Done)
 }

@@ -46,9 +46,11 @@ mod rollups;
 mod rules;
 mod windows;
 
+mod access;
 mod api;
 mod browser;
 mod demo;
+mod desk;
 mod metrics;
 mod serve;
 

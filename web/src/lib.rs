@@ -1,17 +1,18 @@
 //! The dashboard and JSON API of repute.
 //!
 //! ```text
-//! request ── problem, guard (headers, Host, time) ──> parameters ──> filters
-//!                                                             │ one question to repute-query
-//!                                                             ├──> pages    HTML, with charts inlined
-//!                                                             ├──> chart    data -> SVG
-//!                                                             └──> api      JSON, the same as the command line's
+//! request ── problem, guard (headers, Host, time), access ──> parameters ──> filters
+//!                                                                      │ one question to repute-query
+//!                                                                      ├──> pages    HTML, with charts inlined
+//!                                                                      ├──> chart    data -> SVG
+//!                                                                      └──> api      JSON, the same as the command line's
 //! ```
-//! Reads only: no request changes anything. Every text that came with an event is somebody else's, and leaves here through
-//! an escaping template, the SVG writer or the URL encoder.
+//! Nothing but a `POST` changes anything, and only an operator's (`access`). Every text that came with an event is somebody else's,
+//! and leaves here through an escaping template, the SVG writer or the URL encoder.
 
-mod access;
+pub mod access;
 mod guard;
+mod routes;
 mod state;
 
 mod failure;
@@ -35,10 +36,13 @@ mod stylesheet;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 
+use routes::Routes;
+
 pub use api::document as openapi;
+pub use routes::Audience;
 pub use state::{AppState, Now, Options};
 
 /// Asks what the overview asks, so that its answers are there when somebody opens it; a failure is only logged.
@@ -47,25 +51,41 @@ pub async fn warm_up(state: &AppState) {
 }
 
 /// The one list of routes.
-pub fn app(state: AppState) -> Router {
-    Router::new()
+fn routes() -> Routes {
+    let (api, paths) = api::routes();
+    Routes::new()
         .route("/", get(pages::overview))
         .route("/rates", get(pages::rates_page))
         .route("/providers", get(pages::providers))
         .route("/campaigns", get(pages::campaigns))
         .route("/bounces", get(pages::bounces))
         .route("/charts/{file}", get(pages::chart))
-        .merge(api::routes())
+        .merge(api, paths)
         .route("/metrics", get(metrics::metrics))
-        .route("/healthz", get(async || "ok"))
-        .route(stylesheet::path(), get(stylesheet::serve))
-        .fallback(failure::not_found)
+        .route("/sign-out", post(access::leave))
+        .open("/sign-in", get(access::show_sign_in).post(access::sign_in))
+        .open(access::OIDC_START, get(access::start_oidc))
+        .open(access::OIDC_DONE, get(access::end_oidc))
+        .open("/healthz", get(async || "ok"))
+        .open(stylesheet::path(), get(stylesheet::serve))
+}
+
+/// Paths of all routes as they are written, such as `/charts/{file}`, and who may ask for them: for tests that try each.
+pub fn route_list() -> Vec<(String, Audience)> {
+    routes().paths()
+}
+
+/// The server.
+pub fn app(state: AppState) -> Router {
+    let admit = from_fn_with_state(state.clone(), access::admit);
+    routes()
+        .into_router(|closed| closed.fallback(failure::not_found).layer(from_fn(access::introduce)).layer(admit))
         .layer(CompressionLayer::new())
-        .layer(from_fn_with_state(state.clone(), access::admit))
         .layer(from_fn(guard::limit_time))
+        .layer(from_fn_with_state(state.clone(), access::refuse_foreign))
         .layer(from_fn_with_state(state.clone(), guard::allow_host))
         .layer(from_fn(problem::tell))
-        .layer(from_fn(guard::set_headers))
+        .layer(from_fn_with_state(state.clone(), guard::set_headers))
         .with_state(state)
 }
 
@@ -117,7 +137,7 @@ mod tests {
                 "{path}"
             );
             assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
-            assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
+            assert_eq!(headers["referrer-policy"], "same-origin", "{path}");
             let kept = path == stylesheet::path();
             assert_eq!(headers["cache-control"], if kept { "public, max-age=31536000, immutable" } else { "no-store" });
         }

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{CheckOptions, Dimension, REPRESENTATIVE_VOLUME, Reader, Rule, Silence, default_rules};
 use tokio::sync::watch;
 
+use crate::access::{Access, AccessSettings};
 use crate::failure::Failure;
 
 /// Tells the time. A server over a recorded lake may be given a standing clock.
@@ -67,12 +68,13 @@ pub struct AppState {
     location: Arc<str>,
     options: Arc<Options>,
     hosts: Arc<[String]>,
-    form_token: Arc<str>,
+    access: Arc<Access>,
 }
 
 impl AppState {
     /// A state without a lake yet. `location` is where the lake is or will be, as shown to people.
     pub fn new(location: String, now: Now, options: Options) -> Self {
+        let clock = Arc::clone(&now);
         Self {
             reader: Arc::new(watch::Sender::new(None)),
             trouble: Arc::new(watch::Sender::new(None)),
@@ -81,13 +83,18 @@ impl AppState {
             location: location.into(),
             options: Arc::new(options),
             hosts: Arc::new([]),
-            form_token: format!("{:032x}", rand::random::<u128>()).into(),
+            access: Arc::new(Access::new(AccessSettings::open(clock))),
         }
     }
 
     /// Answers under these host names too, beside loopback ones: `reputation.example.com`, for any port or the one it names.
     pub fn with_hosts(self, hosts: Vec<String>) -> Self {
         Self { hosts: hosts.into(), ..self }
+    }
+
+    /// Asks who people are.
+    pub fn with_access(self, access: Access) -> Self {
+        Self { access: Arc::new(access), ..self }
     }
 
     /// Lets the requests from now on see another version of the lake.
@@ -155,9 +162,9 @@ impl AppState {
         &self.hosts
     }
 
-    /// What forms send back where nobody signs in; another for each run of the server.
-    pub(crate) fn form_token(&self) -> Arc<str> {
-        Arc::clone(&self.form_token)
+    /// Who may do what.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     pub(crate) fn options(&self) -> &Options {

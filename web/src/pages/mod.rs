@@ -23,6 +23,7 @@ use axum::response::Html;
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{QueryError, Reader};
 
+use crate::access::{SignedIn, signed_in};
 use crate::failure::{Failure, PageFailure};
 use crate::filters::{Filters, Range};
 use crate::format;
@@ -47,6 +48,8 @@ pub(crate) struct Shell {
     pub(crate) stale: Option<String>,
     /// How old the newest event is.
     pub(crate) freshness: String,
+    /// Who has signed in; nobody where nobody does.
+    pub(crate) signed_in: Option<SignedIn>,
 }
 
 /// A page in the navigation.
@@ -80,6 +83,7 @@ impl Shell {
             zone: Zone::UTC.name(),
             stale: None,
             freshness: String::new(),
+            signed_in: signed_in(),
         }
     }
 
