@@ -43,7 +43,9 @@ pub(crate) fn set_up(serving: &Serving, is_tls: bool) -> Result<Access, Failure>
         None => None,
     };
     if !is_secure && users.is_some() && !serving.listen.ip().is_loopback() {
-        tracing::warn!("passwords cross the network readable: serve by TLS, or behind a proxy that does with an https `base_url`");
+        tracing::warn!(
+            "passwords cross the network readable: serve by TLS, or behind a proxy that does with an https `base_url`"
+        );
     }
     let proxy = match &serving.proxy {
         Some(front) => Some(front.complete(front.secret.as_ref().map(read_secret).transpose()?)),
@@ -144,9 +146,11 @@ fn stamp(path: &Path) -> Option<Stamp> {
 /// Appends audit lines to a file that only we read. It is opened for each line, so that it may be moved away meanwhile.
 fn audit_to_file(path: &Path) -> Result<Audit, Failure> {
     let path = path.to_owned();
-    let open = move || OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot write the audit file `{}`: {error}", path.display()))
-    });
+    let open = move || {
+        OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot write the audit file `{}`: {error}", path.display()))
+        })
+    };
     open().map_err(|error| Failure::Usage(error.to_string()))?;
     Ok(Arc::new(move |entry| open()?.write_all(format!("{}\n", line(entry)).as_bytes())))
 }

@@ -35,7 +35,9 @@ impl Roll {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => format!("# {head}\n"),
-            Err(error) => return Err(anyhow::Error::from(error).context(format!("cannot read `{}`", path.display())).into()),
+            Err(error) => {
+                return Err(anyhow::Error::from(error).context(format!("cannot read `{}`", path.display())).into());
+            }
         };
         let document = text.parse::<DocumentMut>().map_err(|error| {
             let line = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or("").matches('\n').count() + 1;
@@ -62,7 +64,9 @@ impl Roll {
         }
         let tables = self.tables()?;
         if tables.iter().any(|table| is_named(table, name)) {
-            return Err(Failure::Usage(format!("there is a {kind} `{name}` in `{path}` already: remove it first, or choose another name")));
+            return Err(Failure::Usage(format!(
+                "there is a {kind} `{name}` in `{path}` already: remove it first, or choose another name"
+            )));
         }
         tables.push(table);
         Ok(())
@@ -78,7 +82,8 @@ impl Roll {
     fn tables(&mut self) -> Result<&mut ArrayOfTables, Failure> {
         let (kind, path) = (self.kind, self.path.display().to_string());
         let item = self.document.entry(kind).or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
-        item.as_array_of_tables_mut().ok_or_else(|| Failure::Usage(format!("{path}: write each {kind} as `[[{kind}]]`")))
+        item.as_array_of_tables_mut()
+            .ok_or_else(|| Failure::Usage(format!("{path}: write each {kind} as `[[{kind}]]`")))
     }
 
     /// Puts the file in place of the one before, with its owner and rights, or with rights for nobody else.

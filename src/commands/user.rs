@@ -43,7 +43,11 @@ fn add(path: &Path, args: &UserAddArgs) -> Result<Exit, Failure> {
     let taken = path.exists() && read_users(path)?.iter().any(|user| user.name == args.name);
     if taken {
         // Before a password is asked for.
-        return Err(Failure::Usage(format!("there is a user `{}` in `{}` already: `repute user change` and `repute user password` change one", args.name, path.display())));
+        return Err(Failure::Usage(format!(
+            "there is a user `{}` in `{}` already: `repute user change` and `repute user password` change one",
+            args.name,
+            path.display()
+        )));
     }
     let hash = new_password(&args.name, args.generate)?;
     let mut table = Table::new();
@@ -68,7 +72,8 @@ fn change(path: &Path, args: &UserChangeArgs) -> Result<Exit, Failure> {
     }
     let path = users.save()?;
     let users = read_users(&path)?;
-    let rights = users.iter().find(|user| user.name == args.name).map(|user| rights(user.rights.role, user.rights.addresses));
+    let rights =
+        users.iter().find(|user| user.name == args.name).map(|user| rights(user.rights.role, user.rights.addresses));
     say("changed", &args.name, &rights.unwrap_or_default(), &path);
     Ok(Exit::Done)
 }
@@ -93,7 +98,13 @@ fn list(path: &Path, args: &UserListArgs) -> Result<Exit, Failure> {
         Format::Text => {
             let header = ["name", "role", "addresses"].map(str::to_owned);
             let rows: Vec<_> = users
-                .map(|user| vec![user.name.clone(), user.rights.role.as_str().to_owned(), seen(user.rights.addresses).to_owned()])
+                .map(|user| {
+                    vec![
+                        user.name.clone(),
+                        user.rights.role.as_str().to_owned(),
+                        seen(user.rights.addresses).to_owned(),
+                    ]
+                })
                 .collect();
             output::print(&output::table(&header, &rows, 3))?;
         }

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use repute_web::access::{
-    PasswordHash, Rights, Role, Scope, Token, TokenDigest, Tokens, User, Users, read_name,
-};
+use repute_web::access::{PasswordHash, Rights, Role, Scope, Token, TokenDigest, Tokens, User, Users, read_name};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -63,7 +61,8 @@ pub(crate) fn read_users(path: &Path) -> Result<Users, Failure> {
     let user = |user: UserText| {
         let name = read_unique(&user.name, "user", &mut names)?;
         let password = parse(&user.password, |text| {
-            PasswordHash::parse(text).map_err(|error| format!("user `{name}`: {error}; write it with `repute user password {name}`"))
+            PasswordHash::parse(text)
+                .map_err(|error| format!("user `{name}`: {error}; write it with `repute user password {name}`"))
         })?;
         Ok(User { rights: Rights { role: read_role(user.role.as_ref())?, addresses: user.addresses }, name, password })
     };
@@ -79,10 +78,13 @@ pub(crate) fn read_tokens(path: &Path) -> Result<Tokens, Failure> {
     let token = |token: TokenText| {
         let name = read_unique(&token.name, "token", &mut names)?;
         let digest = parse(&token.sha256, |text| {
-            let wrong = || format!("token `{name}`: `sha256` is not 64 hexadecimal digits; make the token with `repute token add`");
+            let wrong = || {
+                format!("token `{name}`: `sha256` is not 64 hexadecimal digits; make the token with `repute token add`")
+            };
             TokenDigest::parse(text).ok_or_else(wrong)
         })?;
-        let scope = token.scope.as_ref().map(|scope| parse(scope, |text| text.parse::<Scope>().map_err(|e| e.to_string())));
+        let scope =
+            token.scope.as_ref().map(|scope| parse(scope, |text| text.parse::<Scope>().map_err(|e| e.to_string())));
         Ok(Token {
             rights: Rights { role: read_role(token.role.as_ref())?, addresses: token.addresses },
             scope: scope.transpose()?.unwrap_or(Scope::All),

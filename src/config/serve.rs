@@ -167,7 +167,8 @@ fn duration(key: &str, text: Option<&Spanned<String>>, default: TimeDelta) -> Re
 }
 
 fn read_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("`{text}` is no address with a port; write it as \"127.0.0.1:8025\" or \"[::]:8025\""))
+    text.parse()
+        .map_err(|_| format!("`{text}` is no address with a port; write it as \"127.0.0.1:8025\" or \"[::]:8025\""))
 }
 
 /// `ses.example.com`, or with the only port it is good for.
@@ -179,7 +180,9 @@ pub(crate) fn read_host(text: &str) -> Result<String, String> {
     });
     match parsed {
         Some(_) => Ok(text.to_owned()),
-        None => Err(format!("`{text}` is no host name; write it in lower case and without a scheme, as \"ses.example.com\"")),
+        None => Err(format!(
+            "`{text}` is no host name; write it in lower case and without a scheme, as \"ses.example.com\""
+        )),
     }
 }
 
@@ -187,7 +190,9 @@ pub(crate) fn read_host(text: &str) -> Result<String, String> {
 pub(crate) fn read_base_url(text: &str) -> Result<Url, String> {
     let url = http_url(text)?;
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-        return Err(format!("`{text}` has more than a host; pages are at its root: write it as \"https://ses.example.com\""));
+        return Err(format!(
+            "`{text}` has more than a host; pages are at its root: write it as \"https://ses.example.com\""
+        ));
     }
     Ok(url)
 }
@@ -201,11 +206,19 @@ mod tests {
         for host in ["ses.example.com", "ses.example.com:8443", "10.0.0.1", "localhost"] {
             assert_eq!(read_host(host).as_deref(), Ok(host));
         }
-        for host in ["", "https://ses.example.com", "ses.example.com/x", "*.example.com", "a b", "SES.example.com", "a@b"] {
+        for host in
+            ["", "https://ses.example.com", "ses.example.com/x", "*.example.com", "a b", "SES.example.com", "a@b"]
+        {
             assert!(read_host(host).is_err(), "{host}");
         }
         assert!(read_base_url("https://ses.example.com").is_ok() && read_base_url("https://ses.example.com/").is_ok());
-        for url in ["ses.example.com", "ftp://a.example", "https://a.example/ses", "https://a.example/?x", "https://u@a.example"] {
+        for url in [
+            "ses.example.com",
+            "ftp://a.example",
+            "https://a.example/ses",
+            "https://a.example/?x",
+            "https://u@a.example",
+        ] {
             assert!(read_base_url(url).is_err(), "{url}");
         }
     }

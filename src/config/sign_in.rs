@@ -111,7 +111,8 @@ impl ProxyText {
             user: header(self.user_header.as_ref(), "user_header")?,
             groups: header(self.groups_header.as_ref(), "groups_header")?,
             secret_header: header(self.secret_header.as_ref(), "secret_header")?,
-            secret: secret("secret", (&None, &self.secret_file, &self.secret_env), folder).map_err(|what| told(&what))?,
+            secret: secret("secret", (&None, &self.secret_file, &self.secret_env), folder)
+                .map_err(|what| told(&what))?,
             grants: grants(&self.allow, &self.operators, &self.addresses),
         };
         let named: Vec<_> = [&front.user, &front.groups, &front.secret_header].into_iter().flatten().collect();
@@ -119,14 +120,16 @@ impl ProxyText {
             return Err(told("two of its headers are the same; give each its own"));
         }
         match (&front.user, front.secret_header.is_some(), front.secret.is_some()) {
-            (_, true, false) => Err(told("`secret_header` needs `secret_file` or `secret_env`, which hold what the proxy sends in it")),
+            (_, true, false) => {
+                Err(told("`secret_header` needs `secret_file` or `secret_env`, which hold what the proxy sends in it"))
+            }
             (_, false, true) => Err(told("the secret needs `secret_header`: the header in which the proxy sends it")),
-            (None, ..) if !named.is_empty() || front.grants != Grants::default() => {
-                Err(told("it signs nobody in without `user_header`: the header that names who is signed in, as \"X-Forwarded-User\""))
-            }
-            _ if front.groups.is_none() && self.names_groups() => {
-                Err(told("groups are known only with `groups_header`: the header that lists them, as \"X-Forwarded-Groups\""))
-            }
+            (None, ..) if !named.is_empty() || front.grants != Grants::default() => Err(told(
+                "it signs nobody in without `user_header`: the header that names who is signed in, as \"X-Forwarded-User\"",
+            )),
+            _ if front.groups.is_none() && self.names_groups() => Err(told(
+                "groups are known only with `groups_header`: the header that lists them, as \"X-Forwarded-Groups\"",
+            )),
             _ => Ok(front),
         }
     }
@@ -140,7 +143,9 @@ fn peer(text: &Spanned<String>) -> Result<Network, Mistake> {
     let told = |what: String| (text.span(), format!("`peers`: {what}"));
     let network = text.get_ref().parse::<Network>().map_err(|error| told(error.to_string()))?;
     if network.holds_all() {
-        return Err(told(format!("`{network}` is every address, and anybody could say who they are; name the proxy's")));
+        return Err(told(format!(
+            "`{network}` is every address, and anybody could say who they are; name the proxy's"
+        )));
     }
     Ok(network)
 }
@@ -231,7 +236,9 @@ fn issuer(text: &Spanned<String>) -> Result<Url, Mistake> {
         None => false,
     };
     if url.scheme() != "https" && !is_here {
-        return Err(told(format!("`{url}` is read without TLS, so that anybody between could sign people in; write it with https")));
+        return Err(told(format!(
+            "`{url}` is read without TLS, so that anybody between could sign people in; write it with https"
+        )));
     }
     Ok(url)
 }

@@ -37,7 +37,8 @@ fn filled(route: &str) -> String {
 }
 
 fn routes(audience: Audience) -> Vec<String> {
-    let routes: Vec<_> = route_list().into_iter().filter(|(_, one)| *one == audience).map(|(path, _)| filled(&path)).collect();
+    let routes: Vec<_> =
+        route_list().into_iter().filter(|(_, one)| *one == audience).map(|(path, _)| filled(&path)).collect();
     assert!(!routes.is_empty());
     routes
 }
@@ -54,7 +55,16 @@ fn no_route_is_open_to_strangers() {
     let digest = digest.split("sha256 = \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let token = desk.token("auditor");
     let closed = routes(Audience::SignedIn);
-    for known in ["/", "/rates", "/bounces", "/metrics", "/api/v1/rates", "/api/v1/openapi.json", "/charts/bounce-rate.svg", "/sign-out"] {
+    for known in [
+        "/",
+        "/rates",
+        "/bounces",
+        "/metrics",
+        "/api/v1/rates",
+        "/api/v1/openapi.json",
+        "/charts/bounce-rate.svg",
+        "/sign-out",
+    ] {
         assert!(closed.iter().any(|path| path == known), "{known} is missing in {closed:?}");
     }
     let described = Client::bearing(&server, desk.token("reader")).get("/api/v1/openapi.json").json();
@@ -79,11 +89,17 @@ fn no_route_is_open_to_strangers() {
         let server = desk.serve(&dump::lake().0, AT);
         let stranger = Client::of(&server).with(name, value);
         for path in closed.iter().map(String::as_str).chain(["/nowhere", "/api/v1/nothing", "/api", "/static/x.css"]) {
-            for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
+            for method in
+                [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS]
+            {
                 let response = stranger.clone().send(method.clone(), path, None);
                 let is_limited = *name == "Authorization" && is_for_programs(path) && response.status == 429;
                 assert!(response.status == 401 || is_limited, "{method} {path} with {what}: {}", response.status);
-                assert!(!response.text.contains("marketing") && !response.text.contains("lake"), "{path}: {}", response.text);
+                assert!(
+                    !response.text.contains("marketing") && !response.text.contains("lake"),
+                    "{path}: {}",
+                    response.text
+                );
                 if response.status == 401 && is_for_programs(path) {
                     assert_eq!(response.header("www-authenticate"), "Bearer realm=\"repute\"", "{path}");
                     assert_eq!(response.header("content-type"), "application/problem+json", "{path}");
@@ -139,7 +155,10 @@ fn signing_in_and_out() {
     let response = adam.sign_in("adam", "adam sees all of it");
     assert_eq!((response.status, response.header("location")), (303, "/rates?range=7d"));
     let cookie = response.header("set-cookie").to_owned();
-    assert!(cookie.starts_with("repute-session=") && cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{cookie}");
+    assert!(
+        cookie.starts_with("repute-session=") && cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"),
+        "{cookie}"
+    );
     let page = adam.get("/");
     assert_eq!(page.status, 200);
     assert!(page.text.contains(">adam<") && page.text.contains(">operator<"), "{}", page.text);
@@ -150,17 +169,21 @@ fn signing_in_and_out() {
     for wrong in [&[][..], &[("token", "")], &[("token", "x")], &[("token", second.form_token("/").as_str())]] {
         assert_eq!(adam.post("/sign-out", wrong).status, 403, "{wrong:?}");
     }
-    assert_eq!(adam.send(Method::POST, "/sign-out", Some(("application/json", format!("{{\"token\":\"{token}\"}}")))).status, 403);
+    assert_eq!(
+        adam.send(Method::POST, "/sign-out", Some(("application/json", format!("{{\"token\":\"{token}\"}}")))).status,
+        403
+    );
     assert_eq!(adam.get("/sign-out").status, 405, "a link signs nobody out");
     assert_eq!(adam.get("/").status, 200);
-    let before = adam.clone();
+    let mut before = adam.clone();
     let out = adam.post("/sign-out", &[("token", &token)]);
     assert_eq!((out.status, out.header("location")), (303, "/sign-in?out=1"));
     assert!(out.header("set-cookie").contains("Max-Age=0"), "{out:?}");
     assert!(adam.cookies.is_empty());
-    assert_eq!(before.clone().get("/").status, 401, "the session has ended, not only the cookie");
+    assert_eq!(before.get("/").status, 401, "the session has ended, not only the cookie");
     assert_eq!(second.get("/").status, 200, "the other one has not");
-    let kinds: Vec<_> = desk.audit().iter().map(|line| format!("{} {} {}", line["who"], line["what"], line["how"])).collect();
+    let kinds: Vec<_> =
+        desk.audit().iter().map(|line| format!("{} {} {}", line["who"], line["what"], line["how"])).collect();
     let sign_in = r#""adam" "sign_in" "password""#;
     assert_eq!(kinds, [sign_in, sign_in, r#""adam" "sign_out" "password""#]);
     let mode = fs::metadata(desk.path("audit")).unwrap().permissions().mode();
@@ -195,7 +218,10 @@ fn cookies_are_for_tls_only_where_there_is_tls() {
     let response = adam.sign_in("adam", "adam sees all of it");
     assert_eq!(response.status, 303, "{response:?}");
     let cookie = response.header("set-cookie");
-    assert!(cookie.starts_with("__Host-repute-session=") && cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
+    assert!(
+        cookie.starts_with("__Host-repute-session=") && cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict; Secure"),
+        "{cookie}"
+    );
     let page = adam.get("/");
     assert_eq!((page.status, page.header("strict-transport-security")), (200, "max-age=31536000"));
     assert_eq!(Client::of(&server).with("Host", "other.example.com").get("/").status, 421);
@@ -229,7 +255,10 @@ fn wrong_passwords_are_told_from_nothing() {
     assert!(start.elapsed() < Duration::from_secs(5));
     let failed: Vec<_> = desk.audit().into_iter().filter(|line| line["what"] == "sign_in_failed").collect();
     assert_eq!(failed.len(), 7);
-    assert_eq!(failed.iter().map(|line| line["who"].clone()).collect::<Vec<_>>()[..5], [json!("adam"), json!("adam"), json!("adam"), json!("adam"), Value::Null]);
+    assert_eq!(
+        failed.iter().map(|line| line["who"].clone()).collect::<Vec<_>>()[..5],
+        [json!("adam"), json!("adam"), json!("adam"), json!("adam"), Value::Null]
+    );
 }
 
 /// Nobody learns from the time whether a name is known.
@@ -262,7 +291,8 @@ fn guessing_is_slowed_down() {
     assert!(limited.text.contains("Too many attempts"), "{}", limited.text);
     // Others may still sign in, until the address has tried too much.
     assert_eq!(Client::of(&server).sign_in("vera", "vera looks only").status, 303);
-    let statuses: Vec<u16> = (0..12).map(|n| Client::of(&server).sign_in(&format!("n{n}"), "wrong password").status).collect();
+    let statuses: Vec<u16> =
+        (0..12).map(|n| Client::of(&server).sign_in(&format!("n{n}"), "wrong password").status).collect();
     assert!(statuses.contains(&429), "{statuses:?}");
     assert_eq!(server.get("/healthz").status, 200);
     // Wrong tokens are limited, right ones are not.
@@ -306,12 +336,16 @@ fn other_sites_change_nothing() {
 #[test]
 fn links_of_other_sites_lead_in() {
     let (_desk, server) = open();
-    let followed = Client::of(&server).with("Sec-Fetch-Site", "cross-site").with("Sec-Fetch-Mode", "navigate");
-    let page = followed.clone().get("/rates?range=7d&zone=UTC");
+    let mut followed = Client::of(&server).with("Sec-Fetch-Site", "cross-site").with("Sec-Fetch-Mode", "navigate");
+    let page = followed.get("/rates?range=7d&zone=UTC");
     assert_eq!(page.status, 401);
-    assert!(page.text.contains("<meta http-equiv=\"refresh\" content=\"0; url=/rates?range=7d&#38;zone=UTC\">"), "{}", page.text);
-    let again = Client::of(&server).with("Sec-Fetch-Site", "same-origin").with("Sec-Fetch-Mode", "navigate");
-    assert!(again.clone().get("/rates").text.contains("type=\"password\""));
+    assert!(
+        page.text.contains("<meta http-equiv=\"refresh\" content=\"0; url=/rates?range=7d&#38;zone=UTC\">"),
+        "{}",
+        page.text
+    );
+    let mut again = Client::of(&server).with("Sec-Fetch-Site", "same-origin").with("Sec-Fetch-Mode", "navigate");
+    assert!(again.get("/rates").text.contains("type=\"password\""));
 }
 
 #[test]
@@ -358,7 +392,11 @@ fn other_machines_are_let_in_only_to_sign_in() {
     let lake = &dump::lake().0;
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8025"] {
         let run = on(lake, &format!("serve --listen {address}")).expect(2);
-        assert!(run.stderr.contains("not a loopback address") && run.stderr.contains("repute user add"), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("not a loopback address") && run.stderr.contains("repute user add"),
+            "{}",
+            run.stderr
+        );
     }
     let desk = Desk::new();
     let mut command = command();
@@ -436,7 +474,11 @@ fn the_files_are_kept_by_commands() {
     let folder: Vec<_> = fs::read_dir(desk.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(folder.len(), 2, "nothing else is left there: {folder:?}");
     let nowhere = with_line(command().args(["user", "list"]).current_dir(scratch().path()), "").expect(2);
-    assert!(nowhere.stderr.contains("which users file?") && nowhere.stderr.contains("--users-file"), "{}", nowhere.stderr);
+    assert!(
+        nowhere.stderr.contains("which users file?") && nowhere.stderr.contains("--users-file"),
+        "{}",
+        nowhere.stderr
+    );
 }
 
 /// Many commands at once lose nothing.
@@ -456,16 +498,46 @@ fn commands_wait_for_each_other() {
 /// A file, the line of the mistake, and what is said of it.
 const MISTAKES: [(&str, &str, usize, [&str; 2]); 15] = [
     ("users", "[[user]]\nname = \"a\"\n", 1, ["missing field", "password"]),
-    ("users", "[[user]]\nname = \"a\"\npassword = \"secret\"\n", 3, ["user `a`: that is no argon2id hash", "repute user password a"]),
+    (
+        "users",
+        "[[user]]\nname = \"a\"\npassword = \"secret\"\n",
+        3,
+        ["user `a`: that is no argon2id hash", "repute user password a"],
+    ),
     ("users", "[[user]]\nname = \"a b\"\npassword = \"x\"\n", 2, ["`a b` cannot be a name", "without spaces"]),
-    ("users", "[[user]]\nname = \"a\"\nrole = \"root\"\npassword = \"HASH\"\n", 3, ["unknown role `root`", "viewer, operator"]),
+    (
+        "users",
+        "[[user]]\nname = \"a\"\nrole = \"root\"\npassword = \"HASH\"\n",
+        3,
+        ["unknown role `root`", "viewer, operator"],
+    ),
     ("users", "[[user]]\nname = \"a\"\nadmin = true\n", 3, ["unknown field `admin`", "`addresses`"]),
-    ("users", "[[user]]\nname = \"a\"\npassword = \"HASH\"\n[[user]]\nname = \"a\"\npassword = \"HASH\"\n", 5, ["another user `a`", "keep one"]),
+    (
+        "users",
+        "[[user]]\nname = \"a\"\npassword = \"HASH\"\n[[user]]\nname = \"a\"\npassword = \"HASH\"\n",
+        5,
+        ["another user `a`", "keep one"],
+    ),
     ("tokens", "[[token]]\nname = \"a\"\nsha256 = \"ab\"\n", 3, ["token `a`: `sha256`", "repute token add"]),
-    ("tokens", "[[token]]\nname = \"a\"\nsha256 = \"DIGEST\"\nscope = \"ui\"\n", 4, ["unknown scope `ui`", "all, api, metrics"]),
-    ("tokens", "[[token]]\nname = \"a\"\nsha256 = \"DIGEST\"\nexpires = \"soon\"\n", 4, ["`soon` is no time", "RFC 3339"]),
+    (
+        "tokens",
+        "[[token]]\nname = \"a\"\nsha256 = \"DIGEST\"\nscope = \"ui\"\n",
+        4,
+        ["unknown scope `ui`", "all, api, metrics"],
+    ),
+    (
+        "tokens",
+        "[[token]]\nname = \"a\"\nsha256 = \"DIGEST\"\nexpires = \"soon\"\n",
+        4,
+        ["`soon` is no time", "RFC 3339"],
+    ),
     ("repute", "[serve]\nlisten = \"8025\"\n", 2, ["`listen`: `8025` is no address", "127.0.0.1:8025"]),
-    ("repute", "[serve]\nhosts = [\"https://a.example\"]\n", 2, ["`hosts`: `https://a.example` is no host name", "without a scheme"]),
+    (
+        "repute",
+        "[serve]\nhosts = [\"https://a.example\"]\n",
+        2,
+        ["`hosts`: `https://a.example` is no host name", "without a scheme"],
+    ),
     ("repute", "[serve]\nbase_url = \"https://a.example/ses\"\n", 2, ["`base_url`", "https://ses.example.com"]),
     ("repute", "[serve]\nsession_idle = \"1y\"\n", 2, ["`session_idle`", "90d"]),
     ("repute", "[serve]\nsession_idle = \"8d\"\n", 2, ["longer than `session_longest`", "exchange"]),
@@ -491,5 +563,9 @@ fn mistakes_name_file_line_and_remedy() {
     let desk = Desk::new();
     fs::set_permissions(desk.path("users.toml"), fs::Permissions::from_mode(0o644)).unwrap();
     let server = desk.serve(&dump::lake().0, "");
-    assert!(server.log().contains("everybody on this machine may read") && server.log().contains("chmod o="), "{}", server.log());
+    assert!(
+        server.log().contains("everybody on this machine may read") && server.log().contains("chmod o="),
+        "{}",
+        server.log()
+    );
 }

@@ -20,12 +20,8 @@ pub(crate) const USERS: [(&str, &str, &str); 3] = [
 ];
 
 /// Tokens of every kind: name and arguments of `repute token add`.
-pub(crate) const TOKENS: [(&str, &str); 4] = [
-    ("reader", ""),
-    ("worker", "--role operator"),
-    ("auditor", "--addresses"),
-    ("scraper", "--scope metrics"),
-];
+pub(crate) const TOKENS: [(&str, &str); 4] =
+    [("reader", ""), ("worker", "--role operator"), ("auditor", "--addresses"), ("scraper", "--scope metrics")];
 
 /// Files of users and tokens, and where audit lines go.
 pub(crate) struct Desk {
@@ -72,7 +68,12 @@ impl Desk {
     /// Options of `repute serve` with these files.
     pub(crate) fn options(&self) -> String {
         let path = |name: &str| self.path(name).display().to_string();
-        format!("--users-file {} --tokens-file {} --audit-file {}", path("users.toml"), path("tokens.toml"), path("audit"))
+        format!(
+            "--users-file {} --tokens-file {} --audit-file {}",
+            path("users.toml"),
+            path("tokens.toml"),
+            path("audit")
+        )
     }
 
     pub(crate) fn serve(&self, lake: &Path, arguments: &str) -> Server {
@@ -182,7 +183,8 @@ impl Client {
     #[track_caller]
     pub(crate) fn form_token(&mut self, path: &str) -> String {
         let page = self.get(path).text;
-        let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap_or_else(|| panic!("no form on {path}: {page}"));
+        let (_, rest) =
+            page.split_once("name=\"token\" value=\"").unwrap_or_else(|| panic!("no form on {path}: {page}"));
         rest.split('"').next().unwrap().to_owned()
     }
 }

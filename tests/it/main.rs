@@ -53,5 +53,6 @@ mod demo;
 mod desk;
 mod metrics;
 mod serve;
+mod signed_elsewhere;
 
 mod house;

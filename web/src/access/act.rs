@@ -82,7 +82,9 @@ impl Body {
         if self.is_json {
             // Where nobody signs in, another site's page cannot send JSON either, without asking first.
             if !is_program && !matches!(visitor.how, How::Local) {
-                return Err(Failure::Forbidden("JSON is taken of programs that send a token; pages send forms".to_owned()));
+                return Err(Failure::Forbidden(
+                    "JSON is taken of programs that send a token; pages send forms".to_owned(),
+                ));
             }
             return serde_json::from_slice(&self.bytes).map_err(|error| wrong(&error));
         }

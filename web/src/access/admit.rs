@@ -166,7 +166,9 @@ fn refuse(access: &Access, request: &Request, refusal: &Refusal) -> Response {
     };
     match wait {
         Some(wait) => too_often(wait, true),
-        None => with(Failure::Unauthorized(what.to_owned()).into_problem(), WWW_AUTHENTICATE, "Bearer realm=\"repute\""),
+        None => {
+            with(Failure::Unauthorized(what.to_owned()).into_problem(), WWW_AUTHENTICATE, "Bearer realm=\"repute\"")
+        }
     }
 }
 

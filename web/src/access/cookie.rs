@@ -88,9 +88,6 @@ mod tests {
         assert_eq!(secure, "__Host-repute-session=x; Path=/; HttpOnly; SameSite=Strict; Secure");
         assert!(secure.is_sensitive(), "it is in no log");
         assert_eq!(SESSION.set("x", false).unwrap(), "repute-session=x; Path=/; HttpOnly; SameSite=Strict");
-        assert_eq!(
-            SESSION.remove(false).unwrap(),
-            "repute-session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0"
-        );
+        assert_eq!(SESSION.remove(false).unwrap(), "repute-session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
     }
 }

@@ -39,7 +39,9 @@ impl People {
     }
 
     fn hold(&self, person: &Person) -> bool {
-        let is_named = |user: &String| is_same(user, &person.name) || person.email.as_ref().is_some_and(|email| is_same(user, email));
+        let is_named = |user: &String| {
+            is_same(user, &person.name) || person.email.as_ref().is_some_and(|email| is_same(user, email))
+        };
         self.users.iter().any(is_named) || self.groups.iter().any(|group| person.groups.contains(group))
     }
 }

@@ -39,8 +39,8 @@ pub use oidc::OidcSettings;
 pub use password::{BadPassword, PasswordHash};
 pub use proxy::Proxy;
 pub use rights::{Rights, Role, UnknownRole};
-pub use settings::{Access, AccessSettings};
 pub use secret::random_password;
+pub use settings::{Access, AccessSettings};
 pub use tokens::{NewToken, Scope, Token, TokenDigest, Tokens, UnknownScope};
 pub use users::{BadName, User, Users, read_name};
 

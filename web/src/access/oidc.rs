@@ -151,7 +151,8 @@ async fn finish(access: &Access, uri: &Uri, headers: &HeaderMap) -> Result<(Stri
         return Err(Denied::Stale("the answer belongs to another attempt"));
     }
     // RFC 9207: an answer that another provider gave.
-    if given("iss").is_some_and(|issuer| issuer.trim_end_matches('/') != settings.issuer.as_str().trim_end_matches('/')) {
+    if given("iss").is_some_and(|issuer| issuer.trim_end_matches('/') != settings.issuer.as_str().trim_end_matches('/'))
+    {
         return Err(Denied::Stale("the answer is another provider's"));
     }
     if let Some(error) = given("error") {
@@ -171,13 +172,16 @@ async fn finish(access: &Access, uri: &Uri, headers: &HeaderMap) -> Result<(Stri
 
 fn refuse(denied: Denied) -> Response {
     match denied {
-        Denied::Stale(why) => Failure::Forbidden(format!("signing in came to no end: {why}; begin again at /sign-in")).into_page(),
+        Denied::Stale(why) => {
+            Failure::Forbidden(format!("signing in came to no end: {why}; begin again at /sign-in")).into_page()
+        }
         Denied::Refused(word) => {
             let word: String = word.trim().chars().take(300).collect();
             Failure::Forbidden(format!("the identity provider did not sign you in: {word}")).into_page()
         }
         Denied::NotAllowed(name) => {
-            Failure::Forbidden(format!("`{name}` is signed in at the identity provider, but is not let in here")).into_page()
+            Failure::Forbidden(format!("`{name}` is signed in at the identity provider, but is not let in here"))
+                .into_page()
         }
         Denied::Failed(error) => {
             tracing::warn!("sign-in failed: {}", crate::format::printable(&format!("{error:#}")));

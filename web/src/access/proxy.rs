@@ -45,7 +45,11 @@ impl Proxy {
     }
 
     /// Who the proxy says that the request is from; nobody where it does not say.
-    pub(super) fn read(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<Option<(String, Rights)>, Disbelief> {
+    pub(super) fn read(
+        &self,
+        peer: Option<IpAddr>,
+        headers: &HeaderMap,
+    ) -> Result<Option<(String, Rights)>, Disbelief> {
         let Some(user) = &self.user else { return Ok(None) };
         if !peer.is_some_and(|peer| self.is_listed(peer)) {
             return Ok(None);
@@ -75,7 +79,8 @@ impl Proxy {
     /// A header that is there once at most, and under no name that other software takes for the same.
     fn only<'a>(&self, headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Disbelief> {
         const WRONG: Disbelief = Disbelief::Wrong("a header of the proxy's is there twice, or written in another way");
-        let is_variant = |other: &HeaderName| other != name && other.as_str().replace('_', "-") == name.as_str().replace('_', "-");
+        let is_variant =
+            |other: &HeaderName| other != name && other.as_str().replace('_', "-") == name.as_str().replace('_', "-");
         if headers.keys().any(is_variant) {
             return Err(WRONG);
         }
@@ -99,11 +104,17 @@ mod tests {
             user: Some(HeaderName::from_static("x-forwarded-user")),
             groups: Some(HeaderName::from_static("x-forwarded-groups")),
             secret: Some((HeaderName::from_static("x-proxy-secret"), "swordfish".to_owned())),
-            grants: Grants { operators: People { users: Vec::new(), groups: vec!["sre".to_owned()] }, ..Grants::default() },
+            grants: Grants {
+                operators: People { users: Vec::new(), groups: vec!["sre".to_owned()] },
+                ..Grants::default()
+            },
         };
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(name.parse::<HeaderName>().unwrap(), axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            map.append(
+                name.parse::<HeaderName>().unwrap(),
+                axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+            );
         }
         match proxy.read(Some(peer.parse().unwrap()), &map) {
             Ok(found) => Ok(found.map(|(name, rights)| format!("{name} {}", rights.role))),

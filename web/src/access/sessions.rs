@@ -18,9 +18,7 @@ const MOST: usize = 10_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Origin {
     /// The users file as it is now, as long as the password is the same.
-    Password {
-        stamp: [u8; 32],
-    },
+    Password { stamp: [u8; 32] },
     /// An identity provider, at sign-in.
     Oidc(Rights),
 }

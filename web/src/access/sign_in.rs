@@ -78,7 +78,9 @@ pub(super) fn instead_of(access: &Access, request: &Request, refusal: &Refusal) 
     match refusal {
         Refusal::Nobody => page(access, StatusCode::UNAUTHORIZED, "", &to, None),
         Refusal::Wrong(what) => page(access, StatusCode::UNAUTHORIZED, "", &to, Some(bad(what))),
-        Refusal::NotAllowed(name) => Failure::Forbidden(format!("`{name}` is signed in, but is not let in here")).into_page(),
+        Refusal::NotAllowed(name) => {
+            Failure::Forbidden(format!("`{name}` is signed in, but is not let in here")).into_page()
+        }
         Refusal::TooOften(wait) => too_often(access, "", &to, *wait),
     }
 }
@@ -189,12 +191,7 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
 }
 
 /// Begins a session in place of the one before, and gives its cookie.
-pub(super) fn begin(
-    access: &Access,
-    before: Option<&str>,
-    name: &str,
-    origin: Origin,
-) -> Result<HeaderValue, Failure> {
+pub(super) fn begin(access: &Access, before: Option<&str>, name: &str, origin: Origin) -> Result<HeaderValue, Failure> {
     if let Some(before) = before {
         access.sessions.end(before);
     }

@@ -61,7 +61,8 @@ pub fn read_name(text: &str) -> Result<String, BadName> {
         letter.is_alphanumeric() || (letter.is_ascii_punctuation() && !matches!(letter, ',' | ';' | '"' | '\'' | '\\'))
     };
     if text.is_empty() || text.len() > LONGEST_NAME || !text.chars().all(is_fine) {
-        let shown: String = text.chars().take(64).map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect();
+        let shown: String =
+            text.chars().take(64).map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect();
         return Err(BadName(shown));
     }
     Ok(text.to_owned())

@@ -9,7 +9,8 @@ use axum::extract::FromRequestParts;
 use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::response::Response;
-use repute_query::Dimension;
+use repute_query::{Dimension, Table};
+use serde_json::Value;
 
 use super::audit::{Audit, Entry, What};
 use super::mask;
@@ -122,6 +123,34 @@ impl Visitor {
         if is_senders(&dimension.to_string()) { Cow::Borrowed(value) } else { self.text(value) }
     }
 
+    /// A report in which addresses may stand.
+    pub(crate) fn json(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(&text).into_owned()),
+            Value::Array(values) => values.into_iter().map(|value| self.json(value)).collect(),
+            Value::Object(members) => {
+                let member = |(name, value): (String, Value)| {
+                    let value = if is_senders(&name) { value } else { self.json(value) };
+                    (name, value)
+                };
+                Value::Object(members.into_iter().map(member).collect())
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => value,
+        }
+    }
+
+    /// A table in which addresses may stand.
+    pub(crate) fn table(&self, mut table: Table) -> Table {
+        for row in &mut table.rows {
+            for (name, cell) in table.header.iter().zip(row) {
+                if !is_senders(name) && mask::holds_address(cell) {
+                    *cell = self.text(cell).into_owned();
+                }
+            }
+        }
+        table
+    }
+
     /// A subject; hidden without the right to see addresses.
     #[allow(dead_code, reason = "pages of single messages come soon")]
     pub(crate) fn subject<'a>(&self, subject: &'a str) -> Cow<'a, str> {
@@ -230,6 +259,22 @@ mod tests {
         assert_eq!(masked.text("to jane@example.com"), "to j***@example.com");
         assert_eq!(masked.subject("Hello"), "(hidden)");
         assert_eq!(lines.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn reports_are_masked_but_for_the_senders_own() {
+        let visitor = visitor(false, &(Arc::new(|_: &Entry<'_>| Ok(())) as Audit));
+        let report = serde_json::json!({"source": "shop@a.example", "tag:for": ["x@b.example", 3, null], "n": {"t": "<y@c.example>"}});
+        let masked = serde_json::json!({"source": "shop@a.example", "tag:for": ["x***@b.example", 3, null], "n": {"t": "<y***@c.example>"}});
+        assert_eq!(visitor.json(report), masked);
+        let table = Table {
+            header: ["source", "tag:for"].map(str::to_owned).into(),
+            rows: vec![["shop@a.example", "x@b.example"].map(str::to_owned).into()],
+        };
+        assert_eq!(visitor.table(table).rows, [["shop@a.example", "x***@b.example"]]);
+        let tag = Dimension::Tag("for".to_owned());
+        assert_eq!(visitor.value(&tag, "x@b.example"), "x***@b.example");
+        assert_eq!(visitor.value(&"source".parse().unwrap(), "shop@a.example"), "shop@a.example");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use repute_query::{LocalDays, Selection, Stepping, rates_report, rates_table};
 use super::answer::csv;
 use super::question::{is_dimension, read_exact_zone, read_format, read_selection};
 use super::schema::{RatesParameters, RatesRow};
+use crate::access::Visitor;
 use crate::failure::{ApiFailure, Failure};
 use crate::parameters::Parameters;
 use crate::state::AppState;
@@ -26,7 +27,11 @@ pub(super) const RATES: [&str; 7] = ["window", "since", "until", "by", "clock", 
     responses((status = 200, description = "One row per window and group that has any event.",
         content((Vec<RatesRow> = "application/json"), (String = "text/csv")))),
 )]
-pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiFailure> {
+pub(crate) async fn rates(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiFailure> {
     let parameters = Parameters::strict(query.as_deref(), &RATES, is_dimension)?;
     let selection = read_selection(&parameters, state.now())?;
     let stepping = read_stepping(&parameters, &selection)?;
@@ -43,9 +48,9 @@ pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQue
         return Err(Failure::Unanswerable(what).into());
     }
     if as_csv {
-        return Ok(csv("rates", &rates_table(&rows, &selection.by, false))?);
+        return Ok(csv("rates", &visitor.table(rates_table(&rows, &selection.by, false)))?);
     }
-    Ok(Json(rates_report(&rows, &selection.by, false)).into_response())
+    Ok(Json(visitor.json(rates_report(&rows, &selection.by, false))).into_response())
 }
 
 /// Windows of whole days follow the zone's midnights; others are the same everywhere.

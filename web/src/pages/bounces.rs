@@ -8,6 +8,7 @@ use repute_query::{BounceClass, BounceQuery, BounceReasons, ReasonGroup, bounce_
 
 use super::bar::{Bar, Choice, known_sets};
 use super::{Elsewhere, Ground, Shell};
+use crate::access::Visitor;
 use crate::failure::{Failure, PageFailure};
 use crate::filters::Filters;
 use crate::format;
@@ -59,7 +60,7 @@ impl Question {
     }
 
     /// What is asked of the lake: all classes, so that their shares can be told.
-    fn ask(&self, now: DateTime<Utc>) -> BounceQuery {
+    fn ask(&self, now: DateTime<Utc>, with_addresses: bool) -> BounceQuery {
         let (since, until) = self.filters.bounds(now);
         BounceQuery {
             since,
@@ -67,6 +68,7 @@ impl Question {
             only: self.filters.only.clone(),
             classes: self.class.into_iter().collect(),
             limit: self.limit,
+            with_addresses,
             ..BounceQuery::default()
         }
     }
@@ -114,6 +116,7 @@ struct Reason {
 /// `GET /bounces`.
 pub(crate) async fn bounces(
     State(state): State<AppState>,
+    visitor: Visitor,
     RawQuery(query): RawQuery,
 ) -> Result<Html<String>, PageFailure> {
     let now = state.now();
@@ -124,11 +127,11 @@ pub(crate) async fn bounces(
         Err(empty) => return Ok(empty),
     };
     let reader = &ground.reader;
-    let of_class = bounce_reasons(reader, &question.ask(now)).await?;
+    let of_class = bounce_reasons(reader, &question.ask(now, visitor.sees_addresses)).await?;
     let of_all = match question.class {
         None => None,
         Some(_) => {
-            let all = BounceQuery { classes: Vec::new(), limit: 1, ..question.ask(now) };
+            let all = BounceQuery { classes: Vec::new(), limit: 1, ..question.ask(now, false) };
             Some(bounce_reasons(reader, &all).await?)
         }
     };
@@ -142,7 +145,7 @@ pub(crate) async fn bounces(
         total: format::count(all.bounces, "bounce"),
         classes: classes(all, &question),
         all_classes: question.class.map(|_| question.query(None, question.limit)),
-        reasons: of_class.groups.iter().map(|group| reason(group, &of_class, filters.zone)).collect(),
+        reasons: of_class.groups.iter().map(|group| reason(group, &of_class, filters.zone, &visitor)).collect(),
         others: (of_class.others > 0).then(|| {
             let reasons = format::count(of_class.other_groups, "other reason");
             format!("{} of {reasons}", format::count(of_class.others, "bounce"))
@@ -179,7 +182,7 @@ fn classes(found: &BounceReasons, question: &Question) -> Vec<ClassBar> {
     found.classes.iter().map(bar).collect()
 }
 
-fn reason(group: &ReasonGroup, found: &BounceReasons, zone: Zone) -> Reason {
+fn reason(group: &ReasonGroup, found: &BounceReasons, zone: Zone, visitor: &Visitor) -> Reason {
     let kind = [&group.bounce_type, &group.subtype].into_iter().flatten().cloned().collect::<Vec<_>>().join(" / ");
     let code =
         group.status.iter().cloned().chain((!kind.is_empty()).then_some(kind)).collect::<Vec<_>>().join(" \u{b7} ");
@@ -192,7 +195,7 @@ fn reason(group: &ReasonGroup, found: &BounceReasons, zone: Zone) -> Reason {
         share: share(group.count, found.bounces),
         providers: group.providers.iter().map(provider).collect::<Vec<_>>().join(", "),
         seen: format!("{} to {}", zone.time(group.first), zone.time(group.last)),
-        example: group.example.as_deref().map(format::printable),
+        example: group.example.as_deref().map(|example| format::printable(&visitor.text(example))),
     }
 }
 

@@ -25,10 +25,9 @@ pub(super) fn person(claims: &Claims, settings: &OidcSettings) -> anyhow::Result
                               `trust_email` lets this one count";
             email.clone().ok_or_else(|| anyhow::anyhow!("{unverified}"))?
         }
-        claim => find(claims, claim)
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-            .ok_or_else(|| anyhow::anyhow!("the provider gives no claim `{claim}`; ask for a scope that has it (`scopes`)"))?,
+        claim => find(claims, claim).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
+            anyhow::anyhow!("the provider gives no claim `{claim}`; ask for a scope that has it (`scopes`)")
+        })?,
     };
     Ok(Person { name: read_name(&name)?, email, groups: groups(claims, &settings.groups_claim) })
 }
@@ -55,7 +54,7 @@ mod tests {
     use crate::access::grants::Grants;
     use serde_json::json;
 
-    fn read(claims: Value, name_claim: &str, groups_claim: &str, trust_email: bool) -> Result<Person, String> {
+    fn read(claims: &Value, name_claim: &str, groups_claim: &str, trust_email: bool) -> Result<Person, String> {
         let settings = OidcSettings {
             issuer: "https://id.example.com".parse().unwrap(),
             client_id: String::new(),
@@ -75,26 +74,26 @@ mod tests {
     #[test]
     fn people_are_known_by_verified_addresses() {
         let claims = json!({"sub": "1", "email": "Jane@Example.com", "email_verified": true, "groups": ["a", "b", 3]});
-        let jane = read(claims, "email", "groups", false).unwrap();
+        let jane = read(&claims, "email", "groups", false).unwrap();
         assert_eq!((jane.name.as_str(), jane.email.as_deref()), ("jane@example.com", Some("jane@example.com")));
         assert_eq!(jane.groups, ["a", "b"]);
         for verified in [json!(false), json!("false"), json!(null), json!(1)] {
             let claims = json!({"email": "jane@example.com", "email_verified": verified});
-            assert!(read(claims.clone(), "email", "groups", false).unwrap_err().contains("has verified the address"));
-            assert_eq!(read(claims, "email", "groups", true).unwrap().name, "jane@example.com");
+            assert!(read(&claims, "email", "groups", false).unwrap_err().contains("has verified the address"));
+            assert_eq!(read(&claims, "email", "groups", true).unwrap().name, "jane@example.com");
         }
         let claims = json!({"email": "jane@example.com", "preferred_username": "jane"});
-        let jane = read(claims, "preferred_username", "groups", false).unwrap();
+        let jane = read(&claims, "preferred_username", "groups", false).unwrap();
         assert_eq!((jane.name.as_str(), jane.email), ("jane", None), "an address nobody vouches for counts nowhere");
     }
 
     #[test]
     fn claims_have_names_or_paths() {
         let claims = json!({"sub": "auth0|1", "realm_access": {"roles": ["sre"]}, "https://a.example/groups": "one"});
-        assert_eq!(read(claims.clone(), "sub", "realm_access.roles", false).unwrap().groups, ["sre"]);
-        assert_eq!(read(claims.clone(), "sub", "https://a.example/groups", false).unwrap().groups, ["one"]);
-        assert_eq!(read(claims.clone(), "sub", "nowhere.roles", false).unwrap().groups, [""; 0]);
-        assert!(read(claims, "name", "groups", false).unwrap_err().contains("gives no claim `name`"));
-        assert!(read(json!({"sub": "a\nb"}), "sub", "groups", false).is_err());
+        assert_eq!(read(&claims, "sub", "realm_access.roles", false).unwrap().groups, ["sre"]);
+        assert_eq!(read(&claims, "sub", "https://a.example/groups", false).unwrap().groups, ["one"]);
+        assert_eq!(read(&claims, "sub", "nowhere.roles", false).unwrap().groups, [""; 0]);
+        assert!(read(&claims, "name", "groups", false).unwrap_err().contains("gives no claim `name`"));
+        assert!(read(&json!({"sub": "a\nb"}), "sub", "groups", false).is_err());
     }
 }

@@ -7,9 +7,9 @@ use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreGenderClaim, CoreIdToken, CoreProviderMetadata};
 use openidconnect::{
-    AccessToken, AccessTokenHash, AdditionalClaims, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, Scope, SubjectIdentifier, TokenResponse, UserInfoClaims,
+    AccessToken, AccessTokenHash, AdditionalClaims, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret,
+    CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, Scope, SubjectIdentifier, TokenResponse, UserInfoClaims,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -75,7 +75,9 @@ impl Provider {
         if found.as_ref().is_none_or(|found| access.now() - found.at >= FRESH) {
             match self.discover(access).await {
                 Ok(new) => *found = Some(Arc::new(new)),
-                Err(error) => tracing::warn!("cannot reach the identity provider `{}`: {error:#}", self.settings.issuer),
+                Err(error) => {
+                    tracing::warn!("cannot reach the identity provider `{}`: {error:#}", self.settings.issuer);
+                }
             }
         }
         found.clone()
@@ -108,7 +110,9 @@ impl Provider {
         let ask = |request| send(http.clone(), request);
         let asked = async {
             match CoreProviderMetadata::discover_async(issuer, &ask).await {
-                Err(openidconnect::DiscoveryError::Validation(_)) => CoreProviderMetadata::discover_async(slashed, &ask).await,
+                Err(openidconnect::DiscoveryError::Validation(_)) => {
+                    CoreProviderMetadata::discover_async(slashed, &ask).await
+                }
                 other => other,
             }
         };
@@ -124,8 +128,10 @@ impl Found {
     pub(super) fn send(&self, settings: &OidcSettings, to: String, now: DateTime<Utc>) -> (Url, Transaction) {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let flow = CoreAuthenticationFlow::AuthorizationCode;
-        let request = self.client.authorize_url(flow, CsrfToken::new_random, Nonce::new_random).set_pkce_challenge(challenge);
-        let request = settings.scopes.iter().fold(request, |request, scope| request.add_scope(Scope::new(scope.clone())));
+        let request =
+            self.client.authorize_url(flow, CsrfToken::new_random, Nonce::new_random).set_pkce_challenge(challenge);
+        let request =
+            settings.scopes.iter().fold(request, |request, scope| request.add_scope(Scope::new(scope.clone())));
         let (url, state, nonce) = request.url();
         let verifier = verifier.secret().clone();
         (url, Transaction::new(state.secret().clone(), nonce.secret().clone(), verifier, to, now))
@@ -168,7 +174,13 @@ impl Found {
     }
 
     /// Whether the token is the provider's, for us, for this attempt, and not too old.
-    fn verify(&self, token: &CoreIdToken, access_token: &AccessToken, nonce: &Nonce, access: &Access) -> anyhow::Result<()> {
+    fn verify(
+        &self,
+        token: &CoreIdToken,
+        access_token: &AccessToken,
+        nonce: &Nonce,
+        access: &Access,
+    ) -> anyhow::Result<()> {
         let clock = Arc::clone(&access.clock);
         let verifier = self.client.id_token_verifier().set_time_fn(move || clock());
         let claims = token.claims(&verifier, nonce)?;
@@ -187,7 +199,8 @@ impl Found {
             return Ok(Claims::new());
         };
         let answer = timeout(PATIENCE, request.request_async::<AnyClaims, _, CoreGenderClaim>(&ask)).await;
-        let answer: UserInfoClaims<AnyClaims, CoreGenderClaim> = answer.context("no user info in time")?.context("no user info")?;
+        let answer: UserInfoClaims<AnyClaims, CoreGenderClaim> =
+            answer.context("no user info in time")?.context("no user info")?;
         match serde_json::to_value(answer)? {
             Value::Object(claims) => Ok(claims),
             _ => Ok(Claims::new()),

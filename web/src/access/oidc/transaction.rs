@@ -74,10 +74,14 @@ mod tests {
         for changed in [&sealed[1..], &sealed[..sealed.len() - 1], "", ".", "a.b"] {
             assert_eq!(Transaction::open(changed, &key, now), None);
         }
-        let long = Transaction::new(String::new(), String::new(), String::new(), format!("/{}", "x".repeat(4_000)), now);
+        let long =
+            Transaction::new(String::new(), String::new(), String::new(), format!("/{}", "x".repeat(4_000)), now);
         assert_eq!(long.to, "/");
         let cookie = TRANSACTION.set(&sealed, true).unwrap();
         let cookie = cookie.to_str().unwrap();
-        assert!(cookie.starts_with("__Host-repute-oidc=") && cookie.ends_with("; SameSite=Lax; Secure; Max-Age=600"), "{cookie}");
+        assert!(
+            cookie.starts_with("__Host-repute-oidc=") && cookie.ends_with("; SameSite=Lax; Secure; Max-Age=600"),
+            "{cookie}"
+        );
     }
 }
