@@ -44,7 +44,7 @@ fn routes(audience: Audience) -> Vec<String> {
 }
 
 fn is_for_programs(path: &str) -> bool {
-    path.starts_with("/api/") || path == "/metrics"
+    path == "/api" || path.starts_with("/api/") || path == "/metrics"
 }
 
 /// Every route, with everything that is no sign-in.

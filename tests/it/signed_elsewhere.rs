@@ -1,5 +1,6 @@
 //! People whom somebody else signs in: a proxy that tells of them in a header, and an identity provider.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, TcpListener};
@@ -255,7 +256,7 @@ impl House {
     /// Follows the provider's redirects up to the one that leads back.
     fn follow(&self, there: &str, account: &str) -> String {
         let client = reqwest::Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        let (mut address, mut cookies) = (there.to_owned(), Vec::<String>::new());
+        let (mut address, mut cookies) = (there.to_owned(), BTreeMap::new());
         for _ in 0..10 {
             if address.starts_with(&self.server.url) {
                 return address[self.server.url.len()..].to_owned();
@@ -263,10 +264,12 @@ impl House {
             if address.contains("/interaction/") {
                 address = format!("{address}?account={account}");
             }
-            let request = client.get(&address).header("Cookie", cookies.join("; "));
+            let sent: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let request = client.get(&address).header("Cookie", sent.join("; "));
             let response = runtime().block_on(async { request.send().await.unwrap() });
             for cookie in response.headers().get_all("set-cookie") {
-                cookies.push(cookie.to_str().unwrap().split(';').next().unwrap().to_owned());
+                let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+                cookies.insert(name.to_owned(), value.to_owned());
             }
             let next =
                 response.headers().get("location").unwrap_or_else(|| panic!("{address} leads nowhere: {response:?}"));

@@ -10,10 +10,10 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use super::secret::sha256;
 
 /// At once, and then one more in so many seconds, from one address: an office behind one address has many people.
-const OF_ADDRESS: (NonZeroU32, u64) = (NonZeroU32::new(20).unwrap(), 6);
+const OF_ADDRESS: (NonZeroU32, u64) = (NonZeroU32::MIN.saturating_add(19), 6);
 
 /// For one name, from wherever: at most 2,900 guesses a day.
-const OF_NAME: (NonZeroU32, u64) = (NonZeroU32::new(10).unwrap(), 30);
+const OF_NAME: (NonZeroU32, u64) = (NonZeroU32::MIN.saturating_add(9), 30);
 
 /// Past so many addresses or names, those that are not limited any more are forgotten.
 const MANY: usize = 10_000;
