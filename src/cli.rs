@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use repute_ingest::bare_address;
-use repute_query::{BounceClass, Clock, Dimension, Silent, Tz};
+use repute_query::{BounceClass, Clock, DelayRows, Dimension, EngagementRows, Silent, Tz, bare_message_id};
 use repute_web::access::{Role, Scope, read_name};
 use url::Url;
 
@@ -70,6 +70,16 @@ pub(crate) enum Command {
         after_help = "For example, what became of the mail to one address since yesterday:\n  repute messages --recipient jane@example.com --since 24h\n\nWithout --since and --until the whole lake is searched. Of a message that fits every event is shown, also to other recipients and at other times. Finding nothing is no failure: standard error says so, and the exit code is 0.\n\nA message id carries its time of sending, so a look-up by id reads little."
     )]
     Messages(MessagesArgs),
+    /// Show opens and clicks: how many messages, what of it are likely bots, which links, how soon
+    #[command(
+        after_help = "For example, how the campaigns of the last three weeks did:\n  repute engagement --by campaign --since 21d\n\nUnless told otherwise the range is that in which mail was sent, and its opens and clicks count up to now (--clock sent). What is likely a bot's and why: docs/engagement.md."
+    )]
+    Engagement(EngagementArgs),
+    /// Show how long deliveries took, what was put off and why, and what still waits
+    #[command(
+        after_help = "For example, who took long today:\n  repute delays --by provider --since 24h\n\nTimes are those that SES reports with a delivery, from accepting the mail to handing it to the receiving server."
+    )]
+    Delays(DelaysArgs),
     /// Evaluate the alert rules once, for cron and Nagios: exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
     #[command(
         after_help = "From cron, so that only trouble is mailed:\n  */5 * * * *  /usr/local/bin/repute check --config /etc/repute/repute.toml --quiet\n\nWhoever stands under [[notify]] in the configuration is told of what is wrong: once, again every 24 hours while it lasts, and when it is over. A receiver that does not answer is told with the next check; the exit code is that of the alert. A second line in cron, or another machine, may watch the first:\n  */15 * * * *  /usr/local/bin/repute check --config /etc/repute/repute.toml --heartbeat --quiet"
@@ -92,6 +102,11 @@ pub(crate) enum Command {
         after_help = "For example, one for Prometheus:\n  repute token add prometheus --scope metrics > /etc/prometheus/repute-token\n\nA token is shown once; the file holds its SHA-256. Programs send it as `Authorization: Bearer TOKEN`."
     )]
     Token(TokenCommand),
+    /// Say why a dashboard is empty or a rate impossible, of a lake or of a dump that was not imported: exit 0 nothing found, 1 findings
+    #[command(
+        after_help = "Of the lake:\n  repute doctor --lake ./lake\nOf a dump, without importing it (a bounded sample of its objects is read, the newest and some spread over all):\n  repute doctor s3://bucket/ses\n\nEach finding has its evidence and its remedy; docs/doctor.md explains them all. Notes are worth knowing, and no findings."
+    )]
+    Doctor(DoctorArgs),
     /// Look after a lake: what it holds, whether it is sound, and small files put together
     #[command(subcommand)]
     Lake(LakeCommand),
@@ -318,6 +333,65 @@ pub(crate) struct MessagesArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct EngagementArgs {
+    /// From here on: a time, a date, or a duration back from now [default: all]
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub(crate) since: Option<When>,
+    /// Up to here [default: now]
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub(crate) until: Option<When>,
+    /// Whether --since and --until are about when mail was sent, or about when it was opened
+    #[arg(long, value_enum, default_value_t = ClockName::Sent)]
+    pub(crate) clock: ClockName,
+    /// Width of a window, as in 1h, 1d (counted from midnight UTC) [default: one window over everything]
+    #[arg(long, value_name = "WIDTH", value_parser = parse_duration)]
+    pub(crate) window: Option<TimeDelta>,
+    /// What to group by: campaign, template, provider, link, tag:NAME, ...
+    #[arg(long, value_name = "DIMENSION", value_delimiter = ',')]
+    pub(crate) by: Vec<Dimension>,
+    /// Only rows with this value, as in configuration_set=marketing; an empty value means rows without one
+    #[arg(long = "only", visible_alias = "where", value_name = "DIMENSION=VALUE", value_parser = parse_only)]
+    pub(crate) only: Vec<(Dimension, Option<String>)>,
+    /// At most so many groups, those with most deliveries, and so many links, those with most clicks
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) limit: u16,
+    /// Which rows csv has: all, windows, groups, links, bots [default: groups, windows or all, by what is asked]
+    #[arg(long, value_name = "KIND", value_parser = parse_engagement_rows)]
+    pub(crate) rows: Option<EngagementRows>,
+    /// How the figures are printed
+    #[arg(long, value_enum, default_value_t = RowFormat::Text)]
+    pub(crate) format: RowFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DelaysArgs {
+    /// From here on: a time, a date, or a duration back from now [default: all]
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub(crate) since: Option<When>,
+    /// Up to here [default: now]
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub(crate) until: Option<When>,
+    /// Width of a window, as in 1h, 1d (counted from midnight UTC) [default: one window over everything]
+    #[arg(long, value_name = "WIDTH", value_parser = parse_duration)]
+    pub(crate) window: Option<TimeDelta>,
+    /// What to group deliveries by: provider, recipient_domain, outgoing_ip, configuration_set, ...
+    #[arg(long, value_name = "DIMENSION", value_delimiter = ',')]
+    pub(crate) by: Vec<Dimension>,
+    /// Only rows with this value, as in configuration_set=marketing; an empty value means rows without one
+    #[arg(long = "only", visible_alias = "where", value_name = "DIMENSION=VALUE", value_parser = parse_only)]
+    pub(crate) only: Vec<(Dimension, Option<String>)>,
+    /// At most so many groups, those with most deliveries, so many reasons, and so many messages that wait
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) limit: u16,
+    /// Which rows csv has: all, windows, groups, reasons, undecided [default: groups, windows or all, by what is asked]
+    #[arg(long, value_name = "KIND", value_parser = parse_delay_rows)]
+    pub(crate) rows: Option<DelayRows>,
+    /// How the figures are printed
+    #[arg(long, value_enum, default_value_t = RowFormat::Text)]
+    pub(crate) format: RowFormat,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) volume: VolumeArgs,
@@ -354,6 +428,26 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "DURATION", requires = "heartbeat", value_parser = parse_duration)]
     pub(crate) max_silence: Option<TimeDelta>,
     /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// A file, a directory or `s3://bucket/prefix` to look into; without one the lake is looked at
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: Option<PathBuf>,
+    /// At most so many objects of a source are read
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) objects: u16,
+    #[command(flatten)]
+    pub(crate) volume: VolumeArgs,
+    #[command(flatten)]
+    pub(crate) counting: CountingArgs,
+    /// Data older than this is stale [default: 2h]
+    #[arg(long, env = "REPUTE_MAX_AGE", value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) max_age: Option<TimeDelta>,
+    /// How the findings are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 }
@@ -484,6 +578,12 @@ pub(crate) struct ServeArgs {
     /// Where it is noted who signed in, saw addresses, took data away or changed something [default: the log]
     #[arg(long, env = "REPUTE_AUDIT_FILE", value_name = "FILE")]
     pub(crate) audit_file: Option<PathBuf>,
+    /// Speak TLS with this certificate and those that it depends on, in PEM; read again when the file changes
+    #[arg(long, env = "REPUTE_TLS_CERTIFICATE", value_name = "FILE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// The key of the certificate, in PEM
+    #[arg(long, env = "REPUTE_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) volume: VolumeArgs,
     #[command(flatten)]
@@ -704,13 +804,8 @@ fn parse_address(text: &str) -> Result<String, String> {
     if address.is_empty() { Err("it holds no address".to_owned()) } else { Ok(address.into_owned()) }
 }
 
-/// The header has the id in angle brackets and with a domain of SES's.
 fn parse_message_id(text: &str) -> Result<String, String> {
-    let text = text.trim().trim_start_matches('<').trim_end_matches('>');
-    let id = match text.split_once('@') {
-        Some((id, domain)) if domain.ends_with("amazonses.com") => id,
-        _ => text,
-    };
+    let id = bare_message_id(text);
     if id.is_empty() { Err("it holds no id".to_owned()) } else { Ok(id.to_owned()) }
 }
 
@@ -724,6 +819,16 @@ fn parse_role(text: &str) -> Result<Role, String> {
 
 fn parse_scope(text: &str) -> Result<Scope, String> {
     text.parse().map_err(|error: repute_web::access::UnknownScope| error.to_string())
+}
+
+fn parse_engagement_rows(text: &str) -> Result<EngagementRows, String> {
+    let found = EngagementRows::ALL.into_iter().find(|rows| rows.as_str() == text);
+    found.ok_or_else(|| format!("known are {}", EngagementRows::ALL.map(EngagementRows::as_str).join(", ")))
+}
+
+fn parse_delay_rows(text: &str) -> Result<DelayRows, String> {
+    let found = DelayRows::ALL.into_iter().find(|rows| rows.as_str() == text);
+    found.ok_or_else(|| format!("known are {}", DelayRows::ALL.map(DelayRows::as_str).join(", ")))
 }
 
 fn parse_subject(text: &str) -> Result<String, String> {

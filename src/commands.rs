@@ -3,7 +3,10 @@
 mod bounces;
 mod check;
 mod damage;
+mod delays;
 mod demo;
+mod doctor;
+mod engagement;
 mod episodes;
 mod explain;
 mod generate;
@@ -15,12 +18,14 @@ mod quarantine;
 mod rates;
 mod replay;
 mod reputation;
+mod retry;
 mod serve;
 mod token;
 mod user;
 
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::Lake;
@@ -52,6 +57,9 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
         Command::Reputation(args) => reputation::run(global, config, &args),
         Command::Bounces(args) => bounces::run(global, config, &args),
         Command::Messages(args) => messages::run(global, config, &args),
+        Command::Doctor(args) => doctor::run(global, config, &args),
+        Command::Engagement(args) => engagement::run(global, config, &args),
+        Command::Delays(args) => delays::run(global, config, &args),
         Command::Check(args) => check::run(global, &args),
         Command::Serve(args) => serve::run(global, config, &args),
         Command::User(command) => user::run(config, &command),
@@ -118,6 +126,13 @@ const RECENT_IMPORTS: TimeDelta = TimeDelta::days(7);
 async fn reader(global: &Global, config: &Config, counting: &CountingArgs) -> Result<Reader, Failure> {
     let lake = Lake::open(&config.location(global)?).await?;
     Ok(Reader::new(&lake, config.rules(counting), config.providers())?.with_reasons(config.reasons()?))
+}
+
+/// The same of an open lake, knowing its books.
+async fn reader_with_books(lake: &Lake, config: &Config, counting: &CountingArgs) -> Result<Reader, Failure> {
+    let reader = Reader::new(lake, config.rules(counting), config.providers())?.with_reasons(config.reasons()?);
+    let books = Arc::new(lake.books(None).await?);
+    Ok(reader.with_imports(books.objects.totals()).with_books(books))
 }
 
 /// The same for rules, which may look at what was imported of late.

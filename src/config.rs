@@ -3,6 +3,7 @@
 //! Options come from flags, then `REPUTE_*` variables (clap reads both), then the file. A key the file should not have is
 //! an error that names the file and line.
 
+mod limits;
 mod notify;
 mod people;
 mod reasons;
@@ -15,12 +16,17 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::Location;
-use repute_query::{Classifier, CountingRules, Dimension, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent};
+use repute_query::{
+    Classifier, CountingRules, Dimension, Expected, Providers, REPRESENTATIVE_VOLUME, Rule, Silence, Silent, Turns,
+};
+use repute_web::Capacity;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::cli::{CountingArgs, Global, ServeArgs, VolumeArgs};
 use crate::exit::Failure;
+use crate::listening::Limits;
+use crate::listening::tls::TlsFiles;
 use crate::notify::Notifier;
 use crate::when::{parse_duration, parse_time};
 use notify::{Around, NotifyText};
@@ -186,6 +192,16 @@ impl Config {
         Ok((rules, silences))
     }
 
+    /// How much mail was handed to SES, if that was said.
+    pub(crate) fn sent(&self) -> Option<Expected> {
+        self.check.sent.as_ref().map(SentText::expected)
+    }
+
+    /// How many receivers of notifications there are.
+    pub(crate) fn receivers(&self) -> usize {
+        self.notify.len()
+    }
+
     /// By which rules bounces are known.
     pub(crate) fn reasons(&self) -> Result<Classifier, Failure> {
         reasons::reasons(&self.reasons).map_err(|(span, what): Mistake| self.file.refuse(span.start, &what))
@@ -232,6 +248,26 @@ impl Config {
             Some(place) => Ok(Location::parse(place)?),
             None => self.location(global),
         }
+    }
+
+    /// Where the certificate and its key lie, if TLS is wanted.
+    pub(crate) fn tls_files(&self, args: &ServeArgs) -> Result<Option<TlsFiles>, Failure> {
+        self.serve.tls_files(args, self.file.path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// What connections may take.
+    pub(crate) fn limits(&self) -> Limits {
+        self.serve.limits.limits()
+    }
+
+    /// What the requests to a server may take.
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.serve.limits.capacity()
+    }
+
+    /// In whose turn requests read rows.
+    pub(crate) fn turns(&self) -> Turns {
+        self.serve.limits.turns()
     }
 
     /// Where the lake is.

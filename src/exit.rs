@@ -26,6 +26,9 @@ impl Exit {
     /// `check`'s third state has the same number.
     pub(crate) const UNKNOWN: Self = Self::BadRecords;
 
+    /// `doctor` found something.
+    pub(crate) const FINDINGS: Self = Self::Warning;
+
     /// `lake fsck`'s damage has it too.
     pub(crate) const DAMAGED: Self = Self::BadRecords;
 }

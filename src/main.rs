@@ -6,10 +6,12 @@ mod cli;
 mod commands;
 mod config;
 mod exit;
+mod listening;
 mod notify;
 mod output;
 mod progress;
 mod roll;
+mod runs;
 mod when;
 
 use std::process::ExitCode;

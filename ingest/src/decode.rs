@@ -1,14 +1,24 @@
-//! Decompression: plain bytes or gzip, told apart by their first bytes alone.
+//! Decompression: plain bytes, gzip, or another [`Format`], told apart by their first bytes alone.
 //!
 //! Names and headers lie: Firehose labels gzip objects `Content-Encoding: gzip`, so an HTTP client may have
 //! inflated a `.gz` object already, and CloudWatch Logs writes gzip members without any label. A gzip stream may have
 //! many members. What was inflated before damage is always handed out first.
+//!
+//! ```text
+//! format ──> plain: copied          gzip: here, whole or as a stream          the others: foreign ──> zip, snappy, parquet
+//! ```
 //!
 //! An object that is one gzip member of moderate size is inflated at once by libdeflate ([`Decoder::whole`]), three times as
 //! fast as piece by piece. Anything else about it, damage above all, is left to the stream, which may run ahead on a thread of
 //! its own ([`Feed::Ahead`]).
 
 mod ahead;
+mod foreign;
+mod format;
+mod parquet;
+mod snappy;
+mod source;
+mod zip;
 
 use std::io::{self, Read};
 
@@ -17,15 +27,10 @@ use libdeflater::{Decompressor, crc32};
 
 use crate::{ObjectBytes, RejectClass};
 use ahead::Ahead;
+use foreign::Foreign;
+pub(crate) use format::{Format, HEAD_BYTES};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// Compressions Firehose or an operator may choose that are not read here, with their first bytes.
-const UNSUPPORTED: [(&str, &[u8]); 4] = [
-    ("zip", b"PK\x03\x04"),
-    ("snappy", &[0xff, 0x06, 0x00, 0x00, 0x73, 0x4e]),
-    ("zstd", &[0x28, 0xb5, 0x2f, 0xfd]),
-    ("parquet", b"PAR1"),
-];
 const INPUT_BYTES: usize = 64 << 10;
 /// An object may always expand to this much, whatever its ratio.
 const FREE_EXPANSION: u64 = 64 << 20;
@@ -36,8 +41,9 @@ const MAX_WHOLE: usize = 64 << 20;
 const HEADER_CHECKSUM: u8 = 0b10;
 
 /// Inflates a reader's bytes as they are asked for.
-pub(crate) struct Decoder<R> {
-    reader: R,
+pub(crate) struct Decoder<R: Read> {
+    /// `None` once a library of another format has it.
+    reader: Option<R>,
     /// Bytes read and not yet decoded are `input[start..end]`; allocated at the first read.
     input: Vec<u8>,
     start: usize,
@@ -46,7 +52,7 @@ pub(crate) struct Decoder<R> {
     read: u64,
     decoded: u64,
     max_expansion: u64,
-    state: State,
+    state: State<R>,
 }
 
 /// Memory that one object after another is decoded with.
@@ -57,11 +63,12 @@ pub(crate) struct Scratch {
     pub(crate) inflater: Inflater,
 }
 
-enum State {
+enum State<R: Read> {
     Unknown,
     Plain,
     Member(Box<Decompress>),
     BetweenMembers(Box<Decompress>),
+    Foreign(Box<Foreign<R>>),
     Damaged(Damage),
     Ended,
 }
@@ -84,12 +91,9 @@ pub(crate) struct Damage {
     pub(crate) reason: String,
 }
 
-/// So many bytes tell how an object is compressed.
-pub(crate) const MAGIC_BYTES: usize = 6;
-
-/// Whether an object that starts with these bytes is not compressed at all.
-pub(crate) fn is_plain(head: &[u8]) -> bool {
-    !is_gzip(head) && !UNSUPPORTED.iter().any(|(_, magic)| head.starts_with(magic))
+/// How an object that starts with these bytes is packed.
+pub(crate) fn compression(head: &[u8]) -> &'static str {
+    Format::of(head).name()
 }
 
 /// Whether these bytes start a gzip stream.
@@ -101,7 +105,7 @@ impl<R: Read> Decoder<R> {
     /// Decodes with this buffer for input.
     pub(crate) fn new(reader: R, max_expansion: u64, input: Vec<u8>) -> Self {
         Self {
-            reader,
+            reader: Some(reader),
             input,
             start: 0,
             end: 0,
@@ -115,7 +119,10 @@ impl<R: Read> Decoder<R> {
 
     /// Bytes taken from the reader, and decoded, so far.
     pub(crate) fn object_bytes(&self) -> ObjectBytes {
-        ObjectBytes { read: self.read, decoded: self.decoded }
+        match &self.state {
+            State::Foreign(foreign) => foreign.object_bytes(),
+            _ => ObjectBytes { read: self.read, decoded: self.decoded },
+        }
     }
 
     /// Says that the bytes are plain, whatever they begin with.
@@ -161,6 +168,11 @@ impl<R: Read> Decoder<R> {
                     }
                 }
                 State::BetweenMembers(inflate) => self.next_member(inflate)?,
+                State::Foreign(mut foreign) => {
+                    let step = foreign.read(out);
+                    self.state = State::Foreign(foreign);
+                    return step;
+                }
                 State::Damaged(damage) => {
                     while self.refill()? {
                         self.start = self.end;
@@ -173,17 +185,17 @@ impl<R: Read> Decoder<R> {
     }
 
     fn detect(&mut self) -> io::Result<()> {
-        while self.end - self.start < MAGIC_BYTES && self.refill()? {}
+        while self.end - self.start < HEAD_BYTES && self.refill()? {}
         let head = self.input.get(self.start..self.end).unwrap_or_default();
-        self.state = if is_gzip(head) {
-            State::Member(Box::new(Decompress::new_gzip(15)))
-        } else if let Some((name, _)) = UNSUPPORTED.iter().find(|(_, magic)| head.starts_with(magic)) {
-            damaged(
-                RejectClass::UnsupportedCompression,
-                format!("object is compressed as `{name}`, which is not supported"),
-            )
-        } else {
-            State::Plain
+        self.state = match Format::of(head) {
+            Format::Plain => State::Plain,
+            Format::Gzip => State::Member(Box::new(Decompress::new_gzip(15))),
+            format => match self.reader.take() {
+                Some(reader) => {
+                    State::Foreign(Box::new(Foreign::new(format, head.to_vec(), reader, self.max_expansion)?))
+                }
+                None => State::Ended,
+            },
         };
         Ok(())
     }
@@ -192,7 +204,7 @@ impl<R: Read> Decoder<R> {
     fn copy(&mut self, out: &mut [u8]) -> io::Result<Step> {
         let input = self.input.get(self.start..self.end).unwrap_or_default();
         let count = if input.is_empty() {
-            let count = read_some(&mut self.reader, out)?;
+            let count = self.reader.as_mut().map_or(Ok(0), |reader| read_some(reader, out))?;
             self.read += count as u64;
             count
         } else {
@@ -292,7 +304,8 @@ impl<R: Read> Decoder<R> {
         self.input.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        let count = read_some(&mut self.reader, self.input.get_mut(self.end..).unwrap_or_default())?;
+        let room = self.input.get_mut(self.end..).unwrap_or_default();
+        let count = self.reader.as_mut().map_or(Ok(0), |reader| read_some(reader, room))?;
         self.end += count;
         self.read += count as u64;
         self.exhausted = count == 0;
@@ -301,7 +314,7 @@ impl<R: Read> Decoder<R> {
 }
 
 /// Where decoded bytes come from.
-pub(crate) enum Feed<R> {
+pub(crate) enum Feed<R: Read> {
     /// They are decoded when they are asked for.
     Here {
         decoder: Decoder<R>,
@@ -418,7 +431,7 @@ fn read_some(reader: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-fn damaged(class: RejectClass, reason: String) -> State {
+fn damaged<R: Read>(class: RejectClass, reason: String) -> State<R> {
     State::Damaged(Damage { class, reason })
 }
 

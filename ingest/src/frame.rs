@@ -84,7 +84,7 @@ impl Frontier {
 }
 
 /// The frames of one object, in order.
-pub(crate) struct Frames<R> {
+pub(crate) struct Frames<R: Read> {
     buffer: Buffer<R>,
     max_record: usize,
     max_depth: usize,

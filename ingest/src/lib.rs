@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bytes --decode--> text --frame--> JSON objects --envelope--> SES objects --ses--> events
-//!         (gzip)           (places)                (SNS, SQS, Firehose, ...)
+//!      (gzip, zip, ...)      (places)                (SNS, SQS, Firehose, ...)
 //! objects ── read by workers ──> rows, bad records ──> import ──> lake
 //! ```
 //!
@@ -22,6 +22,7 @@ mod verdict;
 
 mod source;
 
+mod examine;
 mod import;
 mod retry;
 mod split;
@@ -31,12 +32,13 @@ mod replay;
 
 use std::io::{self, Read};
 
+pub use examine::{Bounds, Examined, ExaminedEvents, OddTimes, examine, sample};
 pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import};
 pub use limits::Limits;
 pub use replay::{Replay, ReplayError};
 pub use retry::{SecondReading, fragment, read_again, read_mended, resolution};
 pub use ses::bare_address;
-pub use source::{Content, Input, ListError, Listing, SourceObject, list, list_bucket};
+pub use source::{Content, Input, ListError, Listing, SourceObject, list, list_bucket, list_bucket_part};
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 
 use decode::Scratch;

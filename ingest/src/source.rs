@@ -12,7 +12,7 @@ use std::sync::Arc;
 use repute_lake::ObjectKey;
 use url::Url;
 
-pub use bucket::list_bucket;
+pub use bucket::{list_bucket, list_bucket_part};
 
 use crate::verdict::Place;
 

@@ -13,7 +13,7 @@ use std::io::{self, Read, SeekFrom};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
-use crate::decode;
+use crate::decode::{Format, HEAD_BYTES};
 use crate::frame::Frontier;
 use crate::source::{Input, SourceObject};
 use crate::worker::Tally;
@@ -114,8 +114,8 @@ impl Tasks {
 pub(crate) fn is_plain(file: &mut dyn Input) -> io::Result<bool> {
     let mut head = Vec::new();
     file.rewind()?;
-    file.take(decode::MAGIC_BYTES as u64).read_to_end(&mut head)?;
-    Ok(decode::is_plain(&head))
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok(Format::of(&head) == Format::Plain)
 }
 
 impl Splitting {

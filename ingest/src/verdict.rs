@@ -86,7 +86,11 @@ pub enum RejectClass {
     TruncatedGzip,
     /// A gzip stream that contradicts itself, or bytes after it that are no gzip member.
     CorruptGzip,
-    /// Compressed with something other than gzip.
+    /// Packed otherwise than by gzip, and cut off.
+    TruncatedCompression,
+    /// Packed otherwise than by gzip, and contradicting itself.
+    CorruptCompression,
+    /// Packed in a way that is not read here.
     UnsupportedCompression,
     /// A wrapper's base64 that cannot be decoded.
     BadBase64,
@@ -109,6 +113,8 @@ impl RejectClass {
             Self::NotSes => "not_ses",
             Self::TruncatedGzip => "truncated_gzip",
             Self::CorruptGzip => "corrupt_gzip",
+            Self::TruncatedCompression => "truncated_compression",
+            Self::CorruptCompression => "corrupt_compression",
             Self::UnsupportedCompression => "unsupported_compression",
             Self::BadBase64 => "bad_base64",
         }

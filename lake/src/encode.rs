@@ -9,7 +9,7 @@
 //! are numbered already (an Arrow dictionary) is written from its numbers by [`coded`]; the rest by the Arrow writer.
 
 mod coded;
-mod hybrid;
+pub(crate) mod hybrid;
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use crate::append::{self, Appended};
+use crate::books::Books;
 use crate::coded::CodedFiles;
 use crate::compact::{self, Compacted, CompactionMeter};
 use crate::error::LakeError;
@@ -156,6 +157,16 @@ impl Lake {
     /// The objects that were imported from here on.
     pub async fn imports_since(&self, since: DateTime<Utc>) -> Result<Vec<RecentImport>, LakeError> {
         totals::since(&self.objects, since).await
+    }
+
+    /// The books at this version; of another version's what has not changed is taken over.
+    pub async fn books(&self, before: Option<&Books>) -> Result<Books, LakeError> {
+        Books::read(self, before).await
+    }
+
+    /// The tables of events, bad records and objects.
+    pub(crate) fn tables(&self) -> [&Table; 3] {
+        [&self.events, &self.quarantine, &self.objects]
     }
 
     /// What each table holds.

@@ -36,12 +36,18 @@ mod ledger;
 mod provider;
 mod quarantine;
 
+mod books;
 mod fsck;
+mod journal;
 mod lake;
 
 pub use append::{Appended, EventCounts};
 pub use beside::{Document, DocumentLock, DocumentVersion, Hold};
-pub use coded::{CodedFiles, CodedRows};
+pub use books::{
+    BadBook, BadClass, BadFilter, BadList, BookedObject, Books, DayFiles, LogStanding, ObjectBook, ObjectFilter,
+    ObjectList, ObjectState, ObjectSums, WrongCursor,
+};
+pub use coded::{CodedFile, CodedFiles, CodedGroup, CodedTexts, CodedTimes, Coding, GroupFacts};
 pub use compact::{Compacted, CompactionMeter, KEPT};
 pub use error::LakeError;
 pub use event::{Event, EventType, Recipient, Tag, Tags, UnknownEventType};
@@ -49,6 +55,7 @@ pub use fsck::{
     Damage, DamageKind, Inspection, ORPHAN_AGE, STAGED_AGE, Stray, TableFindings, drop_file, inspect, repair,
     sweep_staged,
 };
+pub use journal::{Journal, JournalNote};
 pub use lake::{EVENTS, Lake};
 pub use ledger::{BadRecord, ImportedObject, ObjectKey};
 pub use provider::EventsTable;

@@ -166,13 +166,24 @@ pub(crate) fn entry_name(version: u64) -> String {
     format!("{version:020}.json")
 }
 
-fn entry_version(name: &str) -> Option<u64> {
+pub(crate) fn entry_version(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".json")?;
     (digits.len() == 20).then(|| digits.parse().ok()).flatten()
 }
 
 fn file_name(path: &Path) -> String {
     path.filename().unwrap_or_default().to_owned()
+}
+
+/// The version of the checkpoint that readers are pointed to; nothing where none is, or the pointer is no JSON.
+pub(crate) async fn hinted_version(store: &Arc<dyn ObjectStore>) -> Result<Option<u64>> {
+    let bytes = match store.get(&Path::from(FOLDER).join(HINT)).await {
+        Ok(found) => found.bytes().await?,
+        Err(object_store::Error::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let hint = serde_json::from_slice::<Value>(&bytes).ok();
+    Ok(hint.and_then(|hint| hint.get("version")?.as_u64()))
 }
 
 async fn take_inventory(store: &Arc<dyn ObjectStore>) -> Result<Inventory> {

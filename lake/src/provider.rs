@@ -24,7 +24,8 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::{ExecutionPlan, project_schema};
 
 use crate::schema::{column, timestamp};
 use crate::table::DataFile;
@@ -150,6 +151,10 @@ impl TableProvider for EventsTable {
         let predicate =
             conjunction(filters.to_vec()).map(|filter| state.create_physical_expr(filter, &schema)).transpose()?;
         let files = self.matching(predicate.as_ref())?;
+        if files.is_empty() {
+            // A scan in no parts at all is refused where one part is asked for, as by a sort.
+            return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema(), projection)?)));
+        }
         let mut options =
             TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
         options.global.pushdown_filters = true;

@@ -37,9 +37,17 @@ pub struct Resolution {
 }
 
 fn id(record: &BadRecord) -> String {
-    let BadRecord { object, byte_offset, part, .. } = record;
-    let key = format!("{}\0{}\0{byte_offset}\0{part}", object.name, object.etag);
-    format!("{:016x}", xxh3_64(key.as_bytes()))
+    format!("{:016x}", record_number(record))
+}
+
+/// The number made of a record's key, of which its id is the spelling.
+pub(crate) fn record_number(record: &BadRecord) -> u64 {
+    number(&record.object.name, &record.object.etag, record.byte_offset, record.part)
+}
+
+/// The same from the parts of the key.
+pub(crate) fn number(object: &str, etag: &str, byte_offset: u64, part: u64) -> u64 {
+    xxh3_64(format!("{object}\0{etag}\0{byte_offset}\0{part}").as_bytes())
 }
 
 /// Every bad record, ordered by when it was found, object and place.
@@ -89,7 +97,7 @@ pub(crate) async fn resolve(table: &mut Table, resolved: Vec<Resolution>, now: D
     ledger::append_bad(table, &rows).await
 }
 
-fn rows(batch: &RecordBatch) -> Result<Vec<BadRecord>, LakeError> {
+pub(crate) fn rows(batch: &RecordBatch) -> Result<Vec<BadRecord>, LakeError> {
     let text = |name: &str| -> Result<Vec<String>, LakeError> {
         let column = batch.column_by_name(name).ok_or_else(|| absent(name))?;
         let column = arrow::compute::cast(column, &DataType::Utf8)?;

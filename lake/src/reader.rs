@@ -10,10 +10,10 @@ use futures::{FutureExt, TryFutureExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 
 use crate::error::LakeError;
 use crate::table::DataFile;
@@ -28,6 +28,27 @@ pub(crate) async fn read_columns(
     read(StoredFile::of(store, file), columns, wanted)
         .await
         .map_err(|source| LakeError::File { path: file.path.to_string(), source: Box::new(source) })
+}
+
+/// Reads the named columns (in the order of the file) of single rows, given by their numbers, which rise. Of large columns only the
+/// pages with those rows are read.
+pub(crate) async fn read_rows(
+    store: &Arc<dyn ObjectStore>,
+    file: &DataFile,
+    columns: &[&str],
+    rows: &[usize],
+) -> std::result::Result<Vec<RecordBatch>, LakeError> {
+    let failed = |source: ParquetError| LakeError::File { path: file.path.to_string(), source: Box::new(source) };
+    let read = async {
+        let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+        let builder = ParquetRecordBatchStreamBuilder::new_with_options(StoredFile::of(store, file), options).await?;
+        let total = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
+        let wanted = rows.iter().filter(|row| **row < total).map(|row| *row..row + 1);
+        let selection = RowSelection::from_consecutive_ranges(wanted, total);
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        builder.with_row_selection(selection).with_projection(mask).build()?.try_collect().await
+    };
+    read.await.map_err(failed)
 }
 
 async fn read(
@@ -73,11 +94,13 @@ impl AsyncFileReader for StoredFile {
 
     fn get_metadata<'a>(
         &'a mut self,
-        _: Option<&'a ArrowReaderOptions>,
+        options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
         async move {
             let size = self.size;
-            ParquetMetaDataReader::new().load_and_finish(self, size).await.map(Arc::new)
+            let pages = options.map_or(PageIndexPolicy::Skip, ArrowReaderOptions::offset_index_policy);
+            let reader = ParquetMetaDataReader::new().with_offset_index_policy(pages);
+            reader.load_and_finish(self, size).await.map(Arc::new)
         }
         .boxed()
     }

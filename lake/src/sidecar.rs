@@ -42,6 +42,8 @@ pub struct Sidecar {
     pub name: String,
     /// When it was written, by the store's clock.
     pub written: DateTime<Utc>,
+    /// Bytes.
+    pub size: u64,
 }
 
 impl Sidecars {
@@ -54,7 +56,7 @@ impl Sidecars {
         let listed = self.store.list(Some(&Path::from(self.key.as_str())));
         let named = |meta: object_store::ObjectMeta| {
             let name = meta.location.filename()?.to_owned();
-            Some(Sidecar { name, written: meta.last_modified })
+            Some(Sidecar { name, written: meta.last_modified, size: meta.size })
         };
         match listed.try_collect::<Vec<_>>().await {
             Ok(found) => found.into_iter().filter_map(named).collect(),

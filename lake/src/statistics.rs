@@ -90,7 +90,8 @@ pub struct TableStatistics {
     pub partitions: u64,
 }
 
-const SMALL_FILE: u64 = 1 << 20;
+/// Files of fewer bytes cost more to open than to read.
+pub(crate) const SMALL_FILE: u64 = 1 << 20;
 
 impl TableStatistics {
     pub(crate) fn of(table: &Table) -> Result<Self, LakeError> {

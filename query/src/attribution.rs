@@ -9,41 +9,30 @@
 //! What is left of the whole's excess is a change of the mix: more of the mail belongs to values that were bad before. Source: E. M.
 //! Kitagawa, "Components of a Difference Between Two Rates", JASA 50 (1955).
 
+mod counts;
+mod frame;
 mod words;
 
-use std::collections::{BTreeMap, HashMap};
-
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int16Type};
 use chrono::{DateTime, TimeDelta, Utc};
-use datafusion::logical_expr::cast;
-use futures::TryStreamExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::alert::{Compare, Measured, Metric, Rule, State, Window};
+use crate::alert::{Measured, Metric, Rule, State, Window};
 use crate::check::{CheckResult, Finding};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
-use crate::scan::{Reader, Selection};
+use crate::scan::Reader;
 use crate::tally::Tally;
+use counts::{Question, counts};
+use frame::Frame;
 
 /// How far back the past goes before what was measured.
 const PAST: TimeDelta = TimeDelta::days(7);
 
-/// With fewer sends there is no past.
-const LEAST_PAST: u64 = 50;
-
 /// So many findings of a check are looked into.
 const MOST_FINDINGS: usize = 8;
 
-/// A dimension with more values says nothing that could be read.
-const MOST_VALUES: usize = 10_000;
-
 /// So many values of a dimension are told.
 const TOLD_VALUES: usize = 5;
-
-/// An excess below this share of what was measured is none.
-const LEAST_EXCESS: f64 = 0.1;
 
 /// Where alarms come from, as far as it was found out.
 #[derive(Debug, Clone, PartialEq)]
@@ -211,276 +200,5 @@ fn kinds(metric: Metric) -> Vec<Dimension> {
         Metric::BounceRate | Metric::SoftBounceRate | Metric::Bounces => vec![Dimension::BounceClass],
         Metric::DelayRate => "delay_type".parse().into_iter().collect(),
         _ => Vec::new(),
-    }
-}
-
-/// Counts for a finding's mail in some span.
-#[derive(Clone, Copy)]
-struct Question<'a> {
-    rule: &'a Rule,
-    finding: &'a Finding,
-    from: DateTime<Utc>,
-    to: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-}
-
-impl Question<'_> {
-    fn selection(&self) -> Selection {
-        let account = (Dimension::ACCOUNT, self.finding.account_id.clone());
-        Selection {
-            clock: self.clock(),
-            since: Some(self.from),
-            until: self.to,
-            as_of: Some(self.now),
-            types: self.rule.metric.types(self.rule.counting).to_vec(),
-            only: self.rule.only.iter().chain(&self.finding.group).cloned().chain([account]).collect(),
-            ..Selection::default()
-        }
-    }
-
-    fn clock(&self) -> crate::scan::Clock {
-        match self.rule.window {
-            Window::LastSends(_) => crate::scan::Clock::Sent,
-            Window::Minutes(_) => self.rule.clock,
-        }
-    }
-}
-
-/// Counts of some mail as a whole, and by several dimensions, from one scan.
-struct Counts {
-    whole: Tally,
-    by: Vec<ByValue>,
-}
-
-/// Counts by the values of one dimension.
-#[derive(Default)]
-struct ByValue {
-    values: HashMap<Option<String>, Tally>,
-    /// Of values that were not asked for.
-    rest: Tally,
-    is_too_many: bool,
-}
-
-impl ByValue {
-    fn measured(&self, measure: impl Fn(&Tally) -> Measured) -> BTreeMap<Option<String>, Measured> {
-        self.values.iter().map(|(value, tally)| (value.clone(), measure(tally))).collect()
-    }
-}
-
-/// Counts what the selection names, by each dimension for itself; of values only those that `known` has, if it is given.
-async fn counts(
-    reader: &Reader,
-    selection: &Selection,
-    by: &[Dimension],
-    known: Option<&[ByValue]>,
-) -> Result<Counts, QueryError> {
-    let mut columns = vec![reader.cell().alias("cell")];
-    for (index, dimension) in by.iter().enumerate() {
-        columns.push(cast(reader.expression(dimension), DataType::Utf8View).alias(format!("group_{index}")));
-    }
-    let mut stream = reader.events(selection).await?.select(columns)?.execute_stream().await?;
-    let mut counts = Counts { whole: Tally::default(), by: by.iter().map(|_| ByValue::default()).collect() };
-    while let Some(batch) = stream.try_next().await? {
-        count(&batch, &mut counts, known);
-    }
-    let tallies = counts.by.iter_mut().flat_map(|by| by.values.values_mut().chain([&mut by.rest]));
-    tallies.chain([&mut counts.whole]).for_each(|tally| reader.rules().settle(tally));
-    Ok(counts)
-}
-
-fn count(batch: &RecordBatch, counts: &mut Counts, known: Option<&[ByValue]>) {
-    let cells = batch.column(0).as_primitive::<Int16Type>();
-    cells.iter().flatten().for_each(|cell| counts.whole.add_cell(cell, 1));
-    for (index, by) in counts.by.iter_mut().enumerate().filter(|(_, by)| !by.is_too_many) {
-        let known = known.and_then(|known| known.get(index));
-        let Some(values) = batch.column(1 + index).as_string_view_opt() else { continue };
-        // Rows of one value by cell: few, so that a value is looked up once a batch.
-        let mut of_batch: HashMap<(Option<&str>, i16), u64> = HashMap::new();
-        for (value, cell) in values.iter().zip(cells.iter()) {
-            if let Some(cell) = cell {
-                *of_batch.entry((value, cell)).or_default() += 1;
-            }
-        }
-        for ((value, cell), rows) in of_batch {
-            let value = value.map(str::to_owned);
-            if known.is_some_and(|known| !known.values.contains_key(&value)) {
-                by.rest.add_cell(cell, rows);
-            } else {
-                by.values.entry(value).or_default().add_cell(cell, rows);
-            }
-        }
-        if by.values.len() > MOST_VALUES {
-            *by = ByValue { is_too_many: true, ..ByValue::default() };
-        }
-    }
-}
-
-/// What the whole brought and was expected to bring; values are held against it.
-struct Frame {
-    metric: Metric,
-    /// On which side there is trouble: 1 or -1.
-    sign: f64,
-    measured: Measured,
-    baseline: Baseline,
-    /// Past of the whole, and the rate that the expectation rests on.
-    past: Measured,
-    rate: f64,
-    /// The length of what was measured over that of the past: numbers are scaled by it.
-    scale: f64,
-    expected: f64,
-    excess: f64,
-}
-
-impl Frame {
-    fn of(
-        rule: &Rule,
-        measured: Measured,
-        past: Measured,
-        (from, to): (DateTime<Utc>, DateTime<Utc>),
-        end: DateTime<Utc>,
-    ) -> Option<Self> {
-        let sign = if rule.compare == Compare::Above { 1.0 } else { -1.0 };
-        let scale = (end - to).num_seconds() as f64 / (to - from).num_seconds() as f64;
-        let threshold = rule.warn.or(rule.critical)?;
-        let is_rate = rule.metric.is_rate();
-        let expect = |rate: f64| if is_rate { rate * measured.sends as f64 } else { rate };
-        let rate = if is_rate { past.rate().unwrap_or_default() } else { past.events as f64 * scale };
-        let expected = expect(rate);
-        let excess = sign * (measured.events as f64 - expected);
-        let is_past = past.sends >= LEAST_PAST && excess > LEAST_EXCESS * measured.events.max(1) as f64;
-        let frame = Self {
-            metric: rule.metric,
-            sign,
-            measured,
-            baseline: Baseline::Past { from, to, measured: past },
-            past,
-            rate,
-            scale,
-            expected,
-            excess,
-        };
-        if is_past {
-            return Some(frame);
-        }
-        let expected = expect(threshold);
-        let excess = sign * (measured.events as f64 - expected);
-        let baseline = Baseline::Threshold(threshold);
-        (is_rate && excess > 0.0).then_some(Self { baseline, rate: threshold, expected, excess, ..frame })
-    }
-
-    fn has_past(&self) -> bool {
-        matches!(self.baseline, Baseline::Past { .. })
-    }
-
-    fn divide(
-        &self,
-        dimension: &Dimension,
-        now: &BTreeMap<Option<String>, Measured>,
-        past: &BTreeMap<Option<String>, Measured>,
-        rest: Measured,
-    ) -> Divided {
-        let without_sends: u64 = now.values().filter(|m| m.sends == 0).map(|m| m.events).sum();
-        let of_sends = !self.metric.is_rate() || 2 * without_sends <= self.measured.events;
-        let estimator = Estimator::of(past.values().copied().chain([rest]), self.rate);
-        let mut values: Vec<Part> = now
-            .iter()
-            .map(|(value, measured)| {
-                let before = past.get(value).copied().unwrap_or_default();
-                self.part(value.clone(), *measured, before, of_sends, &estimator)
-            })
-            .collect();
-        // Values that only the past has are less of the mail now, too.
-        let gone = self.part(None, Measured::default(), rest, of_sends, &estimator);
-        let mix = values.iter().chain([&gone]).map(|part| part.mix).sum();
-        values.sort_by(|a, b| b.telling().total_cmp(&a.telling()).then_with(|| a.value.cmp(&b.value)));
-        Divided { dimension: dimension.clone(), of_sends, mix, values }
-    }
-
-    fn part(
-        &self,
-        value: Option<String>,
-        measured: Measured,
-        past: Measured,
-        of_sends: bool,
-        estimator: &Estimator,
-    ) -> Part {
-        let own_rate = if self.has_past() { estimator.rate(past) } else { self.rate };
-        let sends = measured.sends as f64;
-        let (expected, mix) = if !self.metric.is_rate() {
-            (past.events as f64 * self.scale, 0.0)
-        } else if !of_sends {
-            let share = past.events as f64 / self.past.events.max(1) as f64;
-            (if self.has_past() { share * self.expected } else { 0.0 }, 0.0)
-        } else {
-            let usual =
-                crate::interval::rate(past.sends, self.past.sends).map(|part| part * self.measured.sends as f64);
-            let mix = usual.filter(|_| self.has_past()).map_or(0.0, |usual| (sends - usual) * (own_rate - self.rate));
-            (own_rate * sends, mix)
-        };
-        let excess = self.sign * (measured.events as f64 - expected);
-        let of_whole = |part: f64| part / self.excess;
-        Part { value, measured, past, expected, excess, share: of_whole(excess), mix: of_whole(self.sign * mix) }
-    }
-}
-
-impl Part {
-    fn telling(&self) -> f64 {
-        self.share.max(self.mix)
-    }
-}
-
-/// Past rates of values, drawn towards that of the whole.
-struct Estimator {
-    whole: f64,
-    /// Variance between the values' true rates, by moments.
-    between: f64,
-}
-
-impl Estimator {
-    fn of(past: impl Iterator<Item = Measured>, whole: f64) -> Self {
-        let past: Vec<Measured> = past.filter(|measured| measured.sends > 0).collect();
-        let sends: f64 = past.iter().map(|measured| measured.sends as f64).sum();
-        if sends == 0.0 {
-            return Self { whole, between: 0.0 };
-        }
-        let spread = |m: &Measured| m.sends as f64 * (m.events as f64 / m.sends as f64 - whole).powi(2);
-        let observed = past.iter().map(spread).sum::<f64>() / sends;
-        // Of what is observed, so much would be there by chance.
-        let by_chance = whole / (sends / past.len() as f64);
-        Self { whole, between: (observed - by_chance).max(0.0) }
-    }
-
-    fn rate(&self, past: Measured) -> f64 {
-        if past.sends == 0 || self.between == 0.0 {
-            return self.whole;
-        }
-        let sends = past.sends as f64;
-        let trust = self.between / (self.between + self.whole / sends);
-        self.whole + trust * (past.events as f64 / sends - self.whole)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn measured(events: u64, sends: u64) -> Measured {
-        Measured { events, sends }
-    }
-
-    /// Worked out by hand after Marshall's formulas: rates 1 % of 1,000 and 5 % of 1,000, whole 3 %; observed variance
-    /// 0.0004, by chance 0.03 / 1,000 = 0.00003, between 0.00037; trust 0.00037 / (0.00037 + 0.00003) = 0.925.
-    #[test]
-    fn rates_with_much_past_stay_and_those_without_are_the_wholes() {
-        let past = [measured(10, 1_000), measured(50, 1_000)];
-        let estimator = Estimator::of(past.into_iter(), 0.03);
-        assert!((estimator.rate(past[0]) - (0.03 - 0.925 * 0.02)).abs() < 1e-12);
-        assert!((estimator.rate(past[1]) - (0.03 + 0.925 * 0.02)).abs() < 1e-12);
-        assert!((estimator.rate(measured(0, 0)) - 0.03).abs() < 1e-12);
-        // Ten sends without a bounce say little: trust 0.00037 / (0.00037 + 0.003).
-        assert!((estimator.rate(measured(0, 10)) - 0.03 * (1.0 - 0.00037 / 0.00337)).abs() < 1e-12);
-        // Values that differ by chance only are all the whole.
-        let same = [measured(30, 1_000), measured(29, 1_000), measured(31, 1_000)];
-        assert!((Estimator::of(same.into_iter(), 0.03).rate(same[2]) - 0.03).abs() < 1e-12);
     }
 }

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 pub(crate) const QUARTER: i64 = 15 * 60 * 1_000_000;
 
 /// Windows of some calendar days in a time zone, counted from 1970-01-01 there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LocalDays {
     /// Whose midnight.
     pub zone: Tz,

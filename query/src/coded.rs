@@ -1,188 +1,236 @@
-//! Counts rows by the numbers of their texts, where a question needs no more of them: each text of a dictionary is looked at once.
+//! Counts rows by the numbers of their texts: each text of a column is looked at once per row group, whatever the question.
+//!
+//! ```text
+//! row group ── times, filters ──> which rows ─┐
+//!           ── type, bounce, complaint, domain ──> cell of each row ──┬──> counts by window, group and cell ──> Counter
+//!           ── the dimensions' columns ──> number of each row's value ┘
+//! ```
+//! Several groupings of the same rows are counted in one go.
+
+mod axis;
+mod cells;
+mod columns;
+mod keys;
+mod span;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
-use repute_lake::EventType;
+use futures::StreamExt;
 use repute_lake::schema::column;
+use repute_lake::{CodedFile, CodedFiles, CodedGroup, Coding, DataFile, LakeError};
+use tokio::task::JoinSet;
 
 use crate::counter::Counter;
 use crate::counting::CountingRules;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
-use crate::functions::Shape;
 use crate::provider::Providers;
+use crate::reasons::Classifier;
 use crate::selection::Selection;
-use crate::tally::{Kind, RecipientClass, cell};
+use axis::{Axis, Values, Windows};
+use columns::{Columns, Source};
+use keys::{Keys, Rows};
+use span::Span;
 
-/// What a selection needs of the files.
-pub(crate) struct CodedPlan {
-    /// Columns that are read.
-    pub(crate) columns: Vec<String>,
-    time: Option<&'static str>,
-    dimensions: Vec<(Dimension, String)>,
-    wanted: Vec<bool>,
-    rules: Arc<CountingRules>,
-    providers: Arc<Providers>,
+/// Row groups whose bytes are read ahead by each worker.
+const READ_AHEAD: usize = 2;
+
+/// Files whose footers are read at once by each worker.
+const OPENED_AT_ONCE: usize = 4;
+
+/// By what the operator has rows told apart.
+#[derive(Clone)]
+pub(crate) struct Sorting {
+    pub(crate) rules: Arc<CountingRules>,
+    pub(crate) providers: Arc<Providers>,
+    pub(crate) classifier: Arc<Classifier>,
+    pub(crate) promoted_tags: Arc<[String]>,
 }
 
-/// What tells bounces and complaints apart.
-const DIVIDING: [&str; 4] =
-    [column::BOUNCE_TYPE, column::BOUNCE_SUBTYPE, column::COMPLAINT_FEEDBACK_TYPE, column::COMPLAINT_SUBTYPE];
+/// What a question needs of the rows.
+pub(crate) struct CodedPlan {
+    selection: Selection,
+    sorting: Sorting,
+    /// Everything that rows are grouped or filtered by, once each.
+    axes: Vec<Axis>,
+    /// For each grouping, its axes.
+    groupings: Vec<Vec<usize>>,
+    only: Vec<(usize, Option<String>)>,
+    /// Columns that are read of every row group.
+    columns: Vec<(String, Coding)>,
+    sources: Vec<Source>,
+}
+
+/// A row group that is to be counted.
+struct Unit {
+    file: Arc<CodedFile>,
+    group: usize,
+    span: Span,
+}
 
 impl CodedPlan {
-    /// Nothing where the selection needs more than the numbers of texts.
-    pub(crate) fn of(
-        selection: &Selection,
-        rules: &Arc<CountingRules>,
-        providers: &Arc<Providers>,
-        promoted_tags: &[String],
-    ) -> Option<Self> {
-        if !selection.only.is_empty() || rules.looks_at_addresses() {
-            return None;
-        }
-        let source = |dimension: &Dimension| match dimension {
-            Dimension::Column(name) => Some((*name).to_owned()),
-            Dimension::Provider => Some(column::RECIPIENT_DOMAIN.to_owned()),
-            Dimension::Tag(name) if promoted_tags.contains(name) => Some(column::promoted(name)),
-            _ => None,
+    /// The rows of a selection, by each of the groupings; the selection's own is not looked at.
+    pub(crate) fn of(selection: &Selection, groupings: &[Vec<Dimension>], sorting: &Sorting) -> Self {
+        let mut axes: Vec<Axis> = Vec::new();
+        let mut number = |dimension: &Dimension| {
+            let axis = Axis::of(dimension, &sorting.promoted_tags);
+            axes.iter().position(|known| *known == axis).unwrap_or_else(|| {
+                axes.push(axis);
+                axes.len() - 1
+            })
         };
-        let dimensions: Vec<(Dimension, String)> = selection
-            .by
-            .iter()
-            .map(|dimension| Some((dimension.clone(), source(dimension)?)))
-            .collect::<Option<_>>()?;
-        let time = selection.width.map(|_| selection.clock.column());
-        let fixed = [column::EVENT_TYPE, column::RECIPIENT_DOMAIN].into_iter().chain(DIVIDING).chain(time);
-        let columns = fixed.map(str::to_owned).chain(dimensions.iter().map(|(_, name)| name.clone())).collect();
-        let is_wanted = |of: EventType| selection.types.is_empty() || selection.types.contains(&of);
-        let wanted = Kind::ALL.iter().map(|kind| is_wanted(kind.event_type())).collect();
-        Some(Self { columns, time, dimensions, wanted, rules: Arc::clone(rules), providers: Arc::clone(providers) })
-    }
-
-    /// A file's counter: what was made of its dictionaries is kept from batch to batch.
-    pub(crate) fn file(&self) -> CodedFile<'_> {
-        CodedFile {
-            plan: self,
-            shapes: Codes::default(),
-            classes: Codes::default(),
-            values: self.dimensions.iter().map(|_| Codes::default()).collect(),
+        let only = selection.only.iter().map(|(dimension, value)| (number(dimension), value.clone())).collect();
+        let groupings = groupings.iter().map(|by| by.iter().map(&mut number).collect()).collect();
+        let mut columns = vec![(column::EVENT_TYPE.to_owned(), Coding::Text)];
+        columns.extend(cells::columns(&selection.types, &sorting.rules));
+        columns.extend(axes.iter().flat_map(Axis::columns));
+        if selection.width.is_some() {
+            columns.push((selection.clock.column().to_owned(), Coding::Time));
         }
+        let sources = Source::all(&columns, &axes);
+        Self { selection: selection.clone(), sorting: sorting.clone(), axes, groupings, only, columns, sources }
     }
-}
 
-/// Counts the rows of one file.
-pub(crate) struct CodedFile<'p> {
-    plan: &'p CodedPlan,
-    shapes: Codes<Shape>,
-    classes: Codes<RecipientClass>,
-    values: Vec<Codes<u32>>,
-}
-
-/// What was made of the texts of a dictionary.
-struct Codes<T> {
-    /// Held, so that another one cannot come to lie in its place.
-    dictionary: Option<StringArray>,
-    made: Vec<T>,
-    of_null: Option<T>,
-}
-
-impl<T> Default for Codes<T> {
-    fn default() -> Self {
-        Self { dictionary: None, made: Vec::new(), of_null: None }
-    }
-}
-
-impl<T: Copy> Codes<T> {
-    /// Makes something of each text of the column's dictionary, unless that is the one before.
-    fn take<'a>(&mut self, column: Option<&'a ArrayRef>, mut make: impl FnMut(Option<&str>) -> T) -> Coded<'a> {
-        if self.of_null.is_none() {
-            self.of_null = Some(make(None));
+    /// Counts the rows of files, and gives back those files that cannot be read so, with a counter for each grouping.
+    ///
+    /// Whoever waits no longer drops the future; the workers stop at the end of a row group.
+    pub(crate) async fn count(
+        self: Arc<Self>,
+        coded: &CodedFiles,
+        files: Vec<DataFile>,
+    ) -> Result<(Vec<Counter>, Vec<DataFile>), QueryError> {
+        let (units, others) = self.units(coded, files).await?;
+        let units: Arc<[Unit]> = units.into();
+        let next = Arc::new(AtomicUsize::new(0));
+        let mut workers = JoinSet::new();
+        for _ in 0..threads().min(units.len()) {
+            workers.spawn(Arc::clone(&self).work(Arc::clone(&units), Arc::clone(&next)));
         }
-        let Some(coded) = column.and_then(|column| column.as_dictionary_opt::<Int32Type>()) else { return Coded(None) };
-        let Some(texts) = coded.values().as_string_opt::<i32>() else { return Coded(None) };
-        let place = |texts: &StringArray| (texts.value_data().as_ptr(), texts.value_offsets().as_ptr(), texts.len());
-        if self.dictionary.as_ref().is_none_or(|known| place(known) != place(texts)) {
-            self.made.clear();
-            self.made.extend((0..texts.len()).map(|index| make(texts.is_valid(index).then(|| texts.value(index)))));
-            self.dictionary = Some(texts.clone());
-        }
-        Coded(Some((coded.keys(), texts)))
-    }
-
-    fn get(&self, coded: &Coded<'_>, row: usize) -> Option<T> {
-        match coded.code(row) {
-            Some(code) => self.made.get(code).copied(),
-            None => self.of_null,
-        }
-    }
-}
-
-/// A column's numbers and texts; a column that is not there is null everywhere.
-struct Coded<'a>(Option<(&'a arrow::array::PrimitiveArray<Int32Type>, &'a StringArray)>);
-
-impl<'a> Coded<'a> {
-    fn of(column: Option<&'a ArrayRef>) -> Self {
-        Self(column.and_then(|column| {
-            let coded = column.as_dictionary_opt::<Int32Type>()?;
-            Some((coded.keys(), coded.values().as_string_opt::<i32>()?))
-        }))
-    }
-
-    fn code(&self, row: usize) -> Option<usize> {
-        let (keys, _) = self.0?;
-        keys.is_valid(row).then(|| keys.value(row) as usize)
-    }
-
-    fn text(&self, row: usize) -> Option<&'a str> {
-        let (_, texts) = self.0?;
-        let code = self.code(row)?;
-        texts.is_valid(code).then(|| texts.value(code))
-    }
-}
-
-impl CodedFile<'_> {
-    /// Adds the rows of a batch.
-    pub(crate) fn count(&mut self, batch: &RecordBatch, counter: &mut Counter) -> Result<(), QueryError> {
-        let Self { plan, shapes, classes, values } = self;
-        let column = |name: &str| batch.column_by_name(name);
-        let events = shapes.take(column(column::EVENT_TYPE), Shape::of);
-        let domains = classes.take(column(column::RECIPIENT_DOMAIN), |domain| plan.rules.class(domain, None));
-        let [bounce, bounce_subtype, feedback, complaint_subtype] = DIVIDING.map(|name| Coded::of(column(name)));
-        let mut groups = Vec::with_capacity(values.len());
-        for (index, ((dimension, name), values)) in plan.dimensions.iter().zip(values.iter_mut()).enumerate() {
-            let is_provider = *dimension == Dimension::Provider;
-            groups.push(values.take(column(name), |text| {
-                counter.number(index, text.map(|text| if is_provider { plan.providers.of(text) } else { text }))
-            }));
-        }
-        let times = plan.time.map(|name| column(name)?.as_primitive_opt::<TimestampMicrosecondType>());
-        let mut numbers = vec![0; values.len()];
-        for row in 0..batch.num_rows() {
-            let kind = match shapes.get(&events, row) {
-                Some(Shape::Is(kind)) => Some(kind),
-                Some(Shape::Divided) => Kind::of(
-                    events.text(row).unwrap_or_default(),
-                    bounce.text(row),
-                    bounce_subtype.text(row),
-                    feedback.text(row),
-                    complaint_subtype.text(row),
-                ),
-                Some(Shape::Unknown) | None => None,
-            };
-            let Some(kind) = kind.filter(|kind| plan.wanted[*kind as usize]) else { continue };
-            let Some(class) = classes.get(&domains, row) else { continue };
-            let time = match times {
-                None => 0,
-                Some(Some(times)) if times.is_valid(row) => times.value(row),
-                Some(_) => continue,
-            };
-            for ((values, coded), number) in values.iter().zip(&groups).zip(&mut numbers) {
-                *number = values.get(coded, row).unwrap_or_default();
+        let mut counters: Option<Vec<Counter>> = None;
+        while let Some(worked) = workers.join_next().await {
+            let worked = worked.map_err(|error| QueryError::Question(format!("counting ended early: {error}")))??;
+            match &mut counters {
+                None => counters = Some(worked),
+                Some(counters) => counters.iter_mut().zip(&worked).try_for_each(|(mine, other)| mine.merge(other))?,
             }
-            counter.add_row(time, &numbers, cell(kind, class));
         }
-        counter.end_batch()
+        Ok((counters.unwrap_or_else(|| self.counters()), others))
+    }
+
+    fn counters(&self) -> Vec<Counter> {
+        self.groupings.iter().map(|axes| Counter::new(self.selection.width, axes.len())).collect()
+    }
+
+    /// The row groups that may hold a row of the selection's time, and the files that cannot be read so.
+    async fn units(
+        self: &Arc<Self>,
+        coded: &CodedFiles,
+        mut files: Vec<DataFile>,
+    ) -> Result<(Vec<Unit>, Vec<DataFile>), QueryError> {
+        files.retain(|file| span::may_hold(file, &self.selection));
+        let mut opened = JoinSet::new();
+        let share = files.len().div_ceil(threads()).max(1);
+        for files in files.chunks(share) {
+            let opening: Vec<_> = files.iter().map(|file| open(coded.clone(), file.clone())).collect();
+            opened.spawn(async move {
+                let opened: Vec<_> = futures::stream::iter(opening).buffered(OPENED_AT_ONCE).collect().await;
+                opened.into_iter().collect::<Result<Vec<_>, LakeError>>()
+            });
+        }
+        let needed = [&self.columns[..], &span::columns(&self.selection)].concat();
+        let (mut units, mut others) = (Vec::new(), Vec::new());
+        while let Some(part) = opened.join_next().await {
+            let part = part.map_err(|error| QueryError::Question(format!("counting ended early: {error}")))?;
+            for (data, file) in part? {
+                if !file.can_read(&needed) {
+                    others.push(data);
+                    continue;
+                }
+                for group in 0..file.groups() {
+                    if let Some(span) = Span::of(&file.facts(group), &self.selection) {
+                        units.push(Unit { file: Arc::clone(&file), group, span });
+                    }
+                }
+            }
+        }
+        Ok((units, others))
+    }
+
+    async fn work(self: Arc<Self>, units: Arc<[Unit]>, next: Arc<AtomicUsize>) -> Result<Vec<Counter>, QueryError> {
+        let mut worker = Worker { plan: &self, counters: self.counters(), keys: Keys::default() };
+        let plan = Arc::clone(&self);
+        let pulled = std::iter::from_fn(move || {
+            let Unit { file, group, span } = units.get(next.fetch_add(1, Ordering::Relaxed))?;
+            Some(read(Arc::clone(file), *group, [&plan.columns[..], &span.columns()].concat(), *span))
+        });
+        let mut groups = futures::stream::iter(pulled).buffered(READ_AHEAD);
+        while let Some(read) = groups.next().await {
+            let (group, span) = read?;
+            worker.count(&group, span)?;
+            // Whoever waits no longer is heard between one row group and the next.
+            tokio::task::yield_now().await;
+        }
+        Ok(worker.counters)
+    }
+}
+
+async fn read(
+    file: Arc<CodedFile>,
+    group: usize,
+    columns: Vec<(String, Coding)>,
+    span: Span,
+) -> Result<(CodedGroup, Span), LakeError> {
+    Ok((file.read(group, &columns).await?, span))
+}
+
+async fn open(coded: CodedFiles, file: DataFile) -> Result<(DataFile, Arc<CodedFile>), LakeError> {
+    let opened = coded.open(&file).await?;
+    Ok((file, Arc::new(opened)))
+}
+
+/// How many count at once.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Counts row groups one by one.
+struct Worker<'p> {
+    plan: &'p CodedPlan,
+    counters: Vec<Counter>,
+    keys: Keys,
+}
+
+impl Worker<'_> {
+    fn count(&mut self, group: &CodedGroup, span: Span) -> Result<(), QueryError> {
+        let plan = self.plan;
+        let selection = &plan.selection;
+        let columns = Columns::of(group, &plan.sources);
+        let Some(mut kept) = span.kept(group, selection)? else { return Ok(()) };
+        let mut axes: Vec<Option<Values<'_>>> = plan.axes.iter().map(|_| None).collect();
+        for (axis, value) in &plan.only {
+            let values = plan.axes[*axis].values(&columns, &plan.sorting)?;
+            if !values.keep(value.as_deref(), &mut kept) {
+                return Ok(());
+            }
+            axes[*axis] = Some(values);
+        }
+        let Some(cells) = cells::of_rows(&columns, &selection.types, &plan.sorting.rules, &kept)? else {
+            return Ok(());
+        };
+        for axis in plan.groupings.iter().flatten() {
+            if axes[*axis].is_none() {
+                axes[*axis] = Some(plan.axes[*axis].values(&columns, &plan.sorting)?);
+            }
+        }
+        let windows = match selection.width {
+            Some(width) => Some(Windows::of(&group.times(selection.clock.column())?, width)),
+            None => None,
+        };
+        for (axes_of, counter) in plan.groupings.iter().zip(&mut self.counters) {
+            let by = axes_of.iter().filter_map(|axis| axes[*axis].as_ref()).collect();
+            self.keys.count(&Rows { cells: &cells, windows: windows.as_ref(), by }, counter)?;
+        }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Counts rows by window, group and cell of the tally, batch by batch.
+//! Counts of rows by window, group and cell of the tally, from whichever way the rows were read.
 
 use std::collections::HashMap;
 
@@ -7,31 +7,29 @@ use arrow::datatypes::{Int16Type, Int64Type};
 use foldhash::fast::RandomState;
 
 use crate::error::QueryError;
-use crate::rollup::day::{Groups, floor};
+use crate::rollup::day::floor;
 use crate::seen::Seen;
+use crate::selection::Tallied;
+use crate::tally::{CELLS, Tally};
 use crate::wording::thousands;
 
-/// So many counts take about half a gigabyte; a question with more would fill the memory.
-const MOST_COUNTS: usize = 8_000_000;
+/// So many windows and groups take about half a gigabyte; a question with more would fill the memory.
+const MOST_ROWS: usize = 2_000_000;
 
-/// Counts of batches of (time in microseconds, cell, values of the dimensions).
+/// Counts by window and group.
 pub(crate) struct Counter {
     width: Option<i64>,
     /// The texts of each dimension, and their numbers.
     texts: Vec<Texts>,
-    groups: HashMap<Vec<u32>, u32, RandomState>,
-    /// By window, then group and cell.
-    counts: HashMap<(i64, u64), u64, RandomState>,
-    last: Last,
+    /// Groups of more than two dimensions.
+    groups: HashMap<Box<[u32]>, u64, RandomState>,
+    places: HashMap<Place, u32, RandomState>,
+    counts: Counts,
+    last: Option<(Place, u32)>,
 }
 
-/// Rows of the same key that came last, and are not among the counts yet.
-struct Last {
-    numbers: Vec<u32>,
-    group: u32,
-    key: (i64, u64),
-    rows: u64,
-}
+/// The start of a window, and a group: the numbers of up to two texts, or its own.
+type Place = (i64, u64);
 
 /// Texts and their numbers; no text is 0.
 #[derive(Default)]
@@ -50,10 +48,11 @@ impl Texts {
         number
     }
 
-    fn into_list(self) -> Vec<Option<String>> {
+    /// By number.
+    fn list(&self) -> Vec<Option<&str>> {
         let mut list = vec![None; self.numbers.len() + 1];
-        for (text, number) in self.numbers {
-            list[number as usize] = Some(text.into());
+        for (text, number) in &self.numbers {
+            list[*number as usize] = Some(text.as_ref());
         }
         list
     }
@@ -61,12 +60,17 @@ impl Texts {
 
 impl Counter {
     pub(crate) fn new(width: Option<i64>, dimensions: usize) -> Self {
-        let texts = (0..dimensions).map(|_| Texts::default()).collect();
-        let last = Last { numbers: Vec::new(), group: 0, key: (0, u64::MAX), rows: 0 };
-        Self { width, texts, groups: HashMap::default(), counts: HashMap::default(), last }
+        Self {
+            width,
+            texts: (0..dimensions).map(|_| Texts::default()).collect(),
+            groups: HashMap::default(),
+            places: HashMap::default(),
+            counts: Counts::default(),
+            last: None,
+        }
     }
 
-    /// Adds the rows of a batch.
+    /// Adds the rows of a batch of (time in microseconds, cell, values of the dimensions).
     pub(crate) fn count(&mut self, batch: &RecordBatch) -> Result<(), QueryError> {
         let times = batch.column(0).as_primitive::<Int64Type>().values();
         let cells = batch.column(1).as_primitive::<Int16Type>();
@@ -80,9 +84,10 @@ impl Counter {
             for ((seen, texts), number) in seen.iter_mut().zip(&mut self.texts).zip(&mut numbers) {
                 *number = seen.get(row, |text| texts.number(text));
             }
-            self.add_row(*time, &numbers, cells.value(row));
+            let window = self.width.map_or(0, |width| floor(*time, width));
+            self.add(window, &numbers, cells.value(row), 1)?;
         }
-        self.end_batch()
+        Ok(())
     }
 
     /// The number of a dimension's value.
@@ -90,71 +95,213 @@ impl Counter {
         self.texts.get_mut(dimension).map_or(0, |texts| texts.number(text))
     }
 
-    /// Adds a row with these numbers of its dimensions' values.
-    pub(crate) fn add_row(&mut self, time: i64, numbers: &[u32], cell: i16) {
-        if self.last.numbers != numbers || self.last.rows == 0 {
-            self.last.group = self.group(numbers);
-            self.last.numbers.clear();
-            self.last.numbers.extend_from_slice(numbers);
-        }
-        let window = self.width.map_or(0, |width| floor(time, width));
-        let key = (window, u64::from(self.last.group) << 8 | u64::from(cell.cast_unsigned()));
-        if key == self.last.key {
-            self.last.rows += 1;
-            return;
-        }
-        self.add(self.last.key, self.last.rows);
-        (self.last.key, self.last.rows) = (key, 1);
-    }
-
-    /// Takes in the rows of a batch.
+    /// Adds rows of a window, with these numbers of their dimensions' values.
     ///
     /// # Errors
-    /// [`QueryError::Question`] where there are more counts than the memory is for.
-    pub(crate) fn end_batch(&mut self) -> Result<(), QueryError> {
-        self.add(self.last.key, self.last.rows);
-        self.last.rows = 0;
-        self.last.key.1 = u64::MAX;
-        if self.counts.len() > MOST_COUNTS {
-            let most = thousands(MOST_COUNTS as u64);
-            let what =
-                format!("more than {most} counts; choose a wider window, a shorter range, or what has fewer values");
+    /// [`QueryError::Question`] where there are more windows and groups than the memory is for.
+    pub(crate) fn add(&mut self, window: i64, numbers: &[u32], cell: i16, rows: u64) -> Result<(), QueryError> {
+        let place = (window, self.group(numbers));
+        let row = match self.last {
+            Some((last, row)) if last == place => row,
+            _ => self.row(place)?,
+        };
+        self.last = Some((place, row));
+        self.counts.add(row, cell, rows);
+        Ok(())
+    }
+
+    /// The row of counts of a window and group.
+    fn row(&mut self, place: Place) -> Result<u32, QueryError> {
+        if let Some(row) = self.places.get(&place) {
+            return Ok(*row);
+        }
+        if self.places.len() >= MOST_ROWS {
+            let most = thousands(MOST_ROWS as u64);
+            let what = format!(
+                "more than {most} windows and groups; choose a wider window, a shorter range, or what has fewer values"
+            );
             return Err(QueryError::Question(what));
+        }
+        let row = self.counts.push();
+        self.places.insert(place, row);
+        Ok(row)
+    }
+
+    fn group(&mut self, numbers: &[u32]) -> u64 {
+        match numbers {
+            [] => 0,
+            [one] => u64::from(*one),
+            [one, other] => u64::from(*one) << 32 | u64::from(*other),
+            more => {
+                if let Some(group) = self.groups.get(more) {
+                    return *group;
+                }
+                let group = self.groups.len() as u64;
+                self.groups.insert(more.into(), group);
+                group
+            }
+        }
+    }
+
+    /// The groups of more than two dimensions, by number.
+    fn list(&self) -> Vec<&[u32]> {
+        let mut list: Vec<&[u32]> = vec![&[]; self.groups.len()];
+        for (numbers, group) in &self.groups {
+            list[*group as usize] = numbers;
+        }
+        list
+    }
+
+    /// The numbers of a group's values.
+    fn numbers(&self, group: u64, list: &[&[u32]], numbers: &mut Vec<u32>) {
+        numbers.clear();
+        match self.texts.len() {
+            0 => {}
+            1 => numbers.push(group as u32),
+            2 => numbers.extend([(group >> 32) as u32, group as u32]),
+            _ => numbers.extend_from_slice(list[group as usize]),
+        }
+    }
+
+    /// Adds what another has counted.
+    pub(crate) fn merge(&mut self, other: &Self) -> Result<(), QueryError> {
+        let renumbered: Vec<Vec<u32>> = (other.texts.iter().enumerate())
+            .map(|(dimension, texts)| texts.list().into_iter().map(|text| self.number(dimension, text)).collect())
+            .collect();
+        let (list, mut numbers) = (other.list(), Vec::new());
+        for ((window, group), row) in &other.places {
+            other.numbers(*group, &list, &mut numbers);
+            for (number, renumbered) in numbers.iter_mut().zip(&renumbered) {
+                *number = renumbered[*number as usize];
+            }
+            for (cell, rows) in other.counts.of(*row) {
+                self.add(*window, &numbers, cell, rows)?;
+            }
         }
         Ok(())
     }
 
-    fn add(&mut self, key: (i64, u64), rows: u64) {
-        if rows > 0 {
-            *self.counts.entry(key).or_default() += rows;
+    /// All counts, ordered by window and group.
+    pub(crate) fn into_tallied(self) -> Vec<Tallied> {
+        let texts: Vec<Vec<Option<&str>>> = self.texts.iter().map(Texts::list).collect();
+        let (list, mut numbers) = (self.list(), Vec::new());
+        let mut rows: Vec<(i64, Vec<Option<&str>>, u32)> = Vec::with_capacity(self.places.len());
+        for ((window, group), row) in &self.places {
+            self.numbers(*group, &list, &mut numbers);
+            let names = numbers.iter().zip(&texts).map(|(number, texts)| texts[*number as usize]).collect();
+            rows.push((*window, names, *row));
         }
+        rows.sort_unstable();
+        let tallied = |(window, names, row): (i64, Vec<Option<&str>>, u32)| {
+            let mut tally = Tally::default();
+            self.counts.of(row).for_each(|(cell, rows)| tally.add_cell(cell, rows));
+            Tallied { window, group: names.into_iter().map(|name| name.map(str::to_owned)).collect(), tally }
+        };
+        rows.into_iter().map(tallied).collect()
+    }
+}
+
+/// A table of counts, of which the columns are those cells of the tally that were met.
+struct Counts {
+    /// The cell of each column.
+    cells: Vec<i16>,
+    /// The column of each cell, [`NO_COLUMN`] where it was not met.
+    columns: [u8; CELLS],
+    /// How many columns there is room for.
+    width: usize,
+    rows: u32,
+    counts: Vec<u64>,
+}
+
+/// Room for columns grows by so many.
+const COLUMNS: usize = 8;
+
+const NO_COLUMN: u8 = u8::MAX;
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { cells: Vec::new(), columns: [NO_COLUMN; CELLS], width: 0, rows: 0, counts: Vec::new() }
+    }
+}
+
+impl Counts {
+    fn push(&mut self) -> u32 {
+        self.rows += 1;
+        self.counts.resize(self.rows as usize * self.width, 0);
+        self.rows - 1
     }
 
-    fn group(&mut self, numbers: &[u32]) -> u32 {
-        if let Some(group) = self.groups.get(numbers) {
-            return *group;
-        }
-        let group = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
-        self.groups.insert(numbers.to_vec(), group);
-        group
+    fn add(&mut self, row: u32, cell: i16, rows: u64) {
+        let Ok(place) = usize::try_from(cell) else { return };
+        let column = match self.columns.get(place) {
+            Some(&NO_COLUMN) => self.column(cell, place),
+            Some(column) => usize::from(*column),
+            None => return,
+        };
+        self.counts[row as usize * self.width + column] += rows;
     }
 
-    /// Adds all of them to tallies.
-    pub(crate) fn add_to(self, groups: &mut Groups) {
-        let texts: Vec<Vec<Option<String>>> = self.texts.into_iter().map(Texts::into_list).collect();
-        let mut names = vec![Vec::new(); self.groups.len()];
-        for (numbers, group) in self.groups {
-            let values = numbers.iter().zip(&texts).map(|(number, texts)| texts[*number as usize].clone());
-            names[group as usize] = values.collect();
-        }
-        let mut counts: Vec<((i64, u64), u64)> = self.counts.into_iter().collect();
-        counts.sort_unstable_by_key(|((_, group), _)| *group);
-        for of_group in counts.chunk_by(|((_, a), _), ((_, b), _)| a >> 8 == b >> 8) {
-            let Some(((_, first), _)) = of_group.first() else { continue };
-            let windows = groups.entry(names[(first >> 8) as usize].clone()).or_default();
-            for ((window, key), rows) in of_group {
-                windows.entry(*window).or_default().add_cell((key & 0xff) as i16, *rows);
+    fn column(&mut self, cell: i16, place: usize) -> usize {
+        self.columns[place] = self.cells.len() as u8;
+        self.cells.push(cell);
+        if self.cells.len() > self.width {
+            let before = self.width.max(1);
+            self.width += COLUMNS;
+            let mut counts = vec![0; self.rows as usize * self.width];
+            for (wide, narrow) in counts.chunks_exact_mut(self.width).zip(self.counts.chunks_exact(before)) {
+                wide[..before].copy_from_slice(narrow);
             }
+            self.counts = counts;
+        }
+        self.cells.len() - 1
+    }
+
+    /// The counts of a row that are not zero.
+    fn of(&self, row: u32) -> impl Iterator<Item = (i16, u64)> + '_ {
+        let from = row as usize * self.width;
+        let counts = self.cells.iter().zip(&self.counts[from..from + self.width]);
+        counts.filter(|(_, rows)| **rows > 0).map(|(cell, rows)| (*cell, *rows))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::{Kind, RecipientClass, cell};
+
+    /// Counts `rows` of (window, values, kind), and says what comes out.
+    fn counted(counter: &mut Counter, rows: &[(i64, &[Option<&str>], Kind)]) {
+        for (window, values, kind) in rows {
+            let numbers: Vec<u32> = values.iter().enumerate().map(|(i, value)| counter.number(i, *value)).collect();
+            counter.add(*window, &numbers, cell(*kind, RecipientClass::Ordinary), 1).unwrap();
+        }
+    }
+
+    #[test]
+    fn two_are_merged_by_what_their_groups_are_called() {
+        for dimensions in 0..4 {
+            let all: [&[Option<&str>]; 3] =
+                [&[None; 3], &[Some("a"), Some("b"), None], &[Some("b"), Some("a"), Some("")]];
+            let values = all.map(|values| &values[..dimensions]);
+            let (mut one, mut other) = (Counter::new(Some(1), dimensions), Counter::new(Some(1), dimensions));
+            counted(&mut one, &[(0, values[1], Kind::Send), (1, values[0], Kind::Open), (0, values[1], Kind::Send)]);
+            counted(&mut other, &[(0, values[2], Kind::Click), (0, values[1], Kind::Open), (1, values[0], Kind::Open)]);
+            one.merge(&other).unwrap();
+            let told: Vec<(i64, usize, [u64; 3])> = one
+                .into_tallied()
+                .into_iter()
+                .map(|t| {
+                    let which = values.iter().position(|values| {
+                        values.iter().map(|value| value.map(str::to_owned)).collect::<Vec<_>>() == t.group
+                    });
+                    (t.window, which.unwrap(), [Kind::Send, Kind::Open, Kind::Click].map(|kind| t.tally.all(kind)))
+                })
+                .collect();
+            let expected = match dimensions {
+                0 => vec![(0, 0, [2, 1, 1]), (1, 0, [0, 2, 0])],
+                _ => vec![(0, 1, [2, 1, 0]), (0, 2, [0, 0, 1]), (1, 0, [0, 2, 0])],
+            };
+            assert_eq!(told, expected, "{dimensions} dimensions");
         }
     }
 }

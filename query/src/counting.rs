@@ -90,13 +90,15 @@ impl CountingRules {
         !self.verified_addresses.is_empty()
     }
 
+    /// Whether the sender has verified this very address.
+    pub(crate) fn is_verified_address(&self, address: &str) -> bool {
+        self.looks_at_addresses() && self.verified_addresses.contains(&address.to_ascii_lowercase())
+    }
+
     /// The class of a recipient. A verified domain covers its subdomains, as it does for sending.
     pub fn class(&self, domain: Option<&str>, address: Option<&str>) -> RecipientClass {
         let domain = domain.unwrap_or_default();
-        let verified_address = || {
-            self.looks_at_addresses()
-                && address.is_some_and(|a| self.verified_addresses.contains(&a.to_ascii_lowercase()))
-        };
+        let verified_address = || address.is_some_and(|address| self.is_verified_address(address));
         if domain == SIMULATOR {
             Simulator
         } else if self.is_verified(domain) || verified_address() {

@@ -21,7 +21,7 @@ pub enum Dimension {
 }
 
 /// The columns one may group by, in the order in which help lists them.
-pub const COLUMNS: [&str; 16] = [
+pub const COLUMNS: [&str; 17] = [
     column::CONFIGURATION_SET,
     column::FROM_DOMAIN,
     column::CALLER_IDENTITY,
@@ -38,6 +38,7 @@ pub const COLUMNS: [&str; 16] = [
     column::STATUS,
     column::DELAY_TYPE,
     column::SOURCE,
+    column::LINK,
 ];
 
 /// A name that is no dimension.

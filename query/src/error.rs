@@ -12,6 +12,9 @@ pub enum QueryError {
     /// The query engine failed; out of memory and broken files end here.
     #[error("query failed: {0}")]
     Engine(Box<DataFusionError>),
+    /// Too many questions wait for their turn to read rows.
+    #[error("too many questions wait for their turn")]
+    Busy,
     /// A question that has no answer as put.
     #[error("{0}")]
     Question(String),

@@ -1,4 +1,4 @@
-//! Which rows a selection asks for: as filters of the events table, and by what the log says of whole files.
+//! Which rows a selection asks for, as filters of the events table.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,6 @@ use arrow::datatypes::DataType;
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, cast, col, lit};
-use repute_lake::DataFile;
 use repute_lake::schema::column;
 
 use crate::dimension::Dimension;
@@ -68,22 +67,6 @@ pub(crate) fn filters(selection: &Selection, expression: impl Fn(&Dimension) -> 
         });
     }
     filters
-}
-
-/// Whether all rows of a file are of the selection's time, as the log says.
-pub(crate) fn lies_in(file: &DataFile, selection: &Selection) -> bool {
-    let known = &file.statistics;
-    let range = match selection.clock {
-        Clock::Event => known.event_time,
-        Clock::Sent => known.sent_time.filter(|_| known.sent_time_nulls == Some(0)),
-    };
-    let lies_in = |(low, high): (i64, i64), since: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>| {
-        since.is_none_or(|since| since.timestamp_micros() <= low)
-            && until.is_none_or(|until| high < until.timestamp_micros())
-    };
-    selection.minutes.is_empty()
-        && range.is_some_and(|range| lies_in(range, selection.since, selection.until))
-        && (selection.as_of.is_none() || known.event_time.is_some_and(|range| lies_in(range, None, selection.as_of)))
 }
 
 /// A time as a literal.

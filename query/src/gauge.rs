@@ -6,16 +6,17 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Int64Type};
 use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
-use datafusion::functions_aggregate::count::count;
 use datafusion::functions_aggregate::min_max::max;
-use datafusion::logical_expr::{Expr, cast, col, lit};
+use datafusion::logical_expr::{Expr, cast, col};
 use repute_lake::EventType;
 use repute_lake::schema::column;
 
 use crate::alert::{Measured, Metric, Rule, Window};
 use crate::check::Group;
+use crate::delays::{Times, taken};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
+use crate::rates::Stepping;
 use crate::scan::{Reader, Selection};
 use crate::tally::Kind;
 
@@ -227,35 +228,17 @@ async fn delays(
     percent: u64,
 ) -> Result<Vec<Reading>, QueryError> {
     let chosen = selection(rule, &[EventType::Delivery], now - width, now);
-    let mut keys = keys(reader, &chosen);
-    keys.push(cast(col(column::PROCESSING_MS), DataType::Int64).alias("took"));
-    let deliveries = reader.events(&chosen).await?.filter(col(column::PROCESSING_MS).is_not_null())?;
-    let batches = deliveries.aggregate(keys, vec![count(lit(1_i64)).alias("rows")])?.collect().await?;
-    let mut by_key: BTreeMap<Key, BTreeMap<i64, u64>> = BTreeMap::new();
-    for batch in &batches {
-        let [took, rows] = [0, 1].map(|index| batch.column(chosen.by.len() + index).as_primitive::<Int64Type>());
-        for row in 0..batch.num_rows() {
-            let of_key = by_key.entry(key(batch, chosen.by.len(), row)).or_default();
-            *of_key.entry(took.value(row)).or_default() += u64::try_from(rows.value(row)).unwrap_or_default();
-        }
-    }
-    let together = |parts: &[BTreeMap<i64, u64>]| {
-        let mut sum: BTreeMap<i64, u64> = BTreeMap::new();
-        for (took, rows) in parts.iter().flatten() {
-            *sum.entry(*took).or_default() += rows;
-        }
+    let (found, _) = taken(reader, &chosen, Stepping::Tumbling).await?;
+    let by_key: BTreeMap<Key, Times> = found.groups;
+    let together = |parts: &[Times]| {
+        let mut sum = Times::default();
+        parts.iter().for_each(|part| sum.sum(part));
         sum
     };
-    let reading = |(account_id, group, took): (Option<String>, Group, BTreeMap<i64, u64>)| {
-        let all: u64 = took.values().sum();
-        let mut rank = (all * percent).div_ceil(100);
-        let value = took.iter().find(|(_, rows)| {
-            let is_it = rank <= **rows;
-            rank = rank.saturating_sub(**rows);
-            is_it
-        });
-        let events = value.and_then(|(took, _)| u64::try_from(*took).ok()).unwrap_or_default();
-        Reading { account_id, group, measured: Measured { events, sends: all }, span: (now - width, now) }
+    let reading = |(account_id, group, times): (Option<String>, Group, Times)| {
+        let [value] = times.nearest([percent]);
+        let events = value.and_then(|took| u64::try_from(took).ok()).unwrap_or_default();
+        Reading { account_id, group, measured: Measured { events, sends: times.count() }, span: (now - width, now) }
     };
     Ok(judged(rule, by_key, together).into_iter().map(reading).collect())
 }

@@ -7,7 +7,10 @@
 //!                       │ sliding      every window in steps of a minute
 //!                       └ check        rules, findings, one state; attribution: why; backtest: the same in the past
 //!            ├────────> reasons        why mail bounced, equal reasons together
-//!            └────────> messages       the events of single messages, one by one
+//!            ├────────> engagement     opens and clicks, likely bots apart
+//!            ├────────> delays         how long deliveries took, what was put off
+//!            ├────────> messages       the events of single messages, one by one
+//!            └────────> doctor         why a figure is missing or not what it seems
 //! ```
 //! Only here are queries written; values enter them as literals of the plan, never as text. Everything after the scan is
 //! arithmetic on [`Tally`], but for single messages.
@@ -24,10 +27,13 @@ mod functions;
 mod provider;
 mod seen;
 mod selection;
+mod turns;
 
+mod answers;
 mod coded;
 mod counter;
 mod rollup;
+mod rows;
 mod scan;
 
 mod calendar;
@@ -43,8 +49,13 @@ mod backtest;
 mod check;
 mod gauge;
 
+mod delays;
+mod doctor;
+mod engagement;
+mod kept;
 mod messages;
 mod reasons;
+mod windows;
 
 mod report;
 mod tables;
@@ -60,10 +71,26 @@ pub use calendar::LocalDays;
 pub use check::{CheckOptions, CheckResult, Finding, Group, Muted, check, sentence};
 pub use chrono_tz::{TZ_VARIANTS as ZONES, Tz};
 pub use counting::{AwsCounts, CountingRules, Exclusion, Side};
+pub use delays::{
+    DelayCount, DelayReason, DelayRows, Delayed, Delays, DelaysQuery, TIMES, TakenGroup, TakenWindow, TimesTaken,
+    Undecided, delays, delays_report, delays_table,
+};
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
+pub use doctor::{
+    Advice, Around, DumpFacts, EventFacts, Failed, ImportRun, LakeFacts, Late, RuleFacts, SampledObject, Seen,
+    SendingDelays, Severity, Watch, damaged_lake, diagnose, doctor_report, dump_advice, dump_report, explanation,
+    lake_advice, no_lake,
+};
+pub use engagement::{
+    Acts, BotReason, BotVerdict, ClickedLink, Engaged, EngagedGroup, EngagedWindow, Engagement, EngagementQuery,
+    EngagementRows, Spread, WAITS, Waited, bot_reason, engagement, engagement_report, engagement_table,
+};
 pub use error::QueryError;
 pub use interval::{headroom, rate, reaches, wilson};
-pub use messages::{DETAILS, Detail, FoundMessages, MOST_EVENTS, Message, MessageEvent, MessageQuery, messages};
+pub use messages::{
+    DETAILS, Detail, FoundMessages, MOST_EVENTS, Message, MessageEvent, MessageQuery, bare_message_id, messages,
+    sent_time,
+};
 pub use pace::Pace;
 pub use provider::Providers;
 pub use rates::{Counts, Rates, Stepping, compared_rates, rates};
@@ -76,10 +103,16 @@ pub use reputation::{
     BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, RECENT_DAYS, REPRESENTATIVE_VOLUME, Recent,
     Reputation, ReputationQuery, reputation,
 };
-pub use repute_lake::{ImportTotals, RecentImport};
+pub use repute_lake::{
+    BadBook, BadClass, BadFilter, BadList, BadRecord, BookedObject, Books, DayFiles, EventType, ImportTotals,
+    ImportedObject, KeptRecord, LakeError, LogStanding, ObjectBook, ObjectFilter, ObjectList, ObjectState, ObjectSums,
+    RecentImport, TableStatistics, WrongCursor,
+};
+pub use rollup::RollupStanding;
 pub use scan::{Clock, Reader, Selection, Tallied};
 pub use silent::{Silent, UnknownSilent};
 pub use sliding::{Position, sliding};
-pub use tables::{Table, bounces_table, csv_cell, rates_table};
+pub use tables::{Table, bounces_table, csv_cell, messages_table, rates_table};
 pub use tally::{Kind, RecipientClass, Tally};
+pub use turns::Turns;
 pub use wording::{after, age, count, percent, thousands};

@@ -10,6 +10,9 @@
 mod id;
 mod life;
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,12 +21,15 @@ use datafusion::functions::expr_fn::{coalesce, contains, lower};
 use datafusion::functions_aggregate::bool_and_or::bool_or;
 use datafusion::functions_aggregate::min_max::{max, min};
 use datafusion::logical_expr::{Expr, cast, col, lit};
+use futures::TryStreamExt;
 use repute_lake::schema::column;
 
+use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::filter::at;
 use crate::scan::{Reader, Selection};
 
+pub use id::{bare_message_id, sent_time};
 pub use life::{DETAILS, Detail, Message, MessageEvent};
 
 /// The most events of an answer; whoever opens a message millions of times does not fill the memory.
@@ -46,6 +52,8 @@ pub struct MessageQuery {
     pub since: Option<DateTime<Utc>>,
     /// Only messages found by an event before this.
     pub until: Option<DateTime<Utc>>,
+    /// Only messages found by an event with these values.
+    pub only: Vec<(Dimension, Option<String>)>,
     /// At most so many: those sent last.
     pub limit: usize,
 }
@@ -57,6 +65,8 @@ pub struct FoundMessages {
     pub messages: Vec<Message>,
     /// Whether there were more messages than asked for.
     pub more_messages: bool,
+    /// How many messages fit, shown or not.
+    pub fitting: u64,
     /// Whether there were more than [`MOST_EVENTS`] events; the latest are missing then.
     pub more_events: bool,
 }
@@ -68,7 +78,7 @@ type Span = (DateTime<Utc>, DateTime<Utc>);
 struct Ids {
     ids: Vec<String>,
     sent: Option<Span>,
-    more: bool,
+    fitting: u64,
 }
 
 /// Finds messages. Events without a message id belong to none.
@@ -77,6 +87,7 @@ struct Ids {
 /// promise. Events that do not say when their mail was sent are found in either case. Those of one message that do are taken to say
 /// the same, give or take an hour.
 pub async fn messages(reader: &Reader, query: &MessageQuery) -> Result<FoundMessages, QueryError> {
+    let _turn = reader.turn().await?;
     let sent = query.message_id.as_deref().and_then(id::sent_time).map(|time| (time, time));
     let found = look(reader, query, sent).await?;
     if found.messages.is_empty() && sent.is_some() {
@@ -88,7 +99,7 @@ pub async fn messages(reader: &Reader, query: &MessageQuery) -> Result<FoundMess
 async fn look(reader: &Reader, query: &MessageQuery, sent: Option<Span>) -> Result<FoundMessages, QueryError> {
     let only_an_id = MessageQuery { message_id: query.message_id.clone(), limit: query.limit, ..Default::default() };
     let found = match &query.message_id {
-        Some(id) if *query == only_an_id => Ids { ids: vec![id.clone()], sent, more: false },
+        Some(id) if *query == only_an_id => Ids { ids: vec![id.clone()], sent, fitting: 1 },
         _ => find(reader, query, sent).await?,
     };
     if found.ids.is_empty() {
@@ -101,12 +112,16 @@ async fn look(reader: &Reader, query: &MessageQuery, sent: Option<Span>) -> Resu
         *batch = batch.slice(0, batch.num_rows().min(room));
         room -= batch.num_rows();
     }
-    Ok(FoundMessages { messages: life::messages(&rows)?, more_messages: found.more, more_events })
+    let messages = life::messages(&rows)?;
+    let (shown, asked) = (messages.len() as u64, found.ids.len() as u64);
+    // An id that was only asked for need not be there.
+    let fitting = if found.fitting == asked { shown } else { found.fitting };
+    Ok(FoundMessages { messages, more_messages: found.fitting > asked, fitting, more_events })
 }
 
 /// The ids of the messages that fit.
 async fn find(reader: &Reader, query: &MessageQuery, sent: Option<Span>) -> Result<Ids, QueryError> {
-    let times = Selection { since: query.since, until: query.until, ..Selection::default() };
+    let times = Selection { since: query.since, until: query.until, only: query.only.clone(), ..Selection::default() };
     let mut events = reader.events(&times).await?.filter(col(column::MESSAGE_ID).is_not_null())?;
     if let Some(id) = &query.message_id {
         events = events.filter(col(column::MESSAGE_ID).eq(text(id)))?;
@@ -131,28 +146,52 @@ async fn find(reader: &Reader, query: &MessageQuery, sent: Option<Span>) -> Resu
     let fitting = (3..figures.len()).map(|index| col(format!("fits_{}", index - 3))).collect::<Vec<_>>();
     let messages = events.aggregate(vec![col(column::MESSAGE_ID)], figures)?;
     let messages = fitting.into_iter().try_fold(messages, |messages, fits| messages.filter(fits))?;
-    let order = vec![col("newest").sort(false, false), col(column::MESSAGE_ID).sort(true, false)];
-    let batches = messages.sort(order)?.limit(0, Some(query.limit.saturating_add(1)))?.collect().await?;
-    Ok(ids(&batches, query.limit))
+    let mut stream = messages.execute_stream().await?;
+    let mut last = Last::new(query.limit);
+    while let Some(batch) = stream.try_next().await? {
+        last.take(&batch);
+    }
+    Ok(last.ids())
 }
 
-fn ids(batches: &[RecordBatch], limit: usize) -> Ids {
-    let mut found = Vec::new();
-    for batch in batches {
+/// The messages that were sent last, of all that fit.
+struct Last {
+    limit: usize,
+    fitting: u64,
+    /// The earliest of them on top.
+    found: BinaryHeap<Reverse<(i64, Reverse<String>, Option<(i64, i64)>)>>,
+}
+
+impl Last {
+    fn new(limit: usize) -> Self {
+        Self { limit, fitting: 0, found: BinaryHeap::new() }
+    }
+
+    fn take(&mut self, batch: &RecordBatch) {
         let ids = batch.column(0).as_string_view();
-        let [first, last] = [1, 2].map(|index| batch.column(index).as_primitive::<Int64Type>());
+        let [first, last, newest] = [1, 2, 3].map(|index| batch.column(index).as_primitive::<Int64Type>());
+        self.fitting += batch.num_rows() as u64;
         for row in 0..batch.num_rows() {
-            let time = |micros| DateTime::from_timestamp_micros(micros);
-            let span = first.is_valid(row).then(|| time(first.value(row)).zip(time(last.value(row)))).flatten();
-            found.push((ids.value(row).to_owned(), span));
+            let earliest = self.found.peek().filter(|_| self.found.len() >= self.limit);
+            if earliest.is_some_and(|Reverse((earliest, ..))| newest.value(row) < *earliest) {
+                continue;
+            }
+            let sent = first.is_valid(row).then(|| (first.value(row), last.value(row)));
+            self.found.push(Reverse((newest.value(row), Reverse(ids.value(row).to_owned()), sent)));
+            if self.found.len() > self.limit {
+                self.found.pop();
+            }
         }
     }
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let widened = |a: Span, b: Span| (a.0.min(b.0), a.1.max(b.1));
-    let spans: Option<Vec<Span>> = found.iter().map(|(_, span)| *span).collect();
-    let sent = spans.and_then(|spans| spans.into_iter().reduce(widened));
-    Ids { ids: found.into_iter().map(|(id, _)| id).collect(), sent, more }
+
+    fn ids(self) -> Ids {
+        let time = DateTime::from_timestamp_micros;
+        let spans = self.found.iter().map(|Reverse((.., sent))| sent.and_then(|(a, b)| time(a).zip(time(b))));
+        let widened = |a: Span, b: Span| (a.0.min(b.0), a.1.max(b.1));
+        let sent = spans.collect::<Option<Vec<Span>>>().and_then(|spans| spans.into_iter().reduce(widened));
+        let ids = self.found.into_iter().map(|Reverse((_, Reverse(id), _))| id).collect();
+        Ids { ids, sent, fitting: self.fitting }
+    }
 }
 
 /// All rows of these messages in the order of their times; one more than [`MOST_EVENTS`] if there are more.

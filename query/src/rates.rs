@@ -149,7 +149,7 @@ impl AddAssign<&Self> for Rates {
 }
 
 /// How windows follow one another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Stepping {
     /// By the width of the selection, from 1970 in UTC; one window over everything if it has none.
     #[default]

@@ -17,7 +17,7 @@ use crate::reasons::{BounceReasons, ReasonGroup};
 use crate::reputation::{BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, Reputation};
 use crate::silent::Silent;
 
-fn time(time: DateTime<Utc>) -> Value {
+pub(crate) fn time(time: DateTime<Utc>) -> Value {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()
 }
 

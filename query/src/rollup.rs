@@ -14,6 +14,7 @@
 mod build;
 pub(crate) mod day;
 mod kept;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::error::QueryError;
 use crate::scan::{Clock, MINUTE, Selection};
 use day::{DAY, Day, Facts, Groups, Sums, floor};
 use kept::Indexed;
+pub use standing::RollupStanding;
 
 /// Rises whenever the same rows would be counted differently, or written differently.
 pub(crate) const FORMAT: u32 = 2;

@@ -1,13 +1,11 @@
 //! The lake at one version, and the one question behind every figure: rows of a time range, filtered, grouped, tallied.
 //!
 //! ```text
-//! Selection ── by account, set, whole minutes ──> rollups ──────────────┐
-//!         └─── anything else ──> events table ── filter, group, count ──┴──> Tallied { window, group, tally }
+//! Selection ── by account, set, whole minutes ──> rollups ─────────┐
+//!         └─── anything else ──> rows ── filter, group, count ─────┴──> Tallied { window, group, tally }
 //! ```
 //! Where a selection begins or ends within a minute, that minute's rows are read, and the rest is taken from the rollups.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, AsArray};
@@ -15,27 +13,29 @@ use arrow::datatypes::{DataType, Int64Type};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::functions_aggregate::min_max::max;
-use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit};
+use datafusion::logical_expr::{Expr, ScalarUDF, cast, col};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
-use futures::StreamExt;
 use repute_lake::schema::column;
-use repute_lake::{CodedFiles, DataFile, EVENTS, EventType, EventsTable, ImportTotals, Lake, RecentImport};
+use repute_lake::{Books, CodedFiles, DataFile, EVENTS, EventType, EventsTable, ImportTotals, Lake, RecentImport};
 use tokio::sync::OnceCell;
-use tokio::task::JoinSet;
 
-use crate::coded::CodedPlan;
-use crate::counter::Counter;
+use crate::answers::Answers;
+use crate::coded::Sorting;
 use crate::counting::CountingRules;
+use crate::delays::KeptDelays;
 use crate::dimension::Dimension;
+use crate::doctor::KeptFacts;
+use crate::engagement::KeptEngagement;
 use crate::error::QueryError;
-use crate::filter::{filters, lies_in};
+use crate::filter::filters;
 use crate::functions::{bounce_class, bounce_reason, mailbox_provider, tally_cell};
 use crate::provider::Providers;
 use crate::reasons::Classifier;
 use crate::rollup::day::Groups;
-use crate::rollup::{FORMAT, Rollups, Source};
+use crate::rollup::{FORMAT, RollupStanding, Rollups, Source};
 pub(crate) use crate::selection::MINUTE;
 pub use crate::selection::{Clock, Selection, Tallied};
+use crate::turns::{Turn, Turns};
 
 /// Memory a reader's queries may hold together, in bytes; beyond it they spill or fail.
 const MEMORY_LIMIT: usize = 1 << 30;
@@ -43,36 +43,26 @@ const MEMORY_LIMIT: usize = 1 << 30;
 /// The lake at one version, ready to be asked. An answer is kept, since the version never changes: a page that asks again,
 /// and two questions that need the same scan, read nothing twice.
 pub struct Reader {
-    context: SessionContext,
-    table: Arc<EventsTable>,
-    coded: CodedFiles,
-    promoted_tags: Vec<String>,
-    rules: Arc<CountingRules>,
+    pub(crate) context: SessionContext,
+    pub(crate) table: Arc<EventsTable>,
+    /// What reads rows by their numbers, unless the engine is to read them all.
+    pub(crate) coded: Option<CodedFiles>,
+    pub(crate) sorting: Sorting,
     /// The tally's cell of a row.
     cell: Expr,
-    providers: Arc<Providers>,
     provider: ScalarUDF,
     bounce_class: ScalarUDF,
     newest: OnceCell<Option<DateTime<Utc>>>,
     imports: ImportTotals,
     recent: Vec<RecentImport>,
+    books: Option<Arc<Books>>,
     rollups: Option<(Rollups, Source)>,
     answers: Mutex<Answers>,
+    facts: KeptFacts,
+    pub(crate) engagement: KeptEngagement,
+    pub(crate) delays: KeptDelays,
+    turns: Turns,
 }
-
-/// Answers that are kept, and how many rows they have together.
-#[derive(Default)]
-struct Answers {
-    by_selection: HashMap<Selection, Answer>,
-    rows: usize,
-}
-
-/// An answer, or the place where it will be once the first who asked has it.
-type Answer = Arc<OnceCell<Arc<Vec<Tallied>>>>;
-
-/// How many answers are kept, and how many rows they may have together: a row takes up to a kilobyte.
-const KEPT_ANSWERS: usize = 256;
-const KEPT_ROWS: usize = 200_000;
 
 impl Reader {
     /// Reads `lake` at the version it shows.
@@ -84,6 +74,7 @@ impl Reader {
         let context = SessionContext::new_with_config_rt(SessionConfig::new().with_collect_statistics(false), runtime);
         context.register_table(EVENTS, Arc::clone(&table) as _)?;
         let (rules, providers) = (Arc::new(rules), Arc::new(providers));
+        let classifier = Arc::<Classifier>::default();
         let sidecars = lake.sidecars(&rules.fingerprint(FORMAT))?;
         let cell = cell(&tally_cell(Arc::clone(&rules)), &rules);
         let rollups = Rollups::new(sidecars, &table);
@@ -91,18 +82,21 @@ impl Reader {
         Ok(Self {
             context,
             table,
-            coded: lake.coded_files(),
-            promoted_tags: lake.promoted_tags().to_vec(),
+            coded: Some(lake.coded_files()),
             cell,
-            rules,
             provider: mailbox_provider(Arc::clone(&providers)),
-            providers,
-            bounce_class: bounce_class(Arc::default()),
+            bounce_class: bounce_class(Arc::clone(&classifier)),
+            sorting: Sorting { rules, providers, classifier, promoted_tags: lake.promoted_tags().into() },
             newest: OnceCell::new(),
             imports: ImportTotals::default(),
             rollups: Some((rollups, source)),
             recent: Vec::new(),
+            books: None,
             answers: Mutex::default(),
+            facts: KeptFacts::default(),
+            engagement: KeptEngagement::default(),
+            delays: KeptDelays::default(),
+            turns: Turns::unlimited(),
         })
     }
 
@@ -111,10 +105,24 @@ impl Reader {
         Self { rollups: None, ..self }
     }
 
+    /// The same, having the query engine read the rows.
+    pub fn by_engine(self) -> Self {
+        Self { coded: None, ..self }
+    }
+
+    /// The same, reading rows only when it is its turn.
+    pub fn with_turns(self, turns: Turns) -> Self {
+        Self { turns, ..self }
+    }
+
     /// The same, knowing what another version of the lake, asked with the same rules, had counted already.
-    pub async fn continuing(self, other: &Self) -> Self {
+    pub async fn continuing(mut self, other: &Self) -> Self {
+        if let (Some(coded), Some(others)) = (self.coded.take(), &other.coded) {
+            self.coded = Some(coded.continuing(others));
+        }
+        self.engagement.continue_from(&other.engagement);
         if let (Some((rollups, _)), Some((others, _))) = (&self.rollups, &other.rollups)
-            && self.rules.fingerprint(FORMAT) == other.rules.fingerprint(FORMAT)
+            && self.rules().fingerprint(FORMAT) == other.rules().fingerprint(FORMAT)
         {
             rollups.continue_from(others).await;
         }
@@ -140,6 +148,26 @@ impl Reader {
         Self { recent, ..self }
     }
 
+    /// The same, knowing the lake's books of this version.
+    pub fn with_books(self, books: Arc<Books>) -> Self {
+        Self { books: Some(books), ..self }
+    }
+
+    /// The lake's books, if they were told.
+    pub fn books(&self) -> Option<&Arc<Books>> {
+        self.books.as_ref()
+    }
+
+    /// How far rows have been counted, and what is kept of that; nothing where every answer reads rows.
+    pub async fn rollup_standing(&self) -> Option<RollupStanding> {
+        let (rollups, _) = self.rollups.as_ref()?;
+        Some(rollups.standing().await)
+    }
+
+    pub(crate) fn kept_facts(&self) -> &KeptFacts {
+        &self.facts
+    }
+
     /// What was imported of late, as far as it was told.
     pub(crate) fn recent_imports(&self) -> &[RecentImport] {
         &self.recent
@@ -147,17 +175,19 @@ impl Reader {
 
     /// The same, knowing bounces by the operator's rules.
     pub fn with_reasons(self, classifier: Classifier) -> Self {
-        Self { bounce_class: bounce_class(Arc::new(classifier)), ..self }
+        let classifier = Arc::new(classifier);
+        let sorting = Sorting { classifier: Arc::clone(&classifier), ..self.sorting };
+        Self { bounce_class: bounce_class(classifier), sorting, ..self }
     }
 
     /// Custom tags that have a column of their own.
     pub fn promoted_tags(&self) -> &[String] {
-        &self.promoted_tags
+        &self.sorting.promoted_tags
     }
 
     /// A dimension over the events table.
     pub(crate) fn expression(&self, dimension: &Dimension) -> Expr {
-        dimension.expression(&self.promoted_tags, &self.provider, &self.bounce_class)
+        dimension.expression(self.promoted_tags(), &self.provider, &self.bounce_class)
     }
 
     /// The normalised diagnostic over the events table.
@@ -172,23 +202,17 @@ impl Reader {
 
     /// The counting rules in force.
     pub fn rules(&self) -> &CountingRules {
-        &self.rules
+        &self.sorting.rules
     }
 
     /// Counts what the selection names, ordered by window and group.
     pub async fn tallies(&self, selection: &Selection) -> Result<Arc<Vec<Tallied>>, QueryError> {
         let selection = self.without_idle_bounds(selection).await?;
-        let answer = {
-            let mut answers = self.answers();
-            if answers.by_selection.len() >= KEPT_ANSWERS || answers.rows > KEPT_ROWS {
-                *answers = Answers::default();
-            }
-            Arc::clone(answers.by_selection.entry(selection.clone()).or_default())
-        };
+        let answer = self.answers().place(&selection);
         let is_new = !answer.initialized();
         let tallied = Arc::clone(answer.get_or_try_init(|| self.count(&selection)).await?);
         if is_new {
-            self.answers().rows += tallied.len();
+            self.answers().note(&selection, tallied.len());
         }
         Ok(tallied)
     }
@@ -199,7 +223,7 @@ impl Reader {
 
     /// The selection without ends that lie behind the newest event: they pass everything, and as they move with the clock
     /// they would make every question a new one.
-    async fn without_idle_bounds(&self, selection: &Selection) -> Result<Selection, QueryError> {
+    pub(crate) async fn without_idle_bounds(&self, selection: &Selection) -> Result<Selection, QueryError> {
         let mut selection = selection.clone();
         let newest = self.newest().await?;
         let idle = |end: &DateTime<Utc>| newest.is_none_or(|newest| *end > newest);
@@ -211,20 +235,21 @@ impl Reader {
     }
 
     async fn count(&self, selection: &Selection) -> Result<Arc<Vec<Tallied>>, QueryError> {
-        let mut groups = match &self.rollups {
+        let mut tallied = match &self.rollups {
             Some((rollups, source)) if selection.is_by_minutes() => self.by_minutes(rollups, source, selection).await?,
             Some((rollups, source)) if selection.is_by_moments() => self.by_moments(rollups, source, selection).await?,
-            _ => self.scan(selection).await?,
-        };
-        let mut tallied = Vec::new();
-        for (group, windows) in &mut groups {
-            for (window, tally) in windows {
-                self.rules.settle(tally);
-                tallied.push(Tallied { window: *window, group: group.clone(), tally: std::mem::take(tally) });
+            _ => {
+                let _turn = self.turn().await?;
+                self.scan(selection).await?
             }
-        }
-        tallied.sort_by(|a, b| (a.window, &a.group).cmp(&(b.window, &b.group)));
+        };
+        tallied.iter_mut().for_each(|row| self.rules().settle(&mut row.tally));
         Ok(Arc::new(tallied))
+    }
+
+    /// Waits until rows may be read, other than those of a few minutes. It is kept until they are.
+    pub(crate) async fn turn(&self) -> Result<Turn, QueryError> {
+        self.turns.take().await
     }
 
     /// From the rollups, but for the minutes in which the selection begins and ends.
@@ -233,7 +258,7 @@ impl Reader {
         rollups: &Rollups,
         source: &Source,
         selection: &Selection,
-    ) -> Result<Groups, QueryError> {
+    ) -> Result<Vec<Tallied>, QueryError> {
         let mut selection = selection.clone();
         if selection.clock == Clock::Event {
             let ends = [selection.until, selection.as_of.take()];
@@ -254,7 +279,7 @@ impl Reader {
             let edge = Selection { since, until, ..selection.clone() };
             merge(&mut groups, self.scan(&edge).await?);
         }
-        Ok(groups)
+        Ok(listed(groups))
     }
 
     /// Bounces and complaints from the rollups, sends from the rows of the minutes.
@@ -263,7 +288,7 @@ impl Reader {
         rollups: &Rollups,
         source: &Source,
         selection: &Selection,
-    ) -> Result<Groups, QueryError> {
+    ) -> Result<Vec<Tallied>, QueryError> {
         let mut groups = Groups::new();
         if !rollups.add_reports(source, selection, &selection.minutes, &mut groups).await? {
             return self.scan(selection).await;
@@ -272,78 +297,7 @@ impl Reader {
             let sends = Selection { clock: Clock::Event, types: vec![EventType::Send], ..selection.clone() };
             merge(&mut groups, self.scan(&sends).await?);
         }
-        Ok(groups)
-    }
-
-    /// From the rows. Files that lie in the selection's time as a whole are read without asking each row for its own.
-    async fn scan(&self, selection: &Selection) -> Result<Groups, QueryError> {
-        let time = cast(col(selection.clock.column()), DataType::Int64);
-        let mut columns = vec![if selection.width.is_some() { time } else { lit(0_i64) }.alias("time")];
-        columns.push(self.cell().alias("cell"));
-        for (index, dimension) in selection.by.iter().enumerate() {
-            let value = cast(self.expression(dimension), DataType::Utf8View);
-            columns.push(value.alias(format!("group_{index}")));
-        }
-        let (whole, others) = self.table.files().iter().cloned().partition(|file| lies_in(file, selection));
-        let timeless = Selection { since: None, until: None, as_of: None, ..selection.clone() };
-        let mut parts = JoinSet::new();
-        let whole = self.scan_coded(whole, selection, &mut parts);
-        for (files, selection) in [(whole, &timeless), (others, selection)] {
-            let files: Vec<DataFile> = files;
-            if files.is_empty() {
-                continue;
-            }
-            let rows = self.context.read_table(Arc::new(self.table.only(files)))?;
-            let rows =
-                self.filters(selection).into_iter().try_fold(rows, DataFrame::filter)?.select(columns.clone())?;
-            for mut stream in rows.execute_stream_partitioned().await? {
-                let mut counter = Counter::new(selection.width, selection.by.len());
-                parts.spawn(async move {
-                    while let Some(batch) = stream.next().await {
-                        counter.count(&batch?)?;
-                    }
-                    Ok::<_, QueryError>(counter)
-                });
-            }
-        }
-        let mut groups = Groups::new();
-        while let Some(part) = parts.join_next().await {
-            part.map_err(|error| QueryError::Question(format!("counting ended early: {error}")))??.add_to(&mut groups);
-        }
-        Ok(groups)
-    }
-
-    /// Counts files by the numbers of their texts, or gives them back where that does not do.
-    fn scan_coded(
-        &self,
-        files: Vec<DataFile>,
-        selection: &Selection,
-        parts: &mut JoinSet<Result<Counter, QueryError>>,
-    ) -> Vec<DataFile> {
-        let Some(plan) = CodedPlan::of(selection, &self.rules, &self.providers, &self.promoted_tags) else {
-            return files;
-        };
-        let (plan, files) = (Arc::new(plan), Arc::new(files));
-        let next = Arc::new(AtomicUsize::new(0));
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from).min(files.len()) {
-            let (plan, files, next, coded) =
-                (Arc::clone(&plan), Arc::clone(&files), Arc::clone(&next), self.coded.clone());
-            let mut counter = Counter::new(selection.width, selection.by.len());
-            parts.spawn(async move {
-                let columns: Vec<&str> = plan.columns.iter().map(String::as_str).collect();
-                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let mut rows = coded.read(file, &columns).await?;
-                    let mut of_file = plan.file();
-                    while let Some(batch) = rows.next().await {
-                        of_file.count(&batch?, &mut counter)?;
-                        // Whoever waits no longer is heard between one batch and the next.
-                        tokio::task::yield_now().await;
-                    }
-                }
-                Ok(counter)
-            });
-        }
-        Vec::new()
+        Ok(listed(groups))
     }
 
     /// Time of the newest event up to and including `now`; `None` where there is none.
@@ -368,7 +322,8 @@ impl Reader {
         self.newest_of(&selection).await
     }
 
-    async fn newest(&self) -> Result<Option<DateTime<Utc>>, QueryError> {
+    /// Time of the newest event, also if it is later than now.
+    pub(crate) async fn newest(&self) -> Result<Option<DateTime<Utc>>, QueryError> {
         let find = || async {
             match &self.rollups {
                 Some((rollups, source)) => {
@@ -397,8 +352,21 @@ impl Reader {
         self.cell.clone()
     }
 
-    fn filters(&self, selection: &Selection) -> Vec<Expr> {
+    /// What a row of the events table must be.
+    pub(crate) fn filters(&self, selection: &Selection) -> Vec<Expr> {
         filters(selection, |dimension| self.expression(dimension))
+    }
+
+    /// The files that may hold rows from one time (inclusive) to another, in microseconds, as the log says.
+    pub(crate) fn files_between(&self, from: i64, to: i64) -> Vec<DataFile> {
+        let holds = |file: &&DataFile| file.statistics.event_time.is_none_or(|(low, high)| low < to && high >= from);
+        self.table.files().iter().filter(holds).cloned().collect()
+    }
+
+    /// The rows of some files that the selection names, ungrouped.
+    pub(crate) fn rows_of(&self, files: Vec<DataFile>, selection: &Selection) -> Result<DataFrame, QueryError> {
+        let rows = self.context.read_table(Arc::new(self.table.only(files)))?;
+        Ok(self.filters(selection).into_iter().try_fold(rows, DataFrame::filter)?)
     }
 
     /// The rows that the selection names, ungrouped.
@@ -424,11 +392,18 @@ fn cell(function: &ScalarUDF, rules: &CountingRules) -> Expr {
     function.call(columns.into_iter().map(col).collect())
 }
 
-fn merge(groups: &mut Groups, others: Groups) {
-    for (group, windows) in others {
-        let mine = groups.entry(group).or_default();
-        for (window, tally) in windows {
-            *mine.entry(window).or_default() += &tally;
-        }
+fn merge(groups: &mut Groups, others: Vec<Tallied>) {
+    for Tallied { window, group, tally } in others {
+        *groups.entry(group).or_default().entry(window).or_default() += &tally;
     }
+}
+
+/// Ordered by window and group.
+fn listed(groups: Groups) -> Vec<Tallied> {
+    let mut tallied = Vec::new();
+    for (group, windows) in groups {
+        tallied.extend(windows.into_iter().map(|(window, tally)| Tallied { window, group: group.clone(), tally }));
+    }
+    tallied.sort_by(|a, b| (a.window, &a.group).cmp(&(b.window, &b.group)));
+    tallied
 }

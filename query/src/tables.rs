@@ -8,6 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::dimension::Dimension;
 use crate::interval::rate;
+use crate::messages::{DETAILS, Message, MessageEvent};
 use crate::rates::Rates;
 use crate::reasons::{BounceReasons, ReasonGroup};
 use crate::wording::thousands;
@@ -44,7 +45,30 @@ pub fn bounces_table(found: &BounceReasons, by: &[Dimension]) -> Table {
     Table { header: bounces_header(by), rows: rows.collect() }
 }
 
-fn time(time: Option<DateTime<Utc>>) -> String {
+/// One row per event of the messages.
+pub fn messages_table(messages: &[Message]) -> Table {
+    let names = ["message_id", "sent", "source", "subject", "configuration_set", "time", "type", "recipient"];
+    let header = names.into_iter().chain(DETAILS).map(str::to_owned).collect();
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let row = |message: &Message, event: &MessageEvent| {
+        let mut row = vec![
+            message.message_id.clone(),
+            time(message.sent),
+            text(&message.source),
+            text(&message.subject),
+            text(&message.configuration_set),
+            time(Some(event.time)),
+            event.event_type.to_string(),
+            text(&event.recipient),
+        ];
+        row.extend(DETAILS.map(|name| event.detail(name).map(ToString::to_string).unwrap_or_default()));
+        row
+    };
+    let rows = messages.iter().flat_map(|message| message.events.iter().map(move |event| row(message, event)));
+    Table { header, rows: rows.collect() }
+}
+
+pub(crate) fn time(time: Option<DateTime<Utc>>) -> String {
     time.map(|t| t.to_rfc3339_opts(SecondsFormat::AutoSi, true)).unwrap_or_default()
 }
 

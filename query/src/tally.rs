@@ -223,6 +223,9 @@ impl AddAssign<&Self> for Tally {
     }
 }
 
+/// How many cells a tally has.
+pub(crate) const CELLS: usize = Kind::ALL.len() * RecipientClass::ALL.len();
+
 /// One number for a kind and a class, as the scan groups by it.
 pub(crate) fn cell(kind: Kind, class: RecipientClass) -> i16 {
     i16::from(kind as u8) * 4 + i16::from(class as u8)

@@ -14,7 +14,8 @@ use repute_query::{
 };
 use repute_web::AppState;
 
-use super::serve::{LakeSource, serve};
+use super::retry::LakeMender;
+use super::serve::{Door, LakeSource, serve};
 use crate::cli::{DemoArgs, Global};
 use crate::config::{Config, Serving};
 use crate::exit::{Exit, Failure};
@@ -40,9 +41,10 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
     say("\nImporting it, as you would: repute import DUMP --lake LAKE");
     let start = Instant::now();
     let objects = runtime.block_on(super::import::list_all(std::slice::from_ref(&dump)))?;
-    let summary = runtime.block_on(super::import::run_import(
+    let summary = runtime.block_on(super::import::import_and_note(
         &location,
         &[],
+        std::slice::from_ref(&dump),
         objects,
         super::import::Reading { jobs: None, again: false, quiet: true },
     ))?;
@@ -60,12 +62,21 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
         providers: config.providers(),
         reasons: config.reasons()?,
         checks: None,
+        turns: config.turns(),
     };
     let options = repute_web::Options { max_age: config.max_age(None), ..repute_web::Options::default() };
-    let state = AppState::new(location.to_string(), Arc::new(Utc::now), options);
-    runtime.block_on(serve(&Serving::open(args.listen), state, source, |address| {
+    let mender = Arc::new(LakeMender::new(location.clone()));
+    let state = AppState::new(location.to_string(), Arc::new(Utc::now), options).with_mender(mender);
+    let workers = super::runtime()?;
+    let state = state.with_capacity(config.capacity(), workers.handle().clone());
+    let serving = Serving::open(args.listen);
+    let door = Door { serving: &serving, certificate: None, limits: config.limits() };
+    let ended = runtime.block_on(serve(door, state, source, |address| {
         say(&format!("The dashboard is at http://{address}/ (stop with Ctrl-C)"));
-    }))
+    }));
+    workers.shutdown_background();
+    runtime.shutdown_background();
+    ended
 }
 
 /// Prints what AWS would see, and what the check says.

@@ -11,16 +11,17 @@ use std::time::Instant;
 use chrono::Utc;
 use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import, list, list_bucket};
 use repute_lake::{Lake, Location, sweep_staged};
-use repute_query::thousands;
+use repute_query::{ImportRun, thousands};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
 use crate::aws;
 use crate::cli::{CountingArgs, Format, Global, ImportArgs};
 use crate::config::Config;
-use crate::exit::{Exit, Failure, remedy, without_markup};
+use crate::exit::{Exit, Failure, remedy, told, without_markup};
 use crate::output::{self, bytes, plain};
 use crate::progress::{Moment, Progress, Work};
+use crate::runs;
 
 /// How many failed objects are named.
 const NAMED_FAILURES: usize = 10;
@@ -35,7 +36,7 @@ pub(super) fn run(global: &Global, config: &Config, args: &ImportArgs) -> Result
     let runtime = super::runtime()?;
     let summary = runtime.block_on(async {
         let listed = list_all(&args.sources).await?;
-        run_import(&location, tags, listed, reading).await
+        import_and_note(&location, tags, &args.sources, listed, reading).await
     })?;
     let seconds = start.elapsed().as_secs_f64();
     if summary.rows > 0 {
@@ -112,8 +113,32 @@ pub(super) struct Reading {
     pub(super) quiet: bool,
 }
 
+/// Imports what was listed, and writes down beside the lake what came of it.
+pub(super) async fn import_and_note(
+    location: &Location,
+    promoted_tags: &[String],
+    sources: &[PathBuf],
+    objects: Vec<SourceObject>,
+    reading: Reading,
+) -> Result<ImportSummary, Failure> {
+    let (began, listed) = (Utc::now(), objects.len() as u64);
+    let sources = sources.iter().map(|source| source.to_string_lossy().into_owned()).collect();
+    let done = run_import(location, promoted_tags, objects, reading).await;
+    let span = (began, Utc::now());
+    let run = match &done {
+        Ok(summary) => runs::run(sources, summary, span),
+        Err(Failure::Failed(error) | Failure::Unknown(error)) => {
+            let nothing = ImportSummary { listed, ..ImportSummary::default() };
+            ImportRun { error: Some(told(error)), ..runs::run(sources, &nothing, span) }
+        }
+        Err(Failure::Usage(_) | Failure::CheckUnknown(_)) => return done,
+    };
+    runs::note(location, &run).await;
+    done
+}
+
 /// Imports what was listed, with progress on standard error.
-pub(super) async fn run_import(
+async fn run_import(
     location: &Location,
     promoted_tags: &[String],
     objects: Vec<SourceObject>,

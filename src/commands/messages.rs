@@ -6,8 +6,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use repute_lake::schema::column;
 use repute_lake::{EventType, Lake};
 use repute_query::{
-    CountingRules, DETAILS, FoundMessages, MOST_EVENTS, Message, MessageEvent, MessageQuery, Reader, after, count,
-    messages, messages_report, thousands,
+    CountingRules, FoundMessages, MOST_EVENTS, Message, MessageEvent, MessageQuery, Reader, after, count, messages,
+    messages_report, messages_table, thousands,
 };
 
 use crate::cli::{Global, MessagesArgs, RowFormat};
@@ -27,6 +27,7 @@ pub(super) fn run(global: &Global, config: &Config, args: &MessagesArgs) -> Resu
         since: args.since.map(|when| when.resolve(now)),
         until: args.until.map(|when| when.resolve(now)),
         limit: args.limit.into(),
+        ..MessageQuery::default()
     };
     let found = super::runtime()?.block_on(async {
         let lake = Lake::open(&config.location(global)?).await?;
@@ -36,8 +37,8 @@ pub(super) fn run(global: &Global, config: &Config, args: &MessagesArgs) -> Resu
     match args.format {
         RowFormat::Json => output::print_json(&messages_report(&found.messages))?,
         RowFormat::Csv => {
-            let rows: Vec<Vec<String>> = found.messages.iter().flat_map(csv_rows).collect();
-            output::print_csv(&csv_header(), &rows)?;
+            let table = messages_table(&found.messages);
+            output::print_csv(&table.header, &table.rows)?;
         }
         RowFormat::Text => output::print(&found.messages.iter().map(block).collect::<Vec<_>>().join("\n"))?,
     }
@@ -117,28 +118,4 @@ fn cut(text: &str) -> String {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
-}
-
-fn csv_header() -> Vec<String> {
-    let names = ["message_id", "sent", "source", "subject", "configuration_set", "time", "type", "recipient"];
-    names.into_iter().chain(DETAILS).map(str::to_owned).collect()
-}
-
-fn csv_rows(message: &Message) -> Vec<Vec<String>> {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let row = |event: &MessageEvent| {
-        let mut row = vec![
-            message.message_id.clone(),
-            message.sent.map(rfc3339).unwrap_or_default(),
-            text(&message.source),
-            text(&message.subject),
-            text(&message.configuration_set),
-            rfc3339(event.time),
-            event.event_type.to_string(),
-            text(&event.recipient),
-        ];
-        row.extend(DETAILS.map(|name| event.detail(name).map(ToString::to_string).unwrap_or_default()));
-        row
-    };
-    message.events.iter().map(row).collect()
 }

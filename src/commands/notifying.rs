@@ -15,7 +15,7 @@ use crate::notify::{self, LastCheck, Memory, Sights, Telling};
 use crate::output;
 
 /// A check that ended so long ago was the last one for now, unless told otherwise.
-const MAX_SILENCE: TimeDelta = TimeDelta::minutes(15);
+pub(super) const MAX_SILENCE: TimeDelta = TimeDelta::minutes(15);
 
 /// Tells what a check saw. What goes wrong here is said, and changes no exit code.
 pub(super) fn after_check(global: &Global, config: &Config, sights: &Sights, state: &str, now: DateTime<Utc>) {

@@ -137,14 +137,14 @@ fn absent(id: &str) -> Failure {
 
 /// What a retry did.
 #[derive(Default)]
-struct Retried {
-    resolved: Vec<String>,
+pub(super) struct Retried {
+    pub(super) resolved: Vec<String>,
     /// Id, class and reason.
-    still_bad: Vec<(String, &'static str, String)>,
-    cut: Vec<String>,
+    pub(super) still_bad: Vec<(String, &'static str, String)>,
+    pub(super) cut: Vec<String>,
     /// Made good by an earlier retry.
-    before: Vec<String>,
-    summary: ImportSummary,
+    pub(super) before: Vec<String>,
+    pub(super) summary: ImportSummary,
 }
 
 fn retry(location: &Location, args: &QuarantineRetryArgs) -> Result<Exit, Failure> {
@@ -185,7 +185,7 @@ fn chosen(mut records: Vec<KeptRecord>, args: &QuarantineRetryArgs) -> Result<Ve
     Ok(records)
 }
 
-async fn read_and_import(
+pub(super) async fn read_and_import(
     location: &Location,
     chosen: Vec<KeptRecord>,
     mended: Option<&[u8]>,

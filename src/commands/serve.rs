@@ -7,22 +7,26 @@ use std::time::Duration;
 
 use chrono::Utc;
 use repute_lake::{Document, Lake, LakeError, Location};
-use repute_query::{Classifier, CountingRules, Providers, Reader};
+use repute_query::{Classifier, CountingRules, Providers, Reader, Turns};
 use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
+use super::notifying::MAX_SILENCE;
+use super::retry::LakeMender;
 use crate::access;
 use crate::cli::{Global, ServeArgs};
 use crate::config::{Config, Serving};
 use crate::exit::{Exit, Failure, told};
+use crate::listening::tls::Certificate;
+use crate::listening::{self, Limits, Signals};
+use crate::runs::Runs;
 
 /// How often the lake is looked at for new data.
 const REFRESH: Duration = Duration::from_secs(2);
 
-/// How often it is looked at when checks last ran.
-const REFRESH_CHECKS: Duration = Duration::from_secs(15);
+/// How often it is looked at what checks and imports have written down.
+const REFRESH_NOTES: Duration = Duration::from_secs(15);
 
 /// A look that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,7 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<Exit, Failure> {
     let location = config.location(global)?;
     let serving = config.serving(args)?;
-    let access = access::set_up(&serving, false)?;
+    let certificate = config.tls_files(args)?.map(Certificate::read).transpose().map_err(Failure::Usage)?;
+    let access = access::set_up(&serving, certificate.is_some())?;
     let at = args.volume.at;
     let last_sends = config.last_sends(&args.volume);
     let (rules, silences) = config.alerts(last_sends)?;
@@ -44,10 +49,16 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
             attribute: config.attribute().map(<[_]>::to_vec),
             rules,
             silences,
+            sent: config.sent(),
+            receivers: Some(config.receivers()),
+            check_every: Some(MAX_SILENCE),
         },
     )
+    .with_mender(Arc::new(LakeMender::new(location.clone())))
     .with_access(access)
     .with_hosts(serving.hosts_answered());
+    let workers = super::runtime()?;
+    let state = state.with_capacity(config.capacity(), workers.handle().clone());
     let checks = crate::notify::document(&config.memory(global)?)?;
     let source = LakeSource {
         location,
@@ -55,10 +66,25 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
         providers: config.providers(),
         reasons: config.reasons()?,
         checks: Some(checks),
+        turns: config.turns(),
     };
-    super::runtime()?.block_on(serve(&serving, state, source, |address| {
-        let _ = writeln!(io::stderr(), "serving http://{address}/ (stop with Ctrl-C)");
-    }))
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let door = Door { serving: &serving, certificate, limits: config.limits() };
+    let runtime = super::runtime()?;
+    let ended = runtime.block_on(serve(door, state, source, |address| {
+        let _ = writeln!(io::stderr(), "serving {scheme}://{address}/ (stop with Ctrl-C)");
+    }));
+    // Whatever is still being worked on is for nobody.
+    workers.shutdown_background();
+    runtime.shutdown_background();
+    ended
+}
+
+/// Where people come in.
+pub(super) struct Door<'a> {
+    pub(super) serving: &'a Serving,
+    pub(super) certificate: Option<Certificate>,
+    pub(super) limits: Limits,
 }
 
 /// What is needed to read the lake again.
@@ -69,11 +95,13 @@ pub(super) struct LakeSource {
     pub(super) reasons: Classifier,
     /// Where checks note that they ran.
     pub(super) checks: Option<Document>,
+    /// When rows are read.
+    pub(super) turns: Turns,
 }
 
 /// Serves until interrupted; `ready` learns the address that was bound.
 pub(super) async fn serve(
-    serving: &Serving,
+    Door { serving, certificate, limits }: Door<'_>,
     state: AppState,
     source: LakeSource,
     ready: impl FnOnce(SocketAddr),
@@ -89,11 +117,9 @@ pub(super) async fn serve(
         show(&state, lake, &source).await?;
     }
     let listener = TcpListener::bind(listen).await.map_err(|e| anyhow::anyhow!("cannot listen on {listen}: {e}"))?;
-    let stop = interrupted()?;
+    let signals = Signals::listen()?;
     ready(listener.local_addr()?);
-    let router = app(state.clone());
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop);
+    let server = listening::serve(listener, app(state.clone()), certificate, limits, signals);
     let refresh = async {
         loop {
             tokio::time::sleep(REFRESH).await;
@@ -109,19 +135,24 @@ pub(super) async fn serve(
         }
     };
     let checks = source.checks.clone();
-    let watch_checks = async {
-        let Some(document) = checks else { return std::future::pending().await };
+    let watch_notes = async {
+        let mut runs = Runs::default();
         loop {
-            if let Ok(Ok(last)) = timeout(PATIENCE, super::notifying::last_check(&document)).await {
+            if let Ok(Ok(runs)) = timeout(PATIENCE, runs.newest(&source.location)).await {
+                state.note_runs(runs);
+            }
+            if let Some(document) = &checks
+                && let Ok(Ok(last)) = timeout(PATIENCE, super::notifying::last_check(document)).await
+            {
                 state.note_check(last.map(|last| last.at));
             }
-            tokio::time::sleep(REFRESH_CHECKS).await;
+            tokio::time::sleep(REFRESH_NOTES).await;
         }
     };
     tokio::select! {
-        served = server.into_future() => served?,
+        () = server => {}
         () = refresh => {}
-        () = watch_checks => {}
+        () = watch_notes => {}
         () = access::follow(serving, state.access()) => {}
     }
     Ok(Exit::Done)
@@ -138,20 +169,29 @@ async fn open(location: &Location) -> Result<Option<Lake>, LakeError> {
 /// Lets pages see this version of the lake. What is new in it is counted before, but for the first version: there pages wait for
 /// as much as they need, while the overview's questions are asked.
 async fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Result<()> {
+    let before = state.reader();
+    let books = lake.books(before.as_ref().and_then(|before| before.books()).map(Arc::as_ref)).await?;
+    let recent = books.objects.since(Utc::now() - super::RECENT_IMPORTS);
     let reader = Reader::new(lake, source.rules.clone(), source.providers.clone())?;
-    let recent = lake.imports_since(Utc::now() - super::RECENT_IMPORTS).await?;
     let reader = reader.with_reasons(source.reasons.clone()).with_recent_imports(recent);
-    let mut reader = reader.with_imports(lake.import_totals().await?);
-    if let Some(before) = state.reader() {
-        reader = reader.continuing(&before).await;
-        prepare(&reader).await;
-    }
-    let reader = Arc::new(reader);
+    let reader =
+        reader.with_imports(books.objects.totals()).with_books(Arc::new(books)).with_turns(source.turns.clone());
+    let reader = match before {
+        None => Arc::new(reader),
+        Some(before) => {
+            let counted = async move {
+                let reader = reader.continuing(&before).await;
+                prepare(&reader).await;
+                Arc::new(reader)
+            };
+            state.spawn(counted).await?
+        }
+    };
     state.replace_reader(Arc::clone(&reader));
-    let state = state.clone();
-    tokio::spawn(async move {
+    let shown = state.clone();
+    state.spawn(async move {
         prepare(&reader).await;
-        warm_up(&state).await;
+        warm_up(&shown).await;
     });
     Ok(())
 }
@@ -183,16 +223,4 @@ async fn look_again(lake: &mut Option<Lake>, state: &AppState, source: &LakeSour
     }
     *lake = Some(found);
     Ok(())
-}
-
-/// Resolves on Ctrl-C or SIGTERM, which are listened for from the call on.
-fn interrupted() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

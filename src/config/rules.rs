@@ -173,6 +173,12 @@ impl<'de> Deserialize<'de> for Minutes {
 #[derive(Debug, Clone)]
 pub(super) struct SentText(Expected);
 
+impl SentText {
+    pub(super) fn expected(&self) -> Expected {
+        self.0.clone()
+    }
+}
+
 impl<'de> Deserialize<'de> for SentText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wrong = |what: &str| {

@@ -9,11 +9,13 @@ use toml::Spanned;
 use url::Url;
 
 use super::File;
+use super::limits::LimitsText;
 use super::notify::http_url;
 use super::rules::Mistake;
 use super::sign_in::{Front, Identity, OidcText, ProxyText};
 use crate::cli::ServeArgs;
 use crate::exit::Failure;
+use crate::listening::tls::TlsFiles;
 use crate::when::parse_duration;
 
 /// Where the dashboard listens, unless told otherwise.
@@ -30,6 +32,9 @@ const MOST: TimeDelta = TimeDelta::days(90);
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ServeText {
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    pub(super) limits: LimitsText,
     listen: Option<Spanned<String>>,
     hosts: Vec<Spanned<String>>,
     base_url: Option<Spanned<String>>,
@@ -134,6 +139,25 @@ impl ServeText {
             idle,
             longest,
         })
+    }
+
+    /// Where the certificate and its key lie, if TLS is wanted. Names in the file are those of its folder.
+    pub(super) fn tls_files(&self, args: &ServeArgs, folder: &Path) -> Result<Option<TlsFiles>, Failure> {
+        let path = |flag: &Option<PathBuf>, file: &Option<PathBuf>| {
+            flag.clone().or_else(|| file.as_ref().map(|path| folder.join(path)))
+        };
+        let certificate = path(&args.tls_certificate, &self.tls_certificate);
+        match (certificate, path(&args.tls_key, &self.tls_key)) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+            (Some(_), None) => Err(Failure::Usage(
+                "a TLS certificate is given, but no key: give --tls-key FILE, or `tls_key` under [serve]".to_owned(),
+            )),
+            (None, Some(_)) => Err(Failure::Usage(
+                "a TLS key is given, but no certificate: give --tls-certificate FILE, or `tls_certificate` under [serve]"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// The users file, as named by an option or here.

@@ -29,6 +29,18 @@ def install(folder):
     run([*uv, "--python", folder / "bin" / "python", "-r", REQUIREMENTS])
 
 
+def tool(work, name):
+    """A program of `requirements.txt` alone, without the peers."""
+    line = next(line for line in REQUIREMENTS.read_text().splitlines() if line.startswith(f"{name}=="))
+    folder = work / line
+    program = folder / "bin" / name
+    if not program.exists():
+        say(f"installing {line} into {folder}")
+        run([sys.executable, "-m", "venv", "--clear", folder])
+        run([folder / "bin" / "pip", "--quiet", "install", line])
+    return program
+
+
 def run(command):
     if subprocess.run(command, env=clean_environment()).returncode != 0:
         raise Failed(f"`{' '.join(map(str, command))}` failed: it needs python3-venv and a package index")

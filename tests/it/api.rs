@@ -71,7 +71,7 @@ fn the_document_is_served_as_it_is_printed() {
 }
 
 /// Questions whose answers hold everything that a report can hold.
-const QUESTIONS: [&str; 16] = [
+const QUESTIONS: [&str; 28] = [
     "/api/v1/rates",
     "/api/v1/rates?window=1d&by=configuration_set,provider&since=2026-10-25&until=2026-11-01T00:00:00Z",
     "/api/v1/rates?window=1d&zone=Asia/Kathmandu&by=tag:campaign&by=bounce_class",
@@ -82,6 +82,18 @@ const QUESTIONS: [&str; 16] = [
     "/api/v1/bounces?by=tenant&limit=3&class=mailbox_full,policy_block",
     "/api/v1/bounces?format=csv&limit=0",
     "/api/v1/bounces?configuration_set=no%20such",
+    "/api/v1/messages",
+    "/api/v1/messages?recipient=nobody@example.com&since=2026-10-25&limit=2",
+    "/api/v1/messages?subject=an&since=2026-10-01&until=2026-11-01",
+    "/api/v1/messages?q=a",
+    "/api/v1/engagement",
+    "/api/v1/engagement?by=link&window=1d&zone=Asia/Kathmandu&since=2026-10-01",
+    "/api/v1/engagement?format=csv",
+    "/api/v1/engagement?by=nothing",
+    "/api/v1/delays",
+    "/api/v1/delays?by=provider&window=1d&since=2026-10-01",
+    "/api/v1/delays?format=csv&rows=groups",
+    "/api/v1/delays?rows=nothing",
     "/api/v1/reputation",
     "/api/v1/check",
     "/api/v1/check?now=1",

@@ -1,136 +1,23 @@
-//! The dashboard in a real browser: at phone and desktop widths, in light and dark, with its filters used by hand.
+//! The dashboard in a real browser: at phone and desktop widths, in light and dark, with pointer and keys.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
 use repute_datasets::{Plan, generate};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::driver::{Page, browse};
 use crate::dump::{SEED, VERIFIED};
-use crate::program::{SCRATCH, Server, import, runtime, scratch};
-use crate::tools::installed;
+use crate::program::{SCRATCH, Server, import, scratch};
 
 /// Phone, laptop and desktop.
 const WIDTHS: [u32; 3] = [390, 1_280, 1_920];
 
-/// A chromedriver, ended when it is dropped.
-struct Driver {
-    child: Child,
-    url: String,
-    profile: TempDir,
-}
-
-impl Driver {
-    fn start() -> Option<Self> {
-        installed("chromium")?;
-        let mut command = Command::new(installed("chromedriver")?);
-        let mut child = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let port = lines.find_map(|line| {
-            line.split_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.').to_owned())
-        });
-        let url = format!("http://127.0.0.1:{}", port.expect("chromedriver names its port"));
-        std::thread::spawn(move || lines.for_each(drop));
-        Some(Self { child, url, profile: scratch() })
-    }
-
-    async fn open(&self) -> Page {
-        let profile = format!("--user-data-dir={}", self.profile.path().display());
-        let arguments = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--hide-scrollbars",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            &profile,
-        ];
-        let options = json!({"binary": "/usr/bin/chromium", "args": arguments});
-        let capabilities = json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        let client = builder.capabilities(capabilities.as_object().unwrap().clone()).connect(&self.url).await.unwrap();
-        let session = client.session_id().await.unwrap().unwrap();
-        Page { client, session: format!("{}/session/{session}", self.url) }
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A browser window.
-struct Page {
-    client: Client,
-    session: String,
-}
-
-impl Page {
-    /// A command of chromedriver's that WebDriver does not have.
-    async fn post(&self, path: &str, body: &Value) -> Value {
-        let answer = reqwest::Client::new().post(format!("{}/{path}", self.session)).json(body).send().await.unwrap();
-        answer.json::<Value>().await.unwrap()["value"].clone()
-    }
-
-    async fn devtools(&self, command: &str, parameters: Value) {
-        let answer = self.post("goog/cdp/execute", &json!({"cmd": command, "params": parameters})).await;
-        assert!(answer["error"].is_null(), "{command}: {answer}");
-    }
-
-    async fn show(&self, width: u32, height: u32, scheme: &str) {
-        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.devtools("Emulation.setDeviceMetricsOverride", size).await;
-        let dark = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.devtools("Emulation.setEmulatedMedia", dark).await;
-    }
-
-    async fn number(&self, script: &str) -> i64 {
-        self.client.execute(&format!("return {script}"), Vec::new()).await.unwrap().as_f64().unwrap() as i64
-    }
-
-    /// Complaints of the browser: blocked styles, missing files, errors.
-    async fn complaints(&self) -> Value {
-        self.post("se/log", &json!({"type": "browser"})).await
-    }
-
-    async fn click(&self, selector: &str) {
-        self.client
-            .find(Locator::Css(selector))
-            .await
-            .unwrap_or_else(|e| panic!("{selector}: {e}"))
-            .click()
-            .await
-            .unwrap();
-    }
-
-    /// The address once it holds the text, or what it is after five seconds.
-    async fn address_with(&self, text: &str) -> String {
-        let until = Instant::now() + Duration::from_secs(5);
-        loop {
-            let address = self.address().await;
-            if address.contains(text) || Instant::now() > until {
-                return address;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn address(&self) -> String {
-        self.client.current_url().await.unwrap().to_string()
-    }
-}
+/// What a page may weigh with its style and script, as it comes and unpacked; charts are part of the page, but images.
+const LIGHT: i64 = 60_000;
+const UNPACKED: i64 = 150_000;
 
 /// A lake as the demo makes it: 60,000 events up to a fixed time.
 fn demo_lake() -> &'static (TempDir, PathBuf) {
@@ -144,153 +31,282 @@ fn demo_lake() -> &'static (TempDir, PathBuf) {
     })
 }
 
-fn dashboard() -> Server {
+pub(crate) fn dashboard() -> Server {
     Server::serve(&demo_lake().1, &format!("--at 2026-11-01T00:00:00Z {VERIFIED}"))
 }
 
-#[test]
-fn the_overview_fits_every_screen() {
-    let Some(driver) = Driver::start() else { return };
-    let server = dashboard();
-    runtime().block_on(async {
-        let page = driver.open().await;
-        for width in WIDTHS {
-            for scheme in ["light", "dark"] {
-                page.show(width, 900, scheme).await;
-                page.client.goto(&server.url).await.unwrap();
-                assert_looks_right(&page, width, scheme).await;
-                let height = page.number("document.documentElement.scrollHeight").await;
-                page.show(width, height as u32, scheme).await;
-                keep(&page.client.screenshot().await.unwrap(), width, scheme);
-            }
-        }
-        assert_eq!(page.complaints().await, json!([]));
-        page.client.close().await.unwrap();
-    });
+/// The addresses of the navigation.
+async fn navigation(page: &Page, server: &Server) -> Vec<String> {
+    page.goto(&server.url).await;
+    let links = page.value("[...document.querySelectorAll('nav[aria-label=Pages] a')].map(a => a.href)").await;
+    links.as_array().unwrap().iter().map(|link| link.as_str().unwrap().to_owned()).collect()
 }
 
-/// Pages, and how many charts each shows.
-const PAGES: [(&str, i64); 8] = [
+/// Pages beside those of the navigation, and how many charts each shows.
+const PAGES: [(&str, i64); 9] = [
+    ("", 3),
     ("rates", 5),
-    ("rates?by=provider&compare=before", 5),
+    ("rates?by=provider&compare=before&range=7d", 5),
     ("rates?range=24h&zone=Asia/Kolkata&provider=Gmail", 5),
-    ("providers", 0),
+    ("providers?by=recipient_domain&limit=100", 0),
     ("campaigns?by=outgoing_ip&order=sends", 0),
-    ("bounces", 0),
     ("bounces?class=content", 0),
     ("rates?from=2020-01-01T00:00&to=2020-01-02T00:00", 0),
+    ("?from=2020-01-01T00:00&to=2020-01-02T00:00", 0),
 ];
 
 #[test]
 fn every_page_fits_every_screen() {
-    let Some(driver) = Driver::start() else { return };
-    let server = dashboard();
-    runtime().block_on(async {
-        let page = driver.open().await;
-        for (path, charts) in PAGES {
+    browse(async |page| {
+        let server = dashboard();
+        let mut pages: Vec<(String, Option<i64>)> =
+            navigation(page, &server).await.into_iter().map(|address| (address, None)).collect();
+        assert!(pages.len() >= 5, "{pages:?}");
+        pages.extend(PAGES.map(|(path, charts)| (format!("{}/{path}", server.url), Some(charts))));
+        for (address, charts) in pages {
             for width in WIDTHS {
                 for scheme in ["light", "dark"] {
-                    let at = format!("{path} at {width} px, {scheme}");
                     page.show(width, 900, scheme).await;
-                    page.client.goto(&format!("{}/{path}", server.url)).await.unwrap();
-                    let wide = page.number("document.documentElement.scrollWidth").await;
-                    assert!(wide <= i64::from(width), "{at}: the page is {wide} px wide");
-                    let shown =
-                        "[...document.querySelectorAll('figure svg')].filter(s => s.getBoundingClientRect().width > 0)";
-                    assert_eq!(page.number(&format!("{shown}.length")).await, charts, "{at}");
-                    assert_eq!(page.number("document.querySelectorAll('h1').length").await, 1, "{at}");
-                    let weight = "performance.getEntriesByType('navigation')[0].transferSize";
-                    let weight = page.number(weight).await;
-                    assert!((1..=150_000).contains(&weight), "{at}: {weight} bytes came");
+                    page.goto(&address).await;
+                    assert_fits(page, &format!("{address} at {width} px, {scheme}"), width, scheme, charts).await;
                 }
             }
+            assert_is_light(page, &address).await;
         }
-        assert_eq!(page.complaints().await, json!([]));
-        page.client.close().await.unwrap();
     });
 }
 
-async fn assert_looks_right(page: &Page, width: u32, scheme: &str) {
-    let at = format!("{width} px, {scheme}");
-    assert_eq!(page.number("document.documentElement.clientWidth").await, i64::from(width), "{at}");
+async fn assert_fits(page: &Page, at: &str, width: u32, scheme: &str, charts: Option<i64>) {
     let wide = page.number("document.documentElement.scrollWidth").await;
     assert!(wide <= i64::from(width), "{at}: the page is {wide} px wide");
-    // Two charts are shown at every width, large enough to be read and not cut off.
-    let charts =
-        "[...document.querySelectorAll('figure svg')].map(s => s.getBoundingClientRect()).filter(b => b.width > 0)";
-    assert_eq!(page.number(&format!("{charts}.length")).await, 2, "{at}");
+    assert_eq!(page.number("document.querySelectorAll('h1').length").await, 1, "{at}");
+    // Charts are large enough to be read and not cut off.
+    let shown = "[...document.querySelectorAll('figure svg.chart')].map(svg => svg.getBoundingClientRect())";
     let readable =
-        format!("{charts}.filter(b => b.width >= 250 && b.height >= 120 && b.left >= 0 && b.right <= {width}).length");
-    assert_eq!(page.number(&readable).await, 2, "{at}");
-    let ground =
-        page.client.execute("return getComputedStyle(document.body).backgroundColor", Vec::new()).await.unwrap();
-    let channels: Vec<u32> = ground
-        .as_str()
-        .unwrap()
-        .split(|c: char| !c.is_ascii_digit())
-        .filter_map(|digits| digits.parse().ok())
-        .collect();
-    let is_light = channels[..3].iter().sum::<u32>() > 3 * 128;
-    assert_eq!(is_light, scheme == "light", "{at}: the ground is {ground}");
+        format!("{shown}.filter(b => b.width >= 250 && b.height >= 120 && b.left >= 0 && b.right <= {width}).length");
+    let readable = page.number(&readable).await;
+    assert_eq!(page.number(&format!("{shown}.length")).await, readable, "{at}");
+    assert_eq!(readable, charts.unwrap_or(readable), "{at}");
+    let ground = page.value("getComputedStyle(document.body).backgroundColor").await;
+    assert_eq!(is_light(&ground), scheme == "light", "{at}: the ground is {ground}");
 }
 
-/// Keeps a picture for people, and the two of the documentation where that is asked for.
-fn keep(png: &[u8], width: u32, scheme: &str) {
-    let folder = Path::new(SCRATCH).join("screenshots");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join(format!("overview-{width}-{scheme}.png")), png).unwrap();
-    if width == 1_280 && std::env::var("REPUTE_UPDATE_SCREENSHOTS").as_deref() == Ok("1") {
-        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-        fs::write(docs.join(format!("dashboard-{scheme}.png")), png).unwrap();
-    }
+fn is_light(colour: &Value) -> bool {
+    let digits = colour.as_str().unwrap().split(|c: char| !c.is_ascii_digit());
+    let channels: Vec<u32> = digits.filter_map(|digits| digits.parse().ok()).collect();
+    channels[..3].iter().sum::<u32>() > 3 * 128
+}
+
+async fn assert_is_light(page: &Page, at: &str) {
+    let entries = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]";
+    let sum = |what: &str| format!("{entries}.reduce((sum, entry) => sum + entry.{what}, 0)");
+    let images =
+        page.number("[...document.querySelectorAll('svg')].reduce((sum, svg) => sum + svg.outerHTML.length, 0)");
+    let images = images.await;
+    let unpacked = page.number(&sum("decodedBodySize")).await;
+    // What is kept from the page before counts as well.
+    let light = page.number(&sum("encodedBodySize")).await;
+    assert!((1..=LIGHT).contains(&light), "{at}: {light} bytes come");
+    assert!(unpacked - images <= UNPACKED, "{at}: {unpacked} bytes, {images} of them charts");
+    println!("{at}: {light} bytes packed, {unpacked} unpacked, {images} of them drawings");
+}
+
+#[test]
+fn pictures_are_kept_for_people() {
+    browse(async |page| {
+        let server = dashboard();
+        for width in WIDTHS {
+            for scheme in ["light", "dark"] {
+                page.show(width, 900, scheme).await;
+                page.goto(&server.url).await;
+                let height = page.number("document.documentElement.scrollHeight").await;
+                page.show(width, height as u32, scheme).await;
+                let folder = Path::new(SCRATCH).join("screenshots");
+                fs::create_dir_all(&folder).unwrap();
+                let png = page.client.screenshot().await.unwrap();
+                fs::write(folder.join(format!("overview-{width}-{scheme}.png")), png).unwrap();
+            }
+        }
+    });
 }
 
 #[test]
 fn filters_work_by_hand_and_stand_in_the_address() {
-    let Some(driver) = Driver::start() else { return };
-    let server = dashboard();
-    runtime().block_on(async {
-        let page = driver.open().await;
-        page.show(1_280, 900, "light").await;
-        page.client.goto(&server.url).await.unwrap();
+    browse(async |page| {
+        let server = dashboard();
+        page.goto(&server.url).await;
         page.click("a[href*='range=7d']").await;
-        assert!(page.address().await.contains("range=7d"), "{}", page.address().await);
+        page.address_with("range=7d").await;
         page.click("select[name=configuration_set] option[value=marketing]").await;
-        page.click("form button[type=submit]").await;
+        page.click(".filters button[type=submit]").await;
         let address = page.address_with("configuration_set=marketing").await;
-        assert!(address.contains("configuration_set=marketing") && address.contains("range=7d"), "{address}");
-        let rows = page.number("document.querySelectorAll('table.sets tbody tr').length").await;
-        assert_eq!(rows, 1);
+        assert!(address.contains("range=7d"), "{address}");
+        assert_eq!(page.number("document.querySelectorAll('table.sets tbody tr').length").await, 1);
         // The address alone brings the same page back.
-        page.client.goto(&address).await.unwrap();
-        let shown = page
-            .client
-            .find(Locator::Css("select[name=configuration_set]"))
-            .await
-            .unwrap()
-            .prop("value")
-            .await
-            .unwrap();
-        assert_eq!(shown.as_deref(), Some("marketing"));
-        page.click("table.sets tbody th a").await;
-        assert!(page.address().await.contains("configuration_set=marketing"));
-        assert_eq!(page.complaints().await, json!([]));
-        page.client.close().await.unwrap();
+        page.goto(&address).await;
+        assert_eq!(page.value("document.querySelector('select[name=configuration_set]').value").await, "marketing");
+        // Another page keeps what is chosen, and adds to it.
+        page.click("nav[aria-label=Pages] a[href^='/rates']").await;
+        let rates = page.address_with("/rates?").await;
+        assert!(rates.contains("range=7d") && rates.contains("configuration_set=marketing"), "{rates}");
+        page.click(".more-filters summary").await;
+        page.value("document.querySelector('input[name=filter]').value = 'provider'").await;
+        page.value("document.querySelector('input[name=value]').value = 'Gmail'").await;
+        page.value("document.querySelector('input[name=zone]').value = 'Europe/Berlin'").await;
+        page.click(".filters button[type=submit]").await;
+        let address = page.address_with("provider=Gmail").await;
+        assert!(
+            address.contains("zone=Europe%2FBerlin") && address.contains("configuration_set=marketing"),
+            "{address}"
+        );
+        assert!(page.text(".page-head p").await.contains("CET"), "{}", page.text(".page-head p").await);
+        page.click(".chips a").await;
+        page.until("!document.querySelector('.chips')").await;
+        assert!(page.address().await.contains("configuration_set=marketing"), "{}", page.address().await);
+    });
+}
+
+#[test]
+fn rates_are_compared_and_divided() {
+    browse(async |page| {
+        let server = dashboard();
+        page.goto(&format!("{}/rates?range=7d", server.url)).await;
+        page.click("a.toggle").await;
+        page.address_with("compare=before").await;
+        assert!(page.text(".legend").await.contains("period before"));
+        page.click("nav[aria-label='Divide by'] a[href*='by=provider']").await;
+        let address = page.address_with("by=provider").await;
+        assert!(address.contains("compare=before") && address.contains("range=7d"), "{address}");
+        let legend = page.text(".legend").await;
+        assert!(legend.contains("Gmail") && legend.contains("period before"), "{legend}");
+        // The figures are there as a table too, a column for each line.
+        let columns = page.number("document.querySelectorAll('#chart-bounce_rate thead th').length").await;
+        assert_eq!(columns, 5 + 6);
+    });
+}
+
+/// The middle of a window of a chart, on the screen.
+pub(crate) async fn place_of(page: &Page, chart: &str, window: usize) -> (f64, f64) {
+    let place = format!(
+        "(hint => {{ hint.scrollIntoView({{block: 'center'}}); const b = hint.getBoundingClientRect(); return [b.left + b.width / 2, \
+         b.top + b.height / 3]; }})(document.querySelectorAll('#{chart} .hint')[{window}])"
+    );
+    let place = page.value(&place).await;
+    (place[0].as_f64().unwrap(), place[1].as_f64().unwrap())
+}
+
+#[test]
+fn the_pointer_shows_the_figures_of_a_window_and_chooses_a_range() {
+    browse(async |page| {
+        let server = dashboard();
+        page.goto(&format!("{}/rates", server.url)).await;
+        let (x, y) = place_of(page, "chart-bounce_rate", 20).await;
+        page.pointer("mouseMoved", x, y).await;
+        let tip = page.text("#chart-bounce_rate .plot-tip").await;
+        let cells = "[...document.querySelectorAll('#chart-bounce_rate tbody tr')[20].cells].map(c => c.textContent)";
+        let row = page.value(cells).await;
+        for cell in [1, 2, 3, 4] {
+            assert!(tip.contains(row[cell].as_str().unwrap()), "{tip} is not {row}");
+        }
+        assert_eq!(page.value("document.querySelector('#chart-delivery_rate .plot-line').hidden").await, false);
+        assert_eq!(page.value("document.querySelector('#chart-delivery_rate .plot-tip').hidden").await, true);
+        let (end, _) = place_of(page, "chart-bounce_rate", 25).await;
+        page.pointer("mousePressed", x, y).await;
+        page.pointer("mouseMoved", end, y).await;
+        page.pointer("mouseReleased", end, y).await;
+        // Windows of half a day from 2026-10-11 on: the 21st to the 26th.
+        let address = page.address_with("from=").await;
+        assert!(address.contains("from=2026-10-21T00%3A00&to=2026-10-24T00%3A00"), "{address}");
+    });
+}
+
+#[test]
+fn everything_can_be_reached_with_keys() {
+    browse(async |page| {
+        let server = dashboard();
+        page.goto(&format!("{}/rates", server.url)).await;
+        page.press(&["Tab"]).await;
+        assert_eq!(page.text(":focus").await, "Skip to content");
+        page.press(&["Enter"]).await;
+        assert_eq!(page.value("document.activeElement.id").await, "main");
+        // From there on, what a pointer can do: each stop is seen, and says what it is.
+        let mut stops: Vec<String> = Vec::new();
+        for _ in 0..200 {
+            page.press(&["Tab"]).await;
+            let stop = "(e => e === document.body ? '' : (e.ariaLabel || e.labels?.[0]?.innerText || e.innerText || e.title || '?'))(document.activeElement)";
+            let stop = page.value(stop).await.as_str().unwrap().trim().to_owned();
+            if stop.is_empty() || stop == "Skip to content" {
+                break;
+            }
+            let outline = page.value("getComputedStyle(document.activeElement).outlineStyle").await;
+            assert_ne!(outline, "none", "{stop} does not show that it has the focus");
+            assert_ne!(stop, "?", "{}", page.value("document.activeElement.outerHTML").await);
+            stops.push(stop);
+        }
+        for wanted in
+            ["24 hours", "Configuration set", "More filters", "Apply", "provider", "CSV", "Figures as a table"]
+        {
+            assert!(stops.iter().any(|stop| stop.contains(wanted)), "{wanted} is not among {stops:?}");
+        }
+        page.value("document.querySelector('#chart-bounce_rate .plot-box').focus()").await;
+        page.press(&["Home", "ArrowRight"]).await;
+        let told = page.text("#chart-bounce_rate [role=status]").await;
+        assert!(told.starts_with("11 Oct 12:00 to 12 Oct 00:00 UTC, "), "{told}");
+        page.press(&["Shift+ArrowRight", "Shift+ArrowRight", "Enter"]).await;
+        let address = page.address_with("from=").await;
+        assert!(address.contains("from=2026-10-11T12%3A00&to=2026-10-13T00%3A00"), "{address}");
+    });
+}
+
+#[test]
+fn colours_follow_the_system_until_others_are_chosen() {
+    browse(async |page| {
+        let server = dashboard();
+        let ground = async || page.value("getComputedStyle(document.body).backgroundColor").await;
+        page.show(1_280, 900, "dark").await;
+        page.goto(&server.url).await;
+        assert!(!is_light(&ground().await));
+        page.click("[data-theme-choice=light]").await;
+        assert!(is_light(&ground().await));
+        page.goto(&format!("{}/bounces", server.url)).await;
+        assert!(is_light(&ground().await), "kept on the next page");
+        assert_eq!(page.value("document.querySelector('[data-theme-choice=light]').ariaPressed").await, "true");
+        page.click("[data-theme-choice='']").await;
+        assert!(!is_light(&ground().await));
+    });
+}
+
+#[test]
+fn without_a_script_everything_but_live_figures_works() {
+    browse(async |page| {
+        let server = dashboard();
+        page.devtools("Emulation.setScriptExecutionDisabled", json!({"value": true})).await;
+        page.show(390, 844, "light").await;
+        page.goto(&server.url).await;
+        let shown = async |selector: &str| {
+            page.client.find(fantoccini::Locator::Css(selector)).await.unwrap().is_displayed().await.unwrap()
+        };
+        assert!(!shown(".live").await && !shown("nav[aria-label=Pages]").await);
+        page.click(".menu-button").await;
+        assert!(shown("nav[aria-label=Pages]").await);
+        page.click("nav[aria-label=Pages] a[href^='/rates']").await;
+        assert!(page.address().await.ends_with("/rates"), "{}", page.address().await);
+        page.click("a[href*='range=7d']").await;
+        page.click(".more-filters summary").await;
+        page.click(".filters button[type=submit]").await;
+        assert!(page.address().await.contains("range=7d"), "{}", page.address().await);
+        page.devtools("Emulation.setScriptExecutionDisabled", json!({"value": false})).await;
     });
 }
 
 #[test]
 fn an_empty_lake_says_what_to_do() {
-    let Some(driver) = Driver::start() else { return };
-    let folder = scratch();
-    let server = Server::serve(&folder.path().join("lake"), "");
-    runtime().block_on(async {
-        let page = driver.open().await;
+    browse(async |page| {
+        let folder = scratch();
+        let server = Server::serve(&folder.path().join("lake"), "");
         page.show(390, 844, "light").await;
-        page.client.goto(&server.url).await.unwrap();
-        assert!(page.client.find(Locator::Css("h1")).await.unwrap().text().await.unwrap().contains("No events yet"));
+        page.goto(&server.url).await;
+        assert_eq!(page.text("h1").await, "No events yet");
         assert!(page.number("document.documentElement.scrollWidth").await <= 390);
-        assert_eq!(page.complaints().await, json!([]));
-        page.client.close().await.unwrap();
     });
 }

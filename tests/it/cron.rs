@@ -107,7 +107,13 @@ fn systemd_takes_the_units() {
     let Some(analyze) = installed("systemd-analyze") else { return };
     let folder = scratch();
     let mut units = Vec::new();
-    for name in ["repute-check.service", "repute-check.timer", "repute-import.service", "repute-import.timer"] {
+    for name in [
+        "repute-check.service",
+        "repute-check.timer",
+        "repute-import.service",
+        "repute-import.timer",
+        "repute-serve.service",
+    ] {
         let text = fs::read_to_string(documented("systemd").join(name)).unwrap();
         let unit = folder.path().join(name);
         // The program must be there to be verified, and is not installed here.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::program::repute;
 
 /// Commands and options that their help must show.
-const COMMANDS: [(&str, &[&str]); 20] = [
+const COMMANDS: [(&str, &[&str]); 22] = [
     ("bounces", &["--since", "--until", "--by", "--only", "--class", "--limit", "--addresses", "--format"]),
     ("demo", &["--dir", "--events", "--listen"]),
     ("import", &["--lake", "--jobs", "--max-bad", "--promote-tag", "--again", "--quiet", "--format"]),
@@ -27,6 +27,8 @@ const COMMANDS: [(&str, &[&str]); 20] = [
     ),
     ("reputation", &["--last-sends", "--reset", "--at", "--verified", "--format"]),
     ("messages", &["--recipient", "--message-id", "--subject", "--since", "--until", "--limit", "--format"]),
+    ("engagement", &["--since", "--until", "--clock", "--window", "--by", "--only", "--limit", "--rows", "--format"]),
+    ("delays", &["--since", "--until", "--window", "--by", "--only", "--limit", "--rows", "--format"]),
     ("check", &["--max-age", "--timeout", "--quiet", "--at", "--format", "--last-sends"]),
     ("serve", &["--listen", "--at", "--max-age", "--verified"]),
     ("serve", &["--host", "--base-url", "--users-file", "--tokens-file", "--audit-file"]),

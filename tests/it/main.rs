@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
 
+mod driver;
 mod dump;
 mod mail;
 mod program;
@@ -20,6 +21,7 @@ mod damage;
 mod fsck;
 mod import;
 mod interrupted;
+mod packing;
 mod quarantine;
 mod readers;
 mod s3;
@@ -36,6 +38,8 @@ mod attribution;
 mod bounces;
 mod check;
 mod cron;
+mod delays;
+mod engagement;
 mod gauges;
 mod help;
 mod messages;
@@ -44,13 +48,22 @@ mod peers;
 mod replay;
 mod rollups;
 mod rules;
+mod search;
 mod windows;
 
 mod access;
+mod accessible;
 mod api;
+mod listen;
+mod overload;
+
 mod browser;
 mod demo;
 mod desk;
+mod doctor;
+mod hostile;
+mod imports;
+mod live;
 mod metrics;
 mod serve;
 mod signed_elsewhere;

@@ -150,8 +150,10 @@ impl Server {
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 kept.lock().unwrap().push_str(&format!("{line}\n"));
-                if let Some((_, rest)) = line.split_once("http://") {
-                    let _ = said.send(format!("http://{}", rest.split('/').next().unwrap_or_default()));
+                for scheme in ["http://", "https://"] {
+                    if let Some((_, rest)) = line.split_once(scheme) {
+                        let _ = said.send(format!("{scheme}{}", rest.split('/').next().unwrap_or_default()));
+                    }
                 }
             }
         });
@@ -164,6 +166,11 @@ impl Server {
     /// What it wrote to standard error so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Its number among the processes.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// The response to a GET of this path.

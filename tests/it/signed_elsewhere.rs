@@ -161,13 +161,13 @@ struct Provider {
 impl Provider {
     /// Knows repute by this secret, at this address.
     fn start(base_url: &str) -> Option<Self> {
-        let Some(modules) = std::env::var_os("REPUTE_NODE_MODULES") else {
-            return skip("REPUTE_NODE_MODULES names no folder with oidc-provider");
+        let Some(node) = std::env::var_os("REPUTE_NODE") else {
+            return skip("REPUTE_NODE names no folder with oidc-provider");
         };
         let folder = scratch();
         let script = folder.path().join("oidc.mjs");
         fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node/oidc.mjs"), &script).unwrap();
-        symlink(modules, folder.path().join("node_modules")).unwrap();
+        symlink(Path::new(&node).join("node_modules"), folder.path().join("node_modules")).unwrap();
         let mut command = Command::new("node");
         command.arg(&script).args(["repute", "swordfish", &format!("{base_url}/sign-in/oidc/done")]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

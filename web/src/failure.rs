@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::http::Uri;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{Html, IntoResponse, Response};
 use repute_query::QueryError;
 
@@ -43,6 +44,8 @@ pub(crate) enum Failure {
     Broken,
     /// The request is not taken, for a reason that needs no words of its own.
     Refused(ProblemType),
+    /// More is asked than can be answered now.
+    Overloaded,
 }
 
 /// A failure told as a page.
@@ -82,17 +85,21 @@ impl Failure {
         let problem = self.log();
         let (status, detail) = (self.kind().status(), self.detail());
         let page = ErrorPage {
-            shell: Shell::bare(),
+            shell: Shell { live: self.may_pass(), ..Shell::bare() },
             status: status.as_u16(),
             title: self.title(),
             detail: &detail,
             remedy: self.remedy(),
         };
         // A page that cannot even be rendered is told in plain words.
+        let retry = problem.kind.retry_after();
         let mut response = match page.render() {
             Ok(html) => (status, Html(html)).into_response(),
             Err(_) => (status, detail).into_response(),
         };
+        if let Some(seconds) = retry {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
         response.extensions_mut().insert(problem);
         response
     }
@@ -118,7 +125,13 @@ impl Failure {
             Self::TooSlow(_) => ProblemType::TooSlow,
             Self::Broken => ProblemType::InternalError,
             Self::Refused(kind) => *kind,
+            Self::Overloaded => ProblemType::Overloaded,
         }
+    }
+
+    /// Whether the same request may have an answer later: its page asks again by itself.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::NoLake | Self::Unreadable(_) | Self::Failed(_) | Self::TooSlow(_))
     }
 
     fn title(&self) -> &'static str {
@@ -137,6 +150,7 @@ impl Failure {
             Self::TooSlow(_) => "The query took too long",
             Self::Broken => "The server failed",
             Self::Refused(kind) => kind.title(),
+            Self::Overloaded => "The server is busy",
         }
     }
 
@@ -155,9 +169,10 @@ impl Failure {
                 format!("since {}: {}", format::time(*since), format::printable(what))
             }
             Self::Failed(error) => format::printable(&format!("{error:#}")),
-            Self::TooSlow(limit) => format!("no answer within {} seconds", limit.as_secs()),
+            Self::TooSlow(limit) => format!("no answer within {} seconds", limit.as_secs_f32()),
             Self::Broken => "the request was given up at a fault of the server's; its log says more".to_owned(),
             Self::Refused(kind) => kind.meaning().to_owned(),
+            Self::Overloaded => "more is asked than can be answered now".to_owned(),
         }
     }
 
@@ -184,6 +199,7 @@ impl Failure {
             Self::TooSlow(_) => "Choose a shorter time range, or compact the lake.",
             Self::Broken => "Nothing else is affected. Please report what the log says.",
             Self::Refused(_) => "Go back, or start from the overview.",
+            Self::Overloaded => "Nothing is wrong with your question. Load the page again in a few seconds.",
         }
     }
 
@@ -197,6 +213,7 @@ impl Failure {
             }
             Self::Broken => tracing::error!(instance, "request failed: its handler panicked"),
             Self::TooSlow(limit) => tracing::warn!(instance, "request given up after {limit:?}"),
+            Self::Overloaded => tracing::debug!("request refused: the server is busy"),
             Self::BadParameter(name, _) => problem.parameter = Some(format::printable(name)),
             Self::BadRequest(_)
             | Self::Unanswerable(_)
@@ -217,6 +234,7 @@ impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Question(what) => Self::Unanswerable(what),
+            QueryError::Busy => Self::Overloaded,
             QueryError::Lake(_) | QueryError::Engine(_) => Self::Failed(error.into()),
         }
     }

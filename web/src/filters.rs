@@ -82,9 +82,13 @@ impl Preset {
 
 impl Filters {
     /// The last 21 days of all mail, in UTC: what an address without filters shows.
-    #[cfg(test)]
     pub(crate) fn usual() -> Self {
         Self { range: Range::Preset(Preset::ThreeWeeks), zone: Zone::UTC, only: Vec::new() }
+    }
+
+    /// Whether an address without filters shows the same.
+    pub(crate) fn are_usual(&self) -> bool {
+        *self == Self::usual()
     }
 
     /// Reads `range`, or `from` and `to`, which win over it; `zone`; and dimensions by their names, or one by `filter` and `value`, as

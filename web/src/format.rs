@@ -7,11 +7,12 @@ pub(crate) use repute_query::{count, thousands};
 /// What stands where there is no figure.
 pub(crate) const NO_DATA: &str = "no data";
 
-/// A text that came with an event, for showing: characters that steer a terminal or the direction of writing are replaced.
+/// A text that came with an event, for showing: characters that steer a terminal, break lines or turn the direction of
+/// writing are replaced.
 pub(crate) fn printable(text: &str) -> String {
     let steers = |letter: char| {
         letter.is_control()
-            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     text.chars().map(|letter| if steers(letter) { '\u{fffd}' } else { letter }).collect()
 }
@@ -54,6 +55,38 @@ pub(crate) fn duration(duration: TimeDelta) -> String {
     }
 }
 
+/// Bytes with a unit: `940 B`, `1.2 GB`.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if count < 1_000 {
+        return format!("{count}\u{a0}B");
+    }
+    let mut value = count as f64 / 1_000.0;
+    let mut unit = 0;
+    while value >= 1_000.0 && unit + 1 < UNITS.len() {
+        value /= 1_000.0;
+        unit += 1;
+    }
+    format!("{value:.1}\u{a0}{}", UNITS[unit])
+}
+
+/// Milliseconds in their two largest units: `850 ms`, `1.2 s`, `4 min 5 s`, `10 min`, `3 h 12 min`.
+pub(crate) fn milliseconds(number: i64) -> String {
+    let seconds = number / 1_000;
+    let pair = |large: i64, small: i64, units: [&str; 2]| match small {
+        0 => format!("{large} {}", units[0]),
+        small => format!("{large} {} {small} {}", units[0], units[1]),
+    };
+    match seconds {
+        ..1 => format!("{number} ms"),
+        1..60 if number % 1_000 == 0 => format!("{seconds} s"),
+        1..60 => format!("{seconds}.{} s", number / 100 % 10),
+        60..3_600 => pair(seconds / 60, seconds % 60, ["min", "s"]),
+        3_600..86_400 => pair(seconds / 3_600, seconds / 60 % 60, ["h", "min"]),
+        _ => pair(seconds / 86_400, seconds / 3_600 % 24, ["d", "h"]),
+    }
+}
+
 /// A span in days: `3.4 days`, `75 days`; below a day as a duration.
 pub(crate) fn days(days: f64) -> String {
     if days < 1.0 {
@@ -81,7 +114,7 @@ mod tests {
 
     #[test]
     fn nothing_steers_the_reader() {
-        assert_eq!(printable("a\u{1b}[31m\u{202e}b\n<é>"), "a\u{fffd}[31m\u{fffd}b\u{fffd}<é>");
+        assert_eq!(printable("a\u{1b}[31m\u{202e}b\n\u{2028}<é>"), "a\u{fffd}[31m\u{fffd}b\u{fffd}\u{fffd}<é>");
     }
 
     #[test]
@@ -92,6 +125,33 @@ mod tests {
         assert_eq!(interval(JudgedRate::BounceRate, (0.019, 0.0244)), "1.90\u{a0}% to 2.44\u{a0}%");
         assert_eq!(line(0.05), "5\u{a0}%");
         assert_eq!(line(0.001), "0.1\u{a0}%");
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(
+            [0, 999, 1_000, 1_250_000, 3_200_000_000].map(bytes),
+            ["0\u{a0}B", "999\u{a0}B", "1.0\u{a0}kB", "1.2\u{a0}MB", "3.2\u{a0}GB"]
+        );
+    }
+
+    #[test]
+    fn milliseconds_read_well() {
+        for (number, words) in [
+            (0, "0 ms"),
+            (850, "850 ms"),
+            (1_000, "1 s"),
+            (1_234, "1.2 s"),
+            (10_000, "10 s"),
+            (60_000, "1 min"),
+            (245_000, "4 min 5 s"),
+            (600_000, "10 min"),
+            (3_600_000, "1 h"),
+            (11_520_000, "3 h 12 min"),
+            (172_800_000, "2 d"),
+        ] {
+            assert_eq!(milliseconds(number), words);
+        }
     }
 
     #[test]

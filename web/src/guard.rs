@@ -1,7 +1,6 @@
 //! What every request passes: security headers, the list of allowed hosts, and a limit of time.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -15,11 +14,8 @@ use axum::response::{IntoResponse, Response};
 use crate::failure::Failure;
 use crate::state::AppState;
 
-/// A request that takes longer is given up.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
-
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
-                      frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const HEADERS: [(HeaderName, &str); 8] = [
     (CONTENT_SECURITY_POLICY, POLICY),
@@ -61,12 +57,13 @@ pub(crate) async fn allow_host(State(state): State<AppState>, request: Request, 
 }
 
 /// Gives up on requests that take too long.
-pub(crate) async fn limit_time(request: Request, next: Next) -> Response {
+pub(crate) async fn limit_time(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api/");
-    match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
+    let limit = state.admission().time;
+    match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
-        Err(_) if is_api => Failure::TooSlow(TIME_LIMIT).into_problem(),
-        Err(_) => Failure::TooSlow(TIME_LIMIT).into_page(),
+        Err(_) if is_api => Failure::TooSlow(limit).into_problem(),
+        Err(_) => Failure::TooSlow(limit).into_page(),
     }
 }
 

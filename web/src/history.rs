@@ -87,6 +87,12 @@ impl Span {
         }
     }
 
+    /// Where a time stands in it, from zero to one.
+    pub(crate) fn share(&self, seconds: i64) -> f64 {
+        let (from, to) = (self.from.timestamp(), self.to.timestamp());
+        (seconds - from) as f64 / (to - from).max(1) as f64
+    }
+
     /// Starts and ends of the windows.
     pub fn windows(&self) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + use<> {
         let mut start = self.from;

@@ -9,7 +9,7 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::Database;
 use resvg::usvg::{Options, Tree};
 
-use crate::chart::{Colours, Series, Size, rate_chart};
+use crate::chart::{Colours, SIZE, Series, rate_chart};
 
 /// DejaVu Sans, so that a PNG needs no fonts of the machine.
 const FONT: &[u8] = include_bytes!("../static/fonts/dejavu-sans.ttf");
@@ -55,13 +55,13 @@ impl Kind {
 /// The chart cannot be drawn.
 pub fn file(series: &Series, title: &str, kind: Kind) -> anyhow::Result<Vec<u8>> {
     let colours = if kind == Kind::Png { Colours::Light } else { Colours::Own };
-    let svg = rate_chart(series, title, series.measure.as_str(), Size::Wide, colours)?;
+    let svg = rate_chart(series, title, series.measure.as_str(), colours)?;
     if kind == Kind::Svg {
         return Ok(svg.into_bytes());
     }
     let options = Options { fontdb: Arc::clone(&FONTS), ..Options::default() };
     let tree = Tree::from_str(&svg, &options)?;
-    let (width, height) = Size::Wide.pixels();
+    let (width, height) = SIZE;
     let [width, height] = [width, height].map(|pixels| (pixels as f32 * SCALE) as u32);
     let mut canvas = Pixmap::new(width, height).ok_or_else(|| anyhow::anyhow!("no canvas of {width} x {height}"))?;
     let scale = Transform::from_scale(width as f32 / tree.size().width(), height as f32 / tree.size().height());

@@ -1,17 +1,19 @@
 //! The dashboard and JSON API of repute.
 //!
 //! ```text
-//! request ── problem, guard (headers, Host, time), access ──> parameters ──> filters
-//!                                                                      │ one question to repute-query
-//!                                                                      ├──> pages    HTML, with charts inlined
-//!                                                                      ├──> chart    data -> SVG
-//!                                                                      └──> api      JSON, the same as the command line's
+//! request ── problem, guard (headers, Host, time) ── access ── admission ──> parameters ──> filters
+//!                                                             │ one question to repute-query
+//!                                                             ├──> pages    HTML, with charts inlined
+//!                                                             ├──> chart    data -> SVG
+//!                                                             └──> api      JSON, the same as the command line's
 //! ```
 //! Nothing but a `POST` changes anything, and only an operator's (`access`). Every text that came with an event is somebody else's,
 //! and leaves here through an escaping template, the SVG writer or the URL encoder.
 
 pub mod access;
+mod admission;
 mod guard;
+mod mend;
 mod routes;
 mod state;
 
@@ -23,6 +25,7 @@ mod problem;
 mod filters;
 mod history;
 pub mod measure;
+mod sight;
 mod zone;
 
 pub mod chart;
@@ -32,6 +35,7 @@ pub mod image;
 mod api;
 mod metrics;
 mod pages;
+mod script;
 mod stylesheet;
 
 use axum::Router;
@@ -41,7 +45,9 @@ use tower_http::compression::CompressionLayer;
 
 use routes::Routes;
 
+pub use admission::Capacity;
 pub use api::document as openapi;
+pub use mend::{Mended, Mender, Retry, StillBad};
 pub use routes::Audience;
 pub use state::{AppState, Now, Options};
 
@@ -59,15 +65,26 @@ fn routes() -> Routes {
         .route("/providers", get(pages::providers))
         .route("/campaigns", get(pages::campaigns))
         .route("/bounces", get(pages::bounces))
+        .route("/import", get(pages::imports))
+        .route("/import/quarantine", get(pages::quarantine))
+        .route("/import/quarantine/retry", axum::routing::post(pages::retry))
+        .route("/import/quarantine/{id}", get(pages::bad_record))
+        .route("/health", get(pages::health))
         .route("/charts/{file}", get(pages::chart))
+        .route("/engagement", get(pages::engagement_page))
+        .route("/charts/engagement/{file}", get(pages::engagement_chart))
+        .route("/delays", get(pages::delays))
+        .route("/messages", get(pages::messages))
+        .route("/messages/{id}", get(pages::message))
         .merge(api, paths)
         .route("/metrics", get(metrics::metrics))
-        .route("/sign-out", post(access::leave))
+        .closed("/sign-out", post(access::leave))
         .open("/sign-in", get(access::show_sign_in).post(access::sign_in))
         .open(access::OIDC_START, get(access::start_oidc))
         .open(access::OIDC_DONE, get(access::end_oidc))
         .open("/healthz", get(async || "ok"))
         .open(stylesheet::path(), get(stylesheet::serve))
+        .open(script::path(), get(script::serve))
 }
 
 /// Paths of all routes as they are written, such as `/charts/{file}`, and who may ask for them: for tests that try each.
@@ -77,11 +94,12 @@ pub fn route_list() -> Vec<(String, Audience)> {
 
 /// The server.
 pub fn app(state: AppState) -> Router {
+    let place = from_fn_with_state(state.clone(), admission::admit);
     let admit = from_fn_with_state(state.clone(), access::admit);
     routes()
-        .into_router(|closed| closed.fallback(failure::not_found).layer(from_fn(access::introduce)).layer(admit))
+        .into_router(|answers| answers.layer(place), |closed| closed.fallback(failure::not_found).layer(admit))
         .layer(CompressionLayer::new())
-        .layer(from_fn(guard::limit_time))
+        .layer(from_fn_with_state(state.clone(), guard::limit_time))
         .layer(from_fn_with_state(state.clone(), access::refuse_foreign))
         .layer(from_fn_with_state(state.clone(), guard::allow_host))
         .layer(from_fn(problem::tell))
@@ -126,19 +144,20 @@ mod tests {
 
     #[tokio::test]
     async fn every_answer_has_the_security_headers() {
-        let paths =
-            ["/", "/healthz", "/nowhere", "/?range=x", "/charts/bounce-rate.svg", "/api/v1/rates", stylesheet::path()];
-        for (path, host) in paths.map(|path| (path, "localhost")).into_iter().chain([("/", "evil.example")]) {
+        let paths = ["/", "/healthz", "/nowhere", "/?range=x", "/charts/bounce-rate.svg", "/api/v1/rates"]
+            .into_iter()
+            .chain([stylesheet::path(), script::path()]);
+        for (path, host) in paths.map(|path| (path, "localhost")).chain([("/", "evil.example")]) {
             let headers = ask(path, Some(host)).await.headers;
             assert_eq!(
                 headers["content-security-policy"],
-                "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
-                 frame-ancestors 'none'",
+                "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                 form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "{path}"
             );
             assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
             assert_eq!(headers["referrer-policy"], "same-origin", "{path}");
-            let kept = path == stylesheet::path();
+            let kept = [stylesheet::path(), script::path()].contains(&path);
             assert_eq!(headers["cache-control"], if kept { "public, max-age=31536000, immutable" } else { "no-store" });
         }
     }
@@ -200,11 +219,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_names_the_stylesheet_that_is_served() {
+    async fn the_page_names_the_stylesheet_and_the_script_that_are_served() {
         let page = get("/").await.text;
         assert!(page.contains(&format!("href=\"{}\"", stylesheet::path())));
         let style = get(stylesheet::path()).await;
         assert_eq!(style.headers["content-type"], "text/css; charset=utf-8");
-        assert!(style.text.contains("prefers-color-scheme: dark"));
+        assert!(style.text.contains("light-dark("));
+        assert!(page.contains(&format!("src=\"{}\"", script::path())));
+        let script = get(script::path()).await;
+        assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
     }
 }

@@ -1,6 +1,6 @@
 //! The rates that pages and charts show: which rows they divide, what these are called, how many decimals mean something.
 
-use repute_query::{JudgedRate, Measured, Rates};
+use repute_query::{Compare, Counting, JudgedRate, Measured, Metric, Rates};
 
 use crate::format;
 
@@ -17,10 +17,14 @@ pub enum Measure {
     PlainComplaint,
     /// Deliveries of all sends.
     Delivery,
+    /// Messages that were opened, likely bots left out, of deliveries.
+    Open,
+    /// Messages in which something was clicked, likely bots left out, of deliveries.
+    Click,
 }
 
 impl Measure {
-    /// All of them, in the order of pages.
+    /// Those of the rates' page, in its order.
     pub const ALL: [Self; 5] = [Self::Bounce, Self::Complaint, Self::PlainBounce, Self::PlainComplaint, Self::Delivery];
 
     /// The name in addresses.
@@ -31,6 +35,8 @@ impl Measure {
             Self::PlainBounce => "plain_bounce_rate",
             Self::PlainComplaint => "plain_complaint_rate",
             Self::Delivery => "delivery_rate",
+            Self::Open => "open_rate",
+            Self::Click => "click_rate",
         }
     }
 
@@ -52,6 +58,8 @@ impl Measure {
             Self::PlainBounce => "Plain bounce rate",
             Self::PlainComplaint => "Plain complaint rate",
             Self::Delivery => "Delivery rate",
+            Self::Open => "Open rate",
+            Self::Click => "Click rate",
         }
     }
 
@@ -63,6 +71,8 @@ impl Measure {
             Self::PlainBounce => "All bounces of all sends, nothing left out",
             Self::PlainComplaint => "All complaints of all deliveries, nothing left out",
             Self::Delivery => "Deliveries of all sends",
+            Self::Open => "Messages opened, likely bots left out, of deliveries",
+            Self::Click => "Messages with a click, likely bots left out, of deliveries",
         }
     }
 
@@ -71,11 +81,23 @@ impl Measure {
         match self {
             Self::Bounce => Some(JudgedRate::BounceRate),
             Self::Complaint => Some(JudgedRate::ComplaintRate),
-            Self::PlainBounce | Self::PlainComplaint | Self::Delivery => None,
+            Self::PlainBounce | Self::PlainComplaint | Self::Delivery | Self::Open | Self::Click => None,
         }
     }
 
-    /// Numerator and denominator of some figures.
+    /// What rules watch that measure the same, and on which side their thresholds are.
+    pub(crate) fn watched(self) -> Option<(Metric, Counting, Compare)> {
+        match self {
+            Self::Bounce => Some((Metric::BounceRate, Counting::Aws, Compare::Above)),
+            Self::Complaint => Some((Metric::ComplaintRate, Counting::Aws, Compare::Above)),
+            Self::PlainComplaint => Some((Metric::ComplaintRate, Counting::Plain, Compare::Above)),
+            Self::Delivery => Some((Metric::DeliveryRate, Counting::Plain, Compare::Below)),
+            // Rules that count plainly watch hard bounces, not all of them; and opens and clicks, not messages.
+            Self::PlainBounce | Self::Open | Self::Click => None,
+        }
+    }
+
+    /// Numerator and denominator of some figures. Of opens and clicks these know events only; `Engaged` knows messages.
     pub fn of(self, row: &Rates) -> Measured {
         let (events, sends) = match self {
             Self::Bounce => (row.aws.bounces.counted, row.aws.eligible_sends.counted),
@@ -83,6 +105,8 @@ impl Measure {
             Self::PlainBounce => (row.counts.bounces(), row.counts.send),
             Self::PlainComplaint => (row.counts.complaint, row.counts.delivery),
             Self::Delivery => (row.counts.delivery, row.counts.send),
+            Self::Open => (row.counts.open, row.counts.delivery),
+            Self::Click => (row.counts.click, row.counts.delivery),
         };
         Measured { events, sends }
     }
@@ -95,6 +119,8 @@ impl Measure {
             Self::PlainBounce => "bounces",
             Self::PlainComplaint => "complaints",
             Self::Delivery => "deliveries",
+            Self::Open => "messages opened",
+            Self::Click => "messages clicked",
         }
     }
 
@@ -104,7 +130,7 @@ impl Measure {
             Self::Bounce => "eligible sends",
             Self::Complaint => "sends to domains that report complaints",
             Self::PlainBounce | Self::Delivery => "sends",
-            Self::PlainComplaint => "deliveries",
+            Self::PlainComplaint | Self::Open | Self::Click => "deliveries",
         }
     }
 
@@ -122,7 +148,7 @@ impl Measure {
     fn decimals(self) -> usize {
         match self {
             Self::Complaint | Self::PlainComplaint => 3,
-            Self::Bounce | Self::PlainBounce | Self::Delivery => 2,
+            Self::Bounce | Self::PlainBounce | Self::Delivery | Self::Open | Self::Click => 2,
         }
     }
 }

@@ -210,7 +210,7 @@ impl ProblemType {
     }
 
     /// After how many seconds it may be over.
-    fn retry_after(self) -> Option<u16> {
+    pub(crate) fn retry_after(self) -> Option<u16> {
         match self {
             Self::NoLake | Self::LakeUnreadable => Some(5),
             Self::Overloaded => Some(1),

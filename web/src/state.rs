@@ -3,11 +3,18 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_query::{CheckOptions, Dimension, REPRESENTATIVE_VOLUME, Reader, Rule, Silence, default_rules};
+use repute_query::{
+    Around, CheckOptions, Dimension, Expected, ImportRun, REPRESENTATIVE_VOLUME, Reader, Rule, Silence, Watch,
+    default_rules,
+};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::access::{Access, AccessSettings};
+use crate::admission::{Admission, Capacity};
 use crate::failure::Failure;
+use crate::mend::Mender;
 
 /// Tells the time. A server over a recorded lake may be given a standing clock.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -27,6 +34,12 @@ pub struct Options {
     pub silences: Vec<Silence>,
     /// By which dimensions alarms are looked into; the usual ones unless given.
     pub attribute: Option<Vec<Dimension>>,
+    /// Mail handed to SES, where the operator says so.
+    pub sent: Option<Expected>,
+    /// How many receivers of notifications there are, if that is known.
+    pub receivers: Option<usize>,
+    /// How long ago the last check may have been, where checks are expected to run.
+    pub check_every: Option<TimeDelta>,
 }
 
 impl Options {
@@ -45,6 +58,9 @@ impl Default for Options {
             rules: default_rules(REPRESENTATIVE_VOLUME),
             silences: Vec::new(),
             attribute: None,
+            sent: None,
+            receivers: None,
+            check_every: None,
         }
     }
 }
@@ -64,11 +80,14 @@ pub struct AppState {
     reader: Arc<watch::Sender<Option<Arc<Reader>>>>,
     trouble: Arc<watch::Sender<Option<Trouble>>>,
     last_check: Arc<watch::Sender<Option<DateTime<Utc>>>>,
+    runs: Arc<watch::Sender<Arc<Vec<ImportRun>>>>,
+    mender: Option<Arc<dyn Mender>>,
     now: Now,
     location: Arc<str>,
     options: Arc<Options>,
     hosts: Arc<[String]>,
     access: Arc<Access>,
+    admission: Admission,
 }
 
 impl AppState {
@@ -79,11 +98,14 @@ impl AppState {
             reader: Arc::new(watch::Sender::new(None)),
             trouble: Arc::new(watch::Sender::new(None)),
             last_check: Arc::new(watch::Sender::new(None)),
+            runs: Arc::default(),
+            mender: None,
             now,
             location: location.into(),
             options: Arc::new(options),
             hosts: Arc::new([]),
             access: Arc::new(Access::new(AccessSettings::open(clock))),
+            admission: Admission::new(Capacity::default(), None),
         }
     }
 
@@ -95,6 +117,50 @@ impl AppState {
     /// Asks who people are.
     pub fn with_access(self, access: Access) -> Self {
         Self { access: Arc::new(access), ..self }
+    }
+
+    /// With what imports bad records again; without it none can be.
+    pub fn with_mender(self, mender: Arc<dyn Mender>) -> Self {
+        Self { mender: Some(mender), ..self }
+    }
+
+    pub(crate) fn mender(&self) -> Option<&Arc<dyn Mender>> {
+        self.mender.as_ref()
+    }
+
+    /// Tells what imports did, newest first.
+    pub fn note_runs(&self, runs: Vec<ImportRun>) {
+        self.runs.send_replace(Arc::new(runs));
+    }
+
+    pub(crate) fn runs(&self) -> Arc<Vec<ImportRun>> {
+        Arc::clone(&self.runs.borrow())
+    }
+
+    /// What lies around the lake's data.
+    pub(crate) fn around(&self) -> Around {
+        let options = &self.options;
+        Around {
+            now: self.now(),
+            max_age: options.max_age,
+            last_sends: options.last_sends,
+            rules: options.rules.clone(),
+            silences: options.silences.clone(),
+            sent: options.sent.clone(),
+            checks: options.check_every.map(|limit| Watch { last: self.last_check(), limit }),
+            receivers: options.receivers,
+            runs: self.runs().to_vec(),
+        }
+    }
+
+    /// Works on so many requests at once, on this runtime.
+    pub fn with_capacity(self, capacity: Capacity, workers: Handle) -> Self {
+        Self { admission: Admission::new(capacity, Some(workers)), ..self }
+    }
+
+    /// Works on something where requests are worked on.
+    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.admission.spawn(work)
     }
 
     /// Lets the requests from now on see another version of the lake.
@@ -165,6 +231,10 @@ impl AppState {
     /// Who may do what.
     pub fn access(&self) -> &Access {
         &self.access
+    }
+
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
     }
 
     pub(crate) fn options(&self) -> &Options {

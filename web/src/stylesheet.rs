@@ -21,7 +21,7 @@ pub(crate) async fn serve() -> impl IntoResponse {
 }
 
 /// FNV-1a, 64 bits: stable across builds.
-const fn fnv1a(bytes: &[u8]) -> u64 {
+pub(crate) const fn fnv1a(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut index = 0;
     while index < bytes.len() {

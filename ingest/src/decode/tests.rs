@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
 use libdeflater::crc32;
 
-use super::{Ahead, Decoder, Feed, HEADER_CHECKSUM, Inflater, MAX_WHOLE_INPUT, Step, is_plain};
+use super::{Ahead, Decoder, Feed, Format, HEADER_CHECKSUM, Inflater, MAX_WHOLE_INPUT, Step};
 use crate::document::tests::generate::{self, each};
 use crate::{Limits, ObjectBytes, RejectClass, read_object};
 
@@ -71,7 +71,7 @@ fn is_whole(object: &[u8]) -> bool {
     assert_eq!(actual, expected, "{}", object.escape_ascii());
     let mut plain = Vec::new();
     // What a gzip member holds is text, even where it begins as a compressed object would.
-    if MultiGzDecoder::new(object).read_to_end(&mut plain).is_ok() && is_plain(&plain) {
+    if MultiGzDecoder::new(object).read_to_end(&mut plain).is_ok() && Format::of(&plain) == Format::Plain {
         assert_eq!(records(object), records(&plain), "{}", object.escape_ascii());
     }
     size.is_some()

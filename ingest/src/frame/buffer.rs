@@ -9,7 +9,7 @@ use crate::{Limits, ObjectBytes, Place};
 const CHUNK: usize = 256 << 10;
 
 /// A window over the decoded object that grows while a record is not complete, and knows its place.
-pub(super) struct Buffer<R> {
+pub(super) struct Buffer<R: Read> {
     input: Feed<R>,
     inflater: Inflater,
     bytes: Vec<u8>,

@@ -3,6 +3,7 @@
 //! The AWS SDK does this rather than the store that lakes lie in: that one cannot name keys with empty or dot segments
 //! (`ses//2026/...`), which S3 allows and Firehose writes where a prefix begins or ends with a slash too many.
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -33,12 +34,67 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The prefix is taken as it is written: a folder (with or without its last `/`), an object, or the beginning of names.
 /// Left out without a word: folder markers (keys that end in `/`), and the names that [`super::list`] leaves out.
 pub async fn list_bucket(client: &Client, bucket: &str, prefix: &str) -> Result<Listing, ListError> {
+    let (found, _) = keys(client, bucket, prefix, usize::MAX).await?;
+    listing(client, bucket, prefix, found)
+}
+
+/// The same of no more keys than `most` or a thousand more; where there are more, of the first ones and of those in the newest
+/// folder, by name, at every level below the prefix. Says whether there are more.
+pub async fn list_bucket_part(
+    client: &Client,
+    bucket: &str,
+    prefix: &str,
+    most: usize,
+) -> Result<(Listing, bool), ListError> {
+    let (mut found, is_cut) = keys(client, bucket, prefix, most).await?;
+    if is_cut {
+        let known: HashSet<Option<String>> = found.iter().map(|object| object.key.clone()).collect();
+        let newest = newest_folder(client, bucket, prefix).await?;
+        let (newest, _) = keys(client, bucket, &newest, 1_000).await?;
+        found.extend(newest.into_iter().filter(|object| !known.contains(&object.key)));
+    }
+    Ok((listing(client, bucket, prefix, found)?, is_cut))
+}
+
+async fn keys(client: &Client, bucket: &str, prefix: &str, most: usize) -> Result<(Vec<Object>, bool), ListError> {
     let failed = |source| ListError { source_name: format!("s3://{bucket}/{prefix}"), source };
     let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
     let mut found: Vec<Object> = Vec::new();
     while let Some(page) = pages.next().await {
-        found.extend(page.map_err(|error| failed(failure(&error)))?.contents.unwrap_or_default());
+        let page = page.map_err(|error| failed(failure(&error)))?;
+        let is_last = !page.is_truncated.unwrap_or_default();
+        found.extend(page.contents.unwrap_or_default());
+        if found.len() >= most && !is_last {
+            return Ok((found, true));
+        }
     }
+    Ok((found, false))
+}
+
+/// The folder that one comes to who takes the last by name at every level.
+async fn newest_folder(client: &Client, bucket: &str, prefix: &str) -> Result<String, ListError> {
+    /// Firehose's own names have four levels, Hive's a few more.
+    const DEEPEST: usize = 16;
+    let mut folder = prefix.to_owned();
+    for _ in 0..DEEPEST {
+        let failed = |source| ListError { source_name: format!("s3://{bucket}/{folder}"), source };
+        let mut pages = client.list_objects_v2().bucket(bucket).prefix(&folder).delimiter("/").into_paginator().send();
+        let mut last = None;
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| failed(failure(&error)))?;
+            let folders = page.common_prefixes.unwrap_or_default().into_iter().filter_map(|folder| folder.prefix);
+            last = folders.max().max(last);
+        }
+        match last {
+            Some(next) => folder = next,
+            None => break,
+        }
+    }
+    Ok(folder)
+}
+
+fn listing(client: &Client, bucket: &str, prefix: &str, found: Vec<Object>) -> Result<Listing, ListError> {
+    let failed = |source| ListError { source_name: format!("s3://{bucket}/{prefix}"), source };
     let mut listing = Listing::default();
     for (key, object) in below(prefix, found) {
         let size = u64::try_from(object.size.unwrap_or_default()).unwrap_or_default();

@@ -6,13 +6,13 @@
 const GROUP: usize = 8;
 
 /// How many bits the values up to `max` take.
-pub(super) fn bit_width(max: u32) -> u8 {
+pub(crate) fn bit_width(max: u32) -> u8 {
     // At most 32, so the cast keeps it.
     (u32::BITS - max.leading_zeros()) as u8
 }
 
 /// Appends the values, each below two to the power of `width`, without a length in front.
-pub(super) fn append(values: &[u32], width: u8, out: &mut Vec<u8>) {
+pub(crate) fn append(values: &[u32], width: u8, out: &mut Vec<u8>) {
     let mut packed_from = 0;
     let mut at = 0;
     while at < values.len() {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::beside;
+use crate::journal;
 use crate::lease::Lease;
 use crate::sidecar;
 use crate::store::Location;
@@ -25,8 +26,8 @@ pub const ORPHAN_AGE: TimeDelta = TimeDelta::days(7);
 pub(super) fn staged(location: &Location) -> io::Result<Vec<(PathBuf, DateTime<Utc>)>> {
     let Some(root) = location.directory() else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    let mut pending: Vec<PathBuf> =
-        super::TABLES.iter().chain([&beside::FOLDER, &sidecar::FOLDER]).map(|folder| root.join(folder)).collect();
+    let beside = [beside::FOLDER, sidecar::FOLDER, journal::FOLDER];
+    let mut pending: Vec<PathBuf> = super::TABLES.iter().chain(&beside).map(|folder| root.join(folder)).collect();
     while let Some(folder) = pending.pop() {
         let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,

@@ -1,6 +1,7 @@
 //! The one sentence on where an alarm comes from: the values that tell most, by share and by how little of the mail they are.
 
-use super::{Baseline, Divided, Frame, Part};
+use super::frame::Frame;
+use super::{Baseline, Divided, Part};
 use crate::alert::Metric;
 use crate::dimension::Dimension;
 use crate::interval::rate;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 /// SES's ids are sixteen hexadecimal digits, a UUID and a number, as in
 /// `010f019a9974b389-60efe038-5f6e-4f1e-9d26-7a3f40ee2e26-000000`. The digits 5 to 16 are milliseconds since 1970, which AWS does
 /// not document: in 105 captured payloads with an unedited id that time lay within a minute of `mail.timestamp`.
-pub(super) fn sent_time(id: &str) -> Option<DateTime<Utc>> {
+pub fn sent_time(id: &str) -> Option<DateTime<Utc>> {
     /// Places of the dashes in the whole id.
     const DASHES: [usize; 6] = [16, 25, 30, 35, 40, 53];
     let is_dash = |place| DASHES.contains(&place);
@@ -16,6 +16,15 @@ pub(super) fn sent_time(id: &str) -> Option<DateTime<Utc>> {
         return None;
     }
     DateTime::from_timestamp_millis(i64::from_str_radix(id.get(4..16)?, 16).ok()?)
+}
+
+/// The id out of a text that may have it as a header does: in angle brackets and with a domain of SES's.
+pub fn bare_message_id(text: &str) -> &str {
+    let text = text.trim().trim_start_matches('<').trim_end_matches('>');
+    match text.split_once('@') {
+        Some((id, domain)) if domain.ends_with("amazonses.com") => id,
+        _ => text,
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use repute_lake::schema::column;
 
 use super::classify::BounceClass;
 use super::normalise::{masked, status_in};
-use super::tail::Frequent;
+use super::tail::{Counted, Frequent};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::scan::{Reader, Selection};
@@ -96,14 +96,27 @@ pub struct ReasonGroup {
     pub example: Option<String>,
 }
 
+/// Values of the dimensions, then class, type, subtype, status and text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Key(Vec<Option<String>>);
+pub(crate) struct Key(pub(crate) Vec<Option<String>>);
 
-struct Seen {
-    first: i64,
-    last: i64,
-    example: Option<String>,
+/// What is known of a reason beside its number.
+pub(crate) struct Seen {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) example: Option<String>,
     providers: Frequent<String, ()>,
+}
+
+impl Seen {
+    /// The providers with most of them, each with its number: at least that.
+    pub(crate) fn largest_providers(self) -> Vec<(String, u64)> {
+        let mut providers: Vec<(String, u64)> =
+            self.providers.into_counts().map(|(provider, counted)| (provider, counted.count)).collect();
+        providers.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+        providers.truncate(NAMED_PROVIDERS);
+        providers
+    }
 }
 
 impl Default for Seen {
@@ -112,7 +125,14 @@ impl Default for Seen {
     }
 }
 
-/// Columns of the scan before those of the dimensions.
+/// Rows by reason, and how many of each class.
+pub(crate) struct Grouped {
+    pub(crate) rows: u64,
+    pub(crate) classes: BTreeMap<String, u64>,
+    pub(crate) reasons: Frequent<Key, Seen>,
+}
+
+/// Columns of the scan before those of the dimensions: class, type, subtype, status, normalised text, time, provider, diagnostic.
 const CLASS: usize = 0;
 const TYPE: usize = 1;
 const SUBTYPE: usize = 2;
@@ -121,19 +141,23 @@ const TEXT: usize = 4;
 const TIME: usize = 5;
 const PROVIDER: usize = 6;
 const DIAGNOSTIC: usize = 7;
-const FIXED: usize = 8;
+pub(crate) const FIXED: usize = 8;
 
 /// Groups the bounces that the query names.
 pub async fn bounce_reasons(reader: &Reader, query: &BounceQuery) -> Result<BounceReasons, QueryError> {
+    let _turn = reader.turn().await?;
     let mut stream = rows(reader, query).await?.execute_stream().await?;
-    let mut reasons: Frequent<Key, Seen> = Frequent::new(MOST_REASONS);
-    let mut classes: BTreeMap<String, u64> = BTreeMap::new();
-    let mut bounces = 0;
+    let mut grouped = Grouped::default();
     while let Some(batch) = stream.try_next().await? {
-        bounces += batch.num_rows() as u64;
-        count(&batch, query.by.len(), &mut reasons, &mut classes);
+        grouped.count(&batch, query.by.len());
     }
-    Ok(told(reasons, &classes, bounces, query))
+    Ok(told(grouped, query))
+}
+
+impl Default for Grouped {
+    fn default() -> Self {
+        Self { rows: 0, classes: BTreeMap::new(), reasons: Frequent::new(MOST_REASONS) }
+    }
 }
 
 async fn rows(reader: &Reader, query: &BounceQuery) -> Result<DataFrame, QueryError> {
@@ -166,63 +190,80 @@ async fn rows(reader: &Reader, query: &BounceQuery) -> Result<DataFrame, QueryEr
     Ok(rows.select(columns)?)
 }
 
-fn count(
-    batch: &RecordBatch,
-    dimensions: usize,
-    reasons: &mut Frequent<Key, Seen>,
-    classes: &mut BTreeMap<String, u64>,
-) {
-    let texts: Vec<Option<&StringViewArray>> =
-        (0..FIXED + dimensions).map(|index| batch.column(index).as_string_view_opt()).collect();
-    let value = |index: usize, row: usize| {
-        texts.get(index).copied().flatten().filter(|array| array.is_valid(row)).map(|array| array.value(row))
-    };
-    let times = batch.column(TIME).as_primitive::<Int64Type>();
-    for row in 0..batch.num_rows() {
-        let of_group = (FIXED..FIXED + dimensions).chain([CLASS, TYPE, SUBTYPE, STATUS, TEXT]);
-        let key = Key(of_group.map(|index| value(index, row).map(str::to_owned)).collect());
-        *classes.entry(value(CLASS, row).unwrap_or_default().to_owned()).or_default() += 1;
-        let seen = reasons.add(key);
-        let time = times.value(row);
-        seen.first = seen.first.min(time);
-        let diagnostic = value(DIAGNOSTIC, row);
-        // Of several at the same time the first in order, so that the answer does not depend on the order of reading.
-        if time > seen.last || (time == seen.last && diagnostic < seen.example.as_deref()) {
-            seen.example = diagnostic.map(str::to_owned);
-        }
-        seen.last = seen.last.max(time);
-        if let Some(provider) = value(PROVIDER, row) {
-            seen.providers.add(provider.to_owned());
+impl Grouped {
+    /// Adds the rows of a batch of the scan's columns.
+    pub(crate) fn count(&mut self, batch: &RecordBatch, dimensions: usize) {
+        let texts: Vec<Option<&StringViewArray>> =
+            (0..FIXED + dimensions).map(|index| batch.column(index).as_string_view_opt()).collect();
+        let value = |index: usize, row: usize| {
+            texts.get(index).copied().flatten().filter(|array| array.is_valid(row)).map(|array| array.value(row))
+        };
+        let times = batch.column(TIME).as_primitive::<Int64Type>();
+        self.rows += batch.num_rows() as u64;
+        for row in 0..batch.num_rows() {
+            let of_group = (FIXED..FIXED + dimensions).chain([CLASS, TYPE, SUBTYPE, STATUS, TEXT]);
+            let key = Key(of_group.map(|index| value(index, row).map(str::to_owned)).collect());
+            *self.classes.entry(value(CLASS, row).unwrap_or_default().to_owned()).or_default() += 1;
+            let seen = self.reasons.add(key);
+            let time = times.value(row);
+            seen.first = seen.first.min(time);
+            let diagnostic = value(DIAGNOSTIC, row);
+            // Of several at the same time the first in order, so that the answer does not depend on the order of reading.
+            if time > seen.last || (time == seen.last && diagnostic < seen.example.as_deref()) {
+                seen.example = diagnostic.map(str::to_owned);
+            }
+            seen.last = seen.last.max(time);
+            if let Some(provider) = value(PROVIDER, row) {
+                seen.providers.add(provider.to_owned());
+            }
         }
     }
 }
 
-fn told(
-    reasons: Frequent<Key, Seen>,
-    classes: &BTreeMap<String, u64>,
-    bounces: u64,
-    query: &BounceQuery,
-) -> BounceReasons {
-    let rest = reasons.rest();
-    let mut found: Vec<_> = reasons.into_counts().collect();
-    found.sort_by(|(a, of_a), (b, of_b)| (of_b.count, a).cmp(&(of_a.count, b)));
-    let others = found.iter().skip(query.limit);
-    let (other_groups, others) = (others.len() as u64, others.map(|(_, counted)| counted.count).sum::<u64>() + rest);
-    found.truncate(query.limit);
+/// The largest groups.
+pub(crate) struct Largest {
+    pub(crate) groups: Vec<(Key, Counted<Seen>)>,
+    /// Rows of all other groups.
+    pub(crate) others: u64,
+    /// How many other groups, as far as they were told apart.
+    pub(crate) other_groups: u64,
+    /// Whether there were more than can be told apart.
+    pub(crate) is_cut: bool,
+}
+
+impl Largest {
+    pub(crate) fn of(reasons: Frequent<Key, Seen>, limit: usize) -> Self {
+        let rest = reasons.rest();
+        let mut groups: Vec<_> = reasons.into_counts().collect();
+        groups.sort_by(|(a, of_a), (b, of_b)| (of_b.count, a).cmp(&(of_a.count, b)));
+        let others = groups.iter().skip(limit);
+        let (other_groups, others) =
+            (others.len() as u64, others.map(|(_, counted)| counted.count).sum::<u64>() + rest);
+        groups.truncate(limit);
+        Self { groups, others, other_groups, is_cut: rest > 0 }
+    }
+}
+
+/// A diagnostic as an example: not too long, addresses hidden unless they are asked for.
+pub(crate) fn example(text: &str, with_addresses: bool) -> String {
+    let shown = if with_addresses { text.to_owned() } else { masked(text) };
+    shown.chars().take(LONGEST_EXAMPLE).collect()
+}
+
+fn told(grouped: Grouped, query: &BounceQuery) -> BounceReasons {
+    let Grouped { rows: bounces, classes, reasons } = grouped;
+    let largest = Largest::of(reasons, query.limit);
     let mut classes: Vec<(BounceClass, u64)> =
         classes.iter().filter_map(|(name, count)| Some((name.parse().ok()?, *count))).collect();
     classes.sort_by_key(|(class, count)| (std::cmp::Reverse(*count), *class));
-    let groups = found.into_iter().map(|(key, counted)| {
+    let groups = largest.groups.into_iter().map(|(key, counted)| {
         let mut values = key.0.into_iter();
         let group = values.by_ref().take(query.by.len()).collect();
         let mut value = || values.next().flatten();
         let (class, bounce_type, subtype, status, text) = (value(), value(), value(), value(), value());
         let status = status.or_else(|| text.as_deref().and_then(status_in).map(str::to_owned));
-        let seen = counted.more;
-        let mut providers: Vec<(String, u64)> = seen.providers.into_counts().map(|(p, c)| (p, c.count)).collect();
-        providers.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
-        providers.truncate(NAMED_PROVIDERS);
-        let shown = |text: String| if query.with_addresses { text } else { masked(&text) };
+        let mut seen = counted.more;
+        let example = seen.example.take().map(|text| example(&text, query.with_addresses));
         ReasonGroup {
             group,
             class: class.and_then(|name| name.parse().ok()).unwrap_or(BounceClass::Other),
@@ -232,11 +273,18 @@ fn told(
             text,
             count: counted.count,
             missed: counted.missed,
-            providers,
             first: DateTime::from_timestamp_micros(seen.first).unwrap_or_default(),
             last: DateTime::from_timestamp_micros(seen.last).unwrap_or_default(),
-            example: seen.example.map(|text| shown(text).chars().take(LONGEST_EXAMPLE).collect()),
+            providers: seen.largest_providers(),
+            example,
         }
     });
-    BounceReasons { bounces, classes, groups: groups.collect(), others, other_groups, is_cut: rest > 0 }
+    BounceReasons {
+        bounces,
+        classes,
+        groups: groups.collect(),
+        others: largest.others,
+        other_groups: largest.other_groups,
+        is_cut: largest.is_cut,
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 /// Values with their counts.
-pub(super) struct Frequent<K, V> {
+pub(crate) struct Frequent<K, V> {
     most: usize,
     counts: HashMap<K, Counted<V>>,
     /// Rows of values that were put to the rest.
@@ -16,21 +16,21 @@ pub(super) struct Frequent<K, V> {
     missed: u64,
 }
 
-pub(super) struct Counted<V> {
-    pub(super) count: u64,
+pub(crate) struct Counted<V> {
+    pub(crate) count: u64,
     /// So many more there may have been.
-    pub(super) missed: u64,
-    pub(super) more: V,
+    pub(crate) missed: u64,
+    pub(crate) more: V,
 }
 
 impl<K: Eq + Hash, V: Default> Frequent<K, V> {
     /// At most so many values by name.
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self { most, counts: HashMap::new(), rest: 0, missed: 0 }
     }
 
     /// Counts a value and gives what else is known of it.
-    pub(super) fn add(&mut self, key: K) -> &mut V {
+    pub(crate) fn add(&mut self, key: K) -> &mut V {
         if self.counts.len() >= self.most && !self.counts.contains_key(&key) {
             self.prune();
         }
@@ -58,11 +58,11 @@ impl<K: Eq + Hash, V: Default> Frequent<K, V> {
     }
 
     /// Rows that no name is left of.
-    pub(super) fn rest(&self) -> u64 {
+    pub(crate) fn rest(&self) -> u64 {
         self.rest
     }
 
-    pub(super) fn into_counts(self) -> impl Iterator<Item = (K, Counted<V>)> {
+    pub(crate) fn into_counts(self) -> impl Iterator<Item = (K, Counted<V>)> {
         self.counts.into_iter()
     }
 }

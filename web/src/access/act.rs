@@ -19,7 +19,6 @@ use crate::state::AppState;
 ///
 /// A form is taken only if the visitor is an operator and the form holds the visitor's own `token`, which another site's page cannot
 /// know. JSON is taken of programs that show a token of theirs, which no page can make a browser send.
-#[allow(dead_code, reason = "pages that change something come soon")]
 pub(crate) struct Act<T> {
     pub(crate) visitor: Visitor,
     pub(crate) form: T,

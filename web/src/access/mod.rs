@@ -44,7 +44,6 @@ pub use settings::{Access, AccessSettings};
 pub use tokens::{NewToken, Scope, Token, TokenDigest, Tokens, UnknownScope};
 pub use users::{BadName, User, Users, read_name};
 
-#[allow(unused_imports, reason = "pages that change something come soon")]
 pub(crate) use act::Act;
 pub(crate) use admit::{admit, introduce};
 pub(crate) use oidc::{DONE as OIDC_DONE, START as OIDC_START, done as end_oidc, start as start_oidc};

@@ -102,13 +102,20 @@ impl Visitor {
         }
     }
 
-    #[allow(dead_code, reason = "pages that change something come soon")]
+    /// Somebody who may look only, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_test(sees_addresses: bool) -> Self {
+        let rights = Rights { role: Role::Viewer, addresses: sees_addresses };
+        let found = Found { name: "ann".into(), how: How::Password, rights, token: String::new() };
+        let clock: Now = Arc::new(|| "2026-11-01T12:00:00Z".parse().unwrap());
+        Self::new(found, &Uri::from_static("/"), None, None, &clock)
+    }
+
     pub(crate) fn may_operate(&self) -> bool {
         self.role >= Role::Operator
     }
 
     /// An address as this visitor may see it: `a***@example.com` without the right to see addresses.
-    #[allow(dead_code, reason = "pages of single messages come soon")]
     pub(crate) fn address<'a>(&self, address: &'a str) -> Cow<'a, str> {
         if self.reveals() { Cow::Borrowed(address) } else { Cow::Owned(mask::address(address)) }
     }
@@ -152,13 +159,12 @@ impl Visitor {
     }
 
     /// A subject; hidden without the right to see addresses.
-    #[allow(dead_code, reason = "pages of single messages come soon")]
     pub(crate) fn subject<'a>(&self, subject: &'a str) -> Cow<'a, str> {
         if self.reveals() { Cow::Borrowed(subject) } else { Cow::Borrowed("(hidden)") }
     }
 
     /// Whether whole addresses may be shown: where the visitor has the right to, and it is noted that they were.
-    fn reveals(&self) -> bool {
+    pub(crate) fn reveals(&self) -> bool {
         if !self.sees_addresses {
             return false;
         }

@@ -12,6 +12,13 @@ mod schema;
 
 mod bounces;
 mod check;
+mod delays;
+mod engagement;
+mod health;
+mod imports;
+mod messages;
+mod objects;
+mod quarantine;
 mod rates;
 mod reputation;
 
@@ -29,6 +36,15 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(bounces::bounces))
         .routes(routes!(reputation::reputation))
         .routes(routes!(check::check))
+        .routes(routes!(imports::imports))
+        .routes(routes!(objects::objects))
+        .routes(routes!(quarantine::quarantine))
+        .routes(routes!(quarantine::bad_record))
+        .routes(routes!(quarantine::retry))
+        .routes(routes!(health::health))
+        .routes(routes!(messages::messages))
+        .routes(routes!(engagement::engagement))
+        .routes(routes!(delays::delays))
         .routes(routes!(problems::problems))
         .routes(routes!(problems::problem))
         .routes(routes!(document::openapi))

@@ -54,7 +54,7 @@ pub(crate) async fn rates(
 }
 
 /// Windows of whole days follow the zone's midnights; others are the same everywhere.
-fn read_stepping(parameters: &Parameters, selection: &Selection) -> Result<Stepping, Failure> {
+pub(super) fn read_stepping(parameters: &Parameters, selection: &Selection) -> Result<Stepping, Failure> {
     const DAY: i64 = 86_400_000_000;
     let zone = read_exact_zone(parameters)?;
     if parameters.one("zone")?.is_none() || zone == Zone::UTC || selection.width.is_none() {

@@ -2,19 +2,17 @@
 
 use std::fmt::Write as _;
 
-use super::draw::{DrawError, Drawing, FINE, draw};
+use chrono::{DateTime, Utc};
+
+use super::Span;
+use super::draw::Drawing;
+use super::label::{Label, Mark};
 use super::palette::Ink;
-use super::series::{Point, Series};
+use super::rows::{FINE, HEIGHT, LEFT, RIGHT, WIDTH};
 use crate::format;
 
-/// How large a chart is drawn; it scales, but its text should stay near its natural size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Size {
-    /// 700 x 300, for a desktop.
-    Wide,
-    /// 340 x 270, for a phone.
-    Narrow,
-}
+/// Width and height of a chart that is a document of its own, in pixels.
+pub(crate) const SIZE: (u32, u32) = (LEFT + WIDTH + RIGHT, HEIGHT);
 
 /// Where the colours of a chart come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,70 +25,152 @@ pub enum Colours {
     Light,
 }
 
-impl Size {
-    pub(crate) fn pixels(self) -> (u32, u32) {
-        match self {
-            Self::Wide => (700, 300),
-            Self::Narrow => (340, 270),
-        }
-    }
+/// A chart before it is put together.
+pub(super) struct Sheet<'a> {
+    /// Names it; escaped here.
+    pub(super) title: &'a str,
+    /// Unique in the page, and plain letters.
+    pub(super) id: &'a str,
+    /// The chart in words.
+    pub(super) description: String,
+    pub(super) height: u32,
+    pub(super) drawing: Drawing,
+    pub(super) hints: Vec<Hint>,
+}
 
-    pub(super) fn most_times(self) -> i64 {
-        match self {
-            Self::Wide => 9,
-            Self::Narrow => 4,
-        }
-    }
+/// The figures of a window, which show where the pointer rests.
+pub(super) struct Hint {
+    /// From where to where, as shares of the width.
+    pub(super) place: (f64, f64),
+    /// When the window begins, as an address holds it.
+    pub(super) at: String,
+    pub(super) text: String,
+}
 
-    fn name(self) -> &'static str {
-        match self {
-            Self::Wide => "wide",
-            Self::Narrow => "narrow",
+impl Hint {
+    /// The hint of a window of a span: what it is over, then its figures.
+    pub(super) fn new(span: &Span, (start, end): (DateTime<Utc>, DateTime<Utc>), figures: &str) -> Self {
+        let (from, to) = (span.zone.show(start, "%-d %b %H:%M"), span.zone.show(end, "%-d %b %H:%M %Z"));
+        Self {
+            place: (span.share(start.timestamp()), span.share(end.timestamp())),
+            at: span.zone.field(start),
+            text: format!("{from} to {to}\n{figures}"),
         }
     }
 }
 
-/// A rate chart as an SVG element.
-///
-/// `title` names it and is escaped; `id` must be unique in the page and plain letters.
-pub fn rate_chart(series: &Series, title: &str, id: &str, size: Size, colours: Colours) -> Result<String, DrawError> {
-    let Drawing { elements, strips } = draw(series, size)?;
-    let (width, height) = size.pixels();
-    let name = size.name();
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart chart-{name}\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {} {}\" role=\"img\" aria-labelledby=\"{id}-{name}-title {id}-{name}-desc\">\n\
-         <title id=\"{id}-{name}-title\">{}</title>\n<desc id=\"{id}-{name}-desc\">{}</desc>\n",
-        width * FINE,
-        height * FINE,
-        escape(title),
-        escape(&series.description()),
-    );
-    match colours {
-        Colours::Page => {}
-        Colours::Own => svg.push_str(&own_style()),
-        Colours::Light => {
-            _ = write!(
+impl Sheet<'_> {
+    /// The chart as an SVG element: on a page as wide as there is room, on its own of [`SIZE`].
+    pub(super) fn finish(self, colours: Colours) -> String {
+        let mut svg = self.head(colours);
+        let Self { drawing: Drawing { curves, labels, marks }, height, hints, .. } = self;
+        let curves = coloured(curves, colours);
+        let canvas = format!("viewBox=\"0 0 {} {}\" preserveAspectRatio=\"none\"", WIDTH * FINE, height * FINE);
+        _ = match colours {
+            // Labels must not stretch with the curves.
+            Colours::Page => write!(svg, "<svg class=\"plot curves\" {canvas}>{curves}</svg>\n<svg class=\"plot\">"),
+            Colours::Own | Colours::Light => write!(
                 svg,
-                "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n<text x=\"{}\" y=\"{}\" fill=\"#18202c\" \
-             font-family=\"sans-serif\" font-size=\"{}\" text-anchor=\"end\">{}</text>\n",
-                (width - 12) * FINE,
-                14 * FINE,
-                13 * FINE,
-                escape(title),
-            )
+                "<svg x=\"{LEFT}\" width=\"{WIDTH}\" height=\"{height}\" {canvas}>{curves}</svg>\n<g \
+                 transform=\"translate({LEFT})\" font-family=\"sans-serif\" font-size=\"12\">"
+            ),
+        };
+        labels.iter().for_each(|label| push_label(&mut svg, label, colours));
+        marks.iter().for_each(|mark| push_mark(&mut svg, mark, colours));
+        if colours != Colours::Light {
+            hints.iter().for_each(|hint| push_hint(&mut svg, hint, height, colours));
         }
+        svg.push_str(if colours == Colours::Page { "</svg></svg>\n" } else { "</g></svg>\n" });
+        svg
     }
-    svg.push_str(&coloured(elements, colours));
-    if size == Size::Wide && colours != Colours::Light {
-        push_hints(&mut svg, series, &strips, height * FINE);
+
+    fn head(&self, colours: Colours) -> String {
+        let Self { id, height, .. } = self;
+        let width = SIZE.0;
+        let size = match colours {
+            Colours::Page => " class=\"chart\"".to_owned(),
+            Colours::Own | Colours::Light => {
+                format!(" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\"")
+            }
+        };
+        let (name, description) = (escape(self.title), escape(&self.description));
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\"{size} role=\"img\" aria-labelledby=\"{id}-title {id}-desc\">\n\
+             <title id=\"{id}-title\">{name}</title>\n<desc id=\"{id}-desc\">{description}</desc>\n"
+        );
+        match colours {
+            Colours::Page => {}
+            Colours::Own => svg.push_str(&own_style()),
+            Colours::Light => {
+                let x = width - RIGHT;
+                _ = writeln!(
+                    svg,
+                    "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n<text x=\"{x}\" y=\"200\" fill=\"#18202c\" \
+                     font-family=\"sans-serif\" font-size=\"13\" text-anchor=\"end\">{name}</text>"
+                );
+            }
+        }
+        svg
     }
-    svg.push_str("</svg>\n");
-    Ok(svg)
 }
 
-/// Replaces the stand-in colours. A text cannot hold one: the writer escapes quotation marks.
+/// A place across: a share of the room on a page, pixels in a document of its own.
+fn across(x: f64, colours: Colours) -> String {
+    match colours {
+        Colours::Page => format!("{}%", rounded(x * 100.0)),
+        Colours::Own | Colours::Light => rounded(x * f64::from(WIDTH)),
+    }
+}
+
+/// To hundredths, without needless zeros.
+fn rounded(number: f64) -> String {
+    let text = format!("{number:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The attribute that gives something its colour.
+fn fill(ink: Ink, colours: Colours) -> String {
+    let name = ink.name();
+    match colours {
+        Colours::Page => format!("fill=\"var(--chart-{name})\""),
+        Colours::Light => format!("fill=\"{}\"", ink.light()),
+        Colours::Own => format!("fill=\"{}\" class=\"fill-{name}\"", ink.light()),
+    }
+}
+
+fn push_label(svg: &mut String, label: &Label, colours: Colours) {
+    let Label { dx, y, anchor, ink, text, .. } = label;
+    let x = across(label.x, colours);
+    let dx = if *dx == 0 { String::new() } else { format!(" dx=\"{dx}\"") };
+    let class = if label.is_minor && colours == Colours::Page { " class=\"minor\"" } else { "" };
+    let (y, anchor, ink, text) = (rounded(*y), anchor.as_str(), fill(*ink, colours), escape(text));
+    _ = write!(svg, "<text{class} x=\"{x}\"{dx} y=\"{y}\" text-anchor=\"{anchor}\" {ink}>{text}</text>");
+}
+
+/// A dot, or an arrow upwards.
+fn push_mark(svg: &mut String, mark: &Mark, colours: Colours) {
+    let (x, y, ink) = (across(mark.x, colours), rounded(mark.y), fill(mark.ink, colours));
+    _ = match mark.is_over {
+        true => write!(
+            svg,
+            "<svg x=\"{x}\" y=\"{y}\" width=\"1\" height=\"1\" overflow=\"visible\"><path d=\"M-5 4h10L0-5z\" {ink}/></svg>"
+        ),
+        false => write!(svg, "<circle cx=\"{x}\" cy=\"{y}\" r=\"3\" {ink}/>"),
+    };
+}
+
+/// Replaces the stand-in colours. A text cannot hold one: none is drawn.
 fn coloured(mut elements: String, colours: Colours) -> String {
+    // What is said anyway.
+    elements = elements.replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", "");
+    if colours == Colours::Page {
+        // Strokes keep their width when the curves are stretched, so they are told in pixels.
+        for width in 1..=4 * FINE {
+            let pixels = rounded(f64::from(width) / f64::from(FINE));
+            elements = elements.replace(&format!(" stroke-width=\"{width}\""), &format!(" stroke-width=\"~{pixels}\""));
+        }
+        elements = elements.replace("\"~", "\"");
+    }
     for ink in Ink::ALL {
         for attribute in ["fill", "stroke"] {
             let stand_in = format!(" {attribute}=\"{}\"", ink.spelled());
@@ -101,7 +181,8 @@ fn coloured(mut elements: String, colours: Colours) -> String {
                 Colours::Own => format!(" {attribute}=\"{}\" class=\"{attribute}-{name}\"", ink.light()),
             };
             if attribute == "stroke" && !ink.dashes().is_empty() {
-                let dashes: Vec<String> = ink.dashes().iter().map(|length| (length * FINE).to_string()).collect();
+                let step = if colours == Colours::Page { 1 } else { FINE };
+                let dashes: Vec<String> = ink.dashes().iter().map(|length| (length * step).to_string()).collect();
                 _ = write!(real, " stroke-dasharray=\"{}\"", dashes.join(" "));
             }
             elements = elements.replace(&stand_in, &real);
@@ -122,41 +203,20 @@ fn own_style() -> String {
     style
 }
 
-/// An invisible strip over each window, whose title shows where the pointer rests.
-fn push_hints(svg: &mut String, series: &Series, strips: &[(i32, i32)], height: u32) {
-    for (index, (point, (left, width))) in series.points.iter().zip(strips).enumerate() {
-        let hint = escape(&hint(series, index, point));
-        _ = writeln!(
-            svg,
-            "<rect class=\"hint\" x=\"{left}\" y=\"0\" width=\"{width}\" height=\"{height}\" fill=\"#888888\" \
-             fill-opacity=\"0\"><title>{hint}</title></rect>"
-        );
-    }
+/// An invisible strip over a window, whose title shows where the pointer rests. On a page it says when the window begins too, so that the
+/// script can lead to it.
+fn push_hint(svg: &mut String, hint: &Hint, height: u32, colours: Colours) {
+    let (left, right) = hint.place;
+    let (x, width, text) = (across(left, colours), across(right - left, colours), escape(&hint.text));
+    let at = if colours == Colours::Page { format!(" data-at=\"{}\"", hint.at) } else { String::new() };
+    _ = write!(
+        svg,
+        "<rect class=\"hint\"{at} x=\"{x}\" width=\"{width}\" height=\"{height}\" fill=\"#888\" fill-opacity=\"0\"><title>{text}\
+         </title></rect>"
+    );
 }
 
-fn hint(series: &Series, index: usize, point: &Point) -> String {
-    let (zone, measure) = (series.span.zone, series.measure);
-    let window = format!("{} to {}", zone.show(point.start, "%-d %b %H:%M"), zone.show(point.end, "%-d %b %H:%M %Z"));
-    let mut hint = match point.rate() {
-        None => format!("{window}: no mail"),
-        Some(rate) => format!(
-            "{window}: {} ({} of {}; 95 % interval {})",
-            measure.show(Some(rate)),
-            format::thousands(point.events),
-            format::thousands(point.sends),
-            measure.interval(point.interval()),
-        ),
-    };
-    for other in &series.others {
-        if let Some(there) = other.points.get(index).filter(|point| point.sends > 0) {
-            let (events, sends) = (format::thousands(there.events), format::thousands(there.sends));
-            _ = write!(hint, "\n{}: {} ({events} of {sends})", other.name, measure.show(there.rate()));
-        }
-    }
-    hint
-}
-
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     // Only line feeds are let through: where a hint has several lines.
     for letter in text.split('\n').map(format::printable).collect::<Vec<_>>().join("\n").chars() {
@@ -172,90 +232,4 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chart::Span;
-    use crate::measure::Measure;
-    use crate::zone::Zone;
-    use chrono::{DateTime, TimeDelta, Utc};
-
-    fn series(sends: &[(u64, u64)]) -> Series {
-        let from: DateTime<Utc> = "2026-10-31T00:00:00Z".parse().unwrap();
-        let hour = TimeDelta::hours(1);
-        let points: Vec<Point> = sends
-            .iter()
-            .zip(0..)
-            .map(|((events, sends), index)| Point {
-                start: from + hour * index,
-                end: from + hour * (index + 1),
-                events: *events,
-                sends: *sends,
-            })
-            .collect();
-        let to = points.last().map_or(from + hour, |point| point.end);
-        let span = Span { from, to, width: hour, zone: Zone::UTC };
-        Series { measure: Measure::Bounce, span, points, others: Vec::new() }
-    }
-
-    fn chart(sends: &[(u64, u64)], colours: Colours) -> String {
-        rate_chart(&series(sends), "Bounce rate", "bounce", Size::Wide, colours).unwrap()
-    }
-
-    const DAY: [(u64, u64); 7] = [(1, 100), (2, 100), (0, 0), (9, 100), (3, 80), (0, 0), (1, 50)];
-
-    #[test]
-    fn the_page_supplies_the_colours() {
-        let svg = chart(&DAY, Colours::Page);
-        assert!(svg.contains("stroke=\"var(--chart-rate)\""), "{svg}");
-        assert!(svg.contains("fill=\"var(--chart-volume)\""));
-        assert!(!svg.contains("style"), "{svg}");
-        assert!(!svg.contains("#0000"), "{svg}");
-        assert_eq!(svg.matches("<svg").count(), 1);
-        assert_eq!(svg.matches("</svg>").count(), 1);
-    }
-
-    #[test]
-    fn alone_it_has_its_own_in_light_and_dark() {
-        let svg = chart(&DAY, Colours::Own);
-        assert!(svg.contains("prefers-color-scheme:dark"));
-        assert!(svg.contains("stroke=\"#2456c9\" class=\"stroke-rate\""));
-        assert!(!svg.contains("var("));
-        assert!(!svg.contains("style="));
-    }
-
-    #[test]
-    fn a_gap_breaks_the_line() {
-        let svg = chart(&DAY, Colours::Page);
-        let lines = svg.matches("<polyline fill=\"none\" opacity=\"1\" stroke=\"var(--chart-rate)\"").count();
-        assert_eq!(lines, 2, "two runs of two windows; the last window alone is a dot\n{svg}");
-        assert_eq!(svg.matches("<circle").count(), 1);
-        assert!(svg.contains("31 Oct 02:00 to 31 Oct 03:00 UTC: no mail"));
-    }
-
-    #[test]
-    fn both_lines_are_named_whatever_the_scale() {
-        for sends in [[(0, 1_000), (1, 1_000)], [(900, 1_000), (20, 1_000)]] {
-            let svg = chart(&sends, Colours::Page);
-            assert!(svg.contains("review line 5 %"), "{svg}");
-            assert!(svg.contains("pause line 10 %"), "{svg}");
-        }
-    }
-
-    #[test]
-    fn nothing_at_all_can_be_drawn() {
-        assert!(chart(&[], Colours::Page).contains("No mail in this range."));
-        assert!(chart(&[(0, 0)], Colours::Own).contains("No mail in this range."));
-    }
-
-    #[test]
-    fn strange_titles_stay_text() {
-        let svg =
-            rate_chart(&series(&DAY), "</title><script>alert('x')</script>&\u{1}", "b", Size::Narrow, Colours::Own)
-                .unwrap();
-        assert!(!svg.contains("<script"));
-        assert!(svg.contains("&lt;/title&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;\u{fffd}"), "{svg}");
-    }
 }

@@ -14,6 +14,10 @@ pub(super) enum Ink {
     Text,
     Review,
     Pause,
+    /// The first threshold of the rule in force.
+    Warn,
+    /// The second.
+    Critical,
     Before,
     Group0,
     Group1,
@@ -23,7 +27,7 @@ pub(super) enum Ink {
 }
 
 impl Ink {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Rate,
         Self::Band,
         Self::Volume,
@@ -31,6 +35,8 @@ impl Ink {
         Self::Text,
         Self::Review,
         Self::Pause,
+        Self::Warn,
+        Self::Critical,
         Self::Before,
         Self::Group0,
         Self::Group1,
@@ -51,7 +57,10 @@ impl Ink {
     /// Lengths of dashes and gaps of its lines, in pixels: lines can be told apart without colours.
     pub(super) fn dashes(self) -> &'static [u32] {
         match self {
+            Self::Warn => &[3, 4],
+            Self::Critical => &[8, 4],
             Self::Before => &[2, 3],
+            Self::Group0 => &[12, 3],
             Self::Group1 => &[7, 3],
             Self::Group2 => &[2, 2],
             Self::Group3 => &[9, 3, 2, 3],
@@ -70,6 +79,8 @@ impl Ink {
             Self::Text => "text",
             Self::Review => "review",
             Self::Pause => "pause",
+            Self::Warn => "warn",
+            Self::Critical => "critical",
             Self::Before => "before",
             Self::Group0 => "group-0",
             Self::Group1 => "group-1",
@@ -89,6 +100,8 @@ impl Ink {
             Self::Text => "#566173",
             Self::Review => "#9a5b00",
             Self::Pause => "#b3261e",
+            Self::Warn => "#9a5b00",
+            Self::Critical => "#b3261e",
             Self::Before => "#566173",
             Self::Group0 => "#b4470f",
             Self::Group1 => "#0b7285",
@@ -108,6 +121,8 @@ impl Ink {
             Self::Text => "#a3afbd",
             Self::Review => "#f0b64a",
             Self::Pause => "#ff8a80",
+            Self::Warn => "#f0b64a",
+            Self::Critical => "#ff8a80",
             Self::Before => "#a3afbd",
             Self::Group0 => "#ffa366",
             Self::Group1 => "#4fd1c5",

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use repute_query::{JudgedRate, Measured, Rates, wilson};
+use repute_query::{JudgedRate, Measured, Rates, Rule, Window, wilson};
 
 use super::Span;
+use super::palette::Ink;
 use crate::format;
 use crate::measure::Measure;
 
@@ -50,6 +51,18 @@ pub struct Series {
     pub points: Vec<Point>,
     /// Other lines in the same chart: groups, or the period before.
     pub others: Vec<Other>,
+    /// The first and the second threshold of the rule in force.
+    pub thresholds: [Option<f64>; 2],
+    /// From and to of incidents.
+    pub incidents: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+/// A line across the chart that says what a rate means.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Reference {
+    pub(super) name: &'static str,
+    pub(super) rate: f64,
+    pub(super) ink: Ink,
 }
 
 /// A line beside the chart's own.
@@ -99,7 +112,51 @@ impl Series {
     /// The rate of some windows.
     pub fn new(measure: Measure, span: Span, windows: &[Rates]) -> Self {
         let windows = windows.iter().filter_map(|row| Some((row.window_start?, row)));
-        Self { measure, span, points: points(measure, &span, windows), others: Vec::new() }
+        let points = points(measure, &span, windows);
+        Self { measure, span, points, others: Vec::new(), thresholds: [None; 2], incidents: Vec::new() }
+    }
+
+    /// With the thresholds of the rule that watches this rate of accounts as a whole: the one over AWS's volume, or else the first.
+    pub fn with_rules(mut self, rules: &[Rule]) -> Self {
+        let watched = self.measure.watched();
+        let fits = |rule: &&Rule| {
+            rule.total && rule.only.is_empty() && watched == Some((rule.metric, rule.counting, rule.compare))
+        };
+        let over_volume = |rule: &&Rule| matches!(rule.window, Window::LastSends(_));
+        let found = rules.iter().filter(fits);
+        if let Some(rule) = found.clone().find(over_volume).or_else(|| found.clone().next()) {
+            self.thresholds = [rule.warn, rule.critical];
+        }
+        self
+    }
+
+    /// With a ground and a bar at the top while incidents lasted.
+    pub fn with_incidents(mut self, incidents: &[(DateTime<Utc>, DateTime<Utc>)]) -> Self {
+        self.incidents = incidents.to_vec();
+        self
+    }
+
+    /// The incidents as far as the chart goes.
+    pub(super) fn incidents_within(&self) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> {
+        let (first, last) = (self.span.from, self.span.to);
+        self.incidents.iter().map(move |(from, to)| (*from.max(&first), *to.min(&last))).filter(|(from, to)| from < to)
+    }
+
+    /// AWS's lines, then the thresholds that are not the same as one of them.
+    pub(super) fn lines(&self) -> Vec<Reference> {
+        let aws = self.measure.judged().map(|judged| {
+            [("review line", judged.review_line(), Ink::Review), ("pause line", judged.pause_line(), Ink::Pause)]
+        });
+        let mut lines: Vec<_> = aws.into_iter().flatten().collect();
+        for (name, rate, ink) in
+            [("warning", self.thresholds[0], Ink::Warn), ("critical", self.thresholds[1], Ink::Critical)]
+        {
+            let Some(rate) = rate else { continue };
+            if lines.iter().all(|(_, other, _)| (rate - other).abs() > f64::EPSILON) {
+                lines.push((name, rate, ink));
+            }
+        }
+        lines.into_iter().map(|(name, rate, ink)| Reference { name, rate, ink }).collect()
     }
 
     /// With the period before, if it had any mail; its windows are put under those of the chart one by one.
@@ -170,11 +227,6 @@ impl Series {
         ((lowest - 0.005) * 20.0).floor().clamp(0.0, 19.0) / 20.0
     }
 
-    /// The most eligible sends of a window.
-    pub fn most_sends(&self) -> u64 {
-        self.points.iter().map(|point| point.sends).max().unwrap_or(0)
-    }
-
     /// The chart in words: first, last and highest rate.
     pub fn description(&self) -> String {
         let with_mail = || self.points.iter().filter(|point| point.sends > 0);
@@ -186,10 +238,8 @@ impl Series {
         };
         let zone = self.span.zone;
         let told = |point: &Point| format!("{} at {}", self.measure.show(point.rate()), zone.time(point.start));
-        let lines = self.measure.judged().map_or_else(String::new, |judged| {
-            let (review, pause) = (format::line(judged.review_line()), format::line(judged.pause_line()));
-            format!(" AWS's review line is at {review}, its pause line at {pause}.")
-        });
+        let lines: Vec<String> = self.lines().iter().map(|l| format!("{} {}", l.name, format::line(l.rate))).collect();
+        let lines = if lines.is_empty() { String::new() } else { format!(" Lines: {}.", lines.join(", ")) };
         format!(
             "{} by windows of {}, {} to {}. First {}, last {}, highest {} ({} of {} {}).{lines}{}",
             self.measure.label(),
@@ -282,9 +332,31 @@ mod tests {
             words,
             "Bounce rate by windows of 1 h, 2026-10-31 08:00 UTC to 2026-10-31 14:00 UTC. First 1.00\u{a0}% at 2026-10-31 \
              08:00 UTC, last 2.00\u{a0}% at 2026-10-31 12:00 UTC, highest 3.00\u{a0}% at 2026-10-31 09:00 UTC (30 of \
-             1,000 eligible sends). AWS's review line is at 5\u{a0}%, its pause line at 10\u{a0}%."
+             1,000 eligible sends). Lines: review line 5\u{a0}%, pause line 10\u{a0}%."
         );
         assert_eq!(series(&[]).description(), "No mail in this range.");
+    }
+
+    #[test]
+    fn thresholds_of_the_rule_in_force_are_lines_beside_those_of_aws() {
+        let lines = |rules: &[Rule]| {
+            let series = series(&[]).with_rules(rules);
+            series.lines().iter().map(|line| (line.name, line.rate)).collect::<Vec<_>>()
+        };
+        let aws = [("review line", 0.05), ("pause line", 0.1)];
+        assert_eq!(lines(&[]), aws);
+        let rules = repute_query::default_rules(10_000);
+        assert_eq!(lines(&rules), [aws[0], aws[1], ("warning", 0.02), ("critical", 0.04)]);
+        let at_review = Rule { critical: Some(0.05), ..rules[0].clone() };
+        assert_eq!(lines(&[rules[2].clone(), at_review]), [aws[0], aws[1], ("warning", 0.02)]);
+        let of_one_set = Rule { only: vec![(repute_query::Dimension::Provider, None)], ..rules[0].clone() };
+        assert_eq!(lines(&[of_one_set]), aws);
+    }
+
+    #[test]
+    fn incidents_end_where_the_chart_ends() {
+        let series = series(&[]).with_incidents(&[(at(6), at(9)), (at(13), at(20)), (at(20), at(22))]);
+        assert_eq!(series.incidents_within().collect::<Vec<_>>(), [(at(8), at(9)), (at(13), at(14))]);
     }
 
     #[test]

@@ -184,7 +184,7 @@ pub(crate) fn scope(filters: &Filters) -> String {
 }
 
 /// `2026-10-11 00:00 UTC to 2026-11-01 00:00 UTC, in windows of 12 h`.
-fn period(filters: &Filters, span: Option<&Span>, now: DateTime<Utc>) -> String {
+pub(crate) fn period(filters: &Filters, span: Option<&Span>, now: DateTime<Utc>) -> String {
     let (since, until) = filters.bounds(now);
     let from = since.or(span.map(|span| span.from));
     let from = from.map_or_else(|| "the beginning".to_owned(), |time| filters.zone.time(time));

@@ -4,9 +4,10 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::Html;
 use chrono::{DateTime, Utc};
-use repute_query::{BounceClass, BounceQuery, BounceReasons, ReasonGroup, bounce_reasons, rate};
+use repute_query::{BounceClass, BounceQuery, BounceReasons, MOST_REASONS, ReasonGroup, bounce_reasons, rate};
 
 use super::bar::{Bar, Choice, known_sets};
+use super::pager::{Pager, read_start, within};
 use super::{Elsewhere, Ground, Shell};
 use crate::access::Visitor;
 use crate::failure::{Failure, PageFailure};
@@ -14,18 +15,21 @@ use crate::filters::Filters;
 use crate::format;
 use crate::parameters::Parameters;
 use crate::state::AppState;
+use crate::stylesheet::fnv1a;
 use crate::zone::Zone;
 
 const PATH: &str = "/bounces";
 
-/// How many groups are shown.
-const LIMITS: [usize; 3] = [25, 100, 500];
+/// How many groups are shown at once.
+const LIMITS: [usize; 3] = [25, 50, 100];
 
 /// What the page is asked.
 struct Question {
     filters: Filters,
     class: Option<BounceClass>,
     limit: usize,
+    /// How many groups come before the first one that is shown.
+    start: usize,
 }
 
 impl Question {
@@ -44,6 +48,7 @@ impl Question {
             filters: Filters::from_query(parameters, now)?,
             class: class.map_err(|error| Failure::BadRequest(error.to_string()))?,
             limit,
+            start: read_start(parameters)?.min(MOST_REASONS - limit),
         })
     }
 
@@ -52,9 +57,10 @@ impl Question {
         class.into_iter().chain([("limit", self.limit.to_string())]).collect()
     }
 
-    /// The address with another class or another limit.
-    fn query(&self, class: Option<BounceClass>, limit: usize) -> String {
-        let others = Self { filters: self.filters.clone(), class, limit }.others();
+    /// The address with another class, another limit, or another start.
+    fn query(&self, class: Option<BounceClass>, limit: usize, start: usize) -> String {
+        let mut others = Self { filters: self.filters.clone(), class, limit, start }.others();
+        others.extend((start > 0).then(|| ("start", start.to_string())));
         let others: Vec<(&str, &str)> = others.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.filters.to_query_with(&others)
     }
@@ -67,7 +73,7 @@ impl Question {
             until: Some(until),
             only: self.filters.only.clone(),
             classes: self.class.into_iter().collect(),
-            limit: self.limit,
+            limit: self.start + self.limit,
             with_addresses,
             ..BounceQuery::default()
         }
@@ -84,6 +90,7 @@ struct BouncesPage {
     all_classes: Option<String>,
     reasons: Vec<Reason>,
     others: Option<String>,
+    pager: Option<Pager>,
     limits: Vec<Choice>,
     is_cut: bool,
     export: String,
@@ -103,6 +110,8 @@ struct ClassBar {
 
 /// A group of bounces.
 struct Reason {
+    /// What it is known by while the page is renewed.
+    key: String,
     text: String,
     class: String,
     code: String,
@@ -122,7 +131,7 @@ pub(crate) async fn bounces(
     let now = state.now();
     let question = Question::read(&Parameters::lenient(query.as_deref()), now)?;
     let filters = &question.filters;
-    let ground = match Ground::of(&state, PATH, filters.zone).await? {
+    let ground = match Ground::of(&state, PATH, filters).await? {
         Ok(ground) => ground,
         Err(empty) => return Ok(empty),
     };
@@ -140,20 +149,29 @@ pub(crate) async fn bounces(
         0 => Some(Elsewhere::find(reader, PATH, filters, now).await?),
         _ => None,
     };
+    let kinds = of_class.groups.len() + usize::try_from(of_class.other_groups).unwrap_or(0);
+    let kinds = kinds.min(MOST_REASONS);
+    let start = within(question.start, question.limit, kinds);
     let page = BouncesPage {
         bar: Bar::new(PATH, filters, question.others(), known_sets(reader).await?, now),
         total: format::count(all.bounces, "bounce"),
         classes: classes(all, &question),
-        all_classes: question.class.map(|_| question.query(None, question.limit)),
-        reasons: of_class.groups.iter().map(|group| reason(group, &of_class, filters.zone, &visitor)).collect(),
+        all_classes: question.class.map(|_| question.query(None, question.limit, 0)),
+        reasons: of_class
+            .groups
+            .iter()
+            .skip(question.start)
+            .map(|group| reason(group, &of_class, filters.zone, &visitor))
+            .collect(),
         others: (of_class.others > 0).then(|| {
             let reasons = format::count(of_class.other_groups, "other reason");
             format!("{} of {reasons}", format::count(of_class.others, "bounce"))
         }),
+        pager: Pager::new(start, question.limit, kinds, |start| question.query(question.class, question.limit, start)),
         limits: LIMITS
             .map(|limit| Choice {
                 name: format::thousands(limit as u64),
-                query: question.query(question.class, limit),
+                query: question.query(question.class, limit, 0),
                 current: limit == question.limit,
             })
             .into(),
@@ -176,26 +194,28 @@ fn classes(found: &BounceReasons, question: &Question) -> Vec<ClassBar> {
         count: format::thousands(*count),
         share: share(*count, found.bounces),
         width: u32::try_from(count * 100 / most).unwrap_or(100).max(1),
-        query: question.query(Some(*class), question.limit),
+        query: question.query(Some(*class), question.limit, 0),
         current: question.class == Some(*class),
     };
     found.classes.iter().map(bar).collect()
 }
 
 fn reason(group: &ReasonGroup, found: &BounceReasons, zone: Zone, visitor: &Visitor) -> Reason {
+    let shown = |text: &str| format::printable(&visitor.text(text));
     let kind = [&group.bounce_type, &group.subtype].into_iter().flatten().cloned().collect::<Vec<_>>().join(" / ");
     let code =
         group.status.iter().cloned().chain((!kind.is_empty()).then_some(kind)).collect::<Vec<_>>().join(" \u{b7} ");
     let provider = |(name, count): &(String, u64)| format!("{} {}", format::printable(name), format::thousands(*count));
     Reason {
-        text: group.text.as_deref().map_or_else(|| "SES gave no reason".to_owned(), format::printable),
+        key: format!("{:016x}", fnv1a(format!("{:?} {:?} {code}", group.class, group.text).as_bytes())),
+        text: group.text.as_deref().map_or_else(|| "SES gave no reason".to_owned(), shown),
         class: group.class.words().to_owned(),
         code: format::printable(&code),
         count: format::thousands(group.count),
         share: share(group.count, found.bounces),
         providers: group.providers.iter().map(provider).collect::<Vec<_>>().join(", "),
         seen: format!("{} to {}", zone.time(group.first), zone.time(group.last)),
-        example: group.example.as_deref().map(|example| format::printable(&visitor.text(example))),
+        example: group.example.as_deref().map(shown),
     }
 }
 

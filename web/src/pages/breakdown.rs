@@ -10,6 +10,7 @@ use repute_query::{Dimension, QueryError, Rates, Reader, Selection, Stepping, ra
 
 use super::bar::{Bar, Choice, dimension_words, known_sets};
 use super::groups::{GroupRow, Order, group_rows, rest_row};
+use super::pager::{Pager, read_start, within};
 use super::{Elsewhere, Ground, Shell};
 use crate::failure::{Failure, PageFailure};
 use crate::filters::{Filters, read_dimension};
@@ -17,8 +18,8 @@ use crate::format;
 use crate::parameters::Parameters;
 use crate::state::AppState;
 
-/// How many groups are shown one by one.
-const LIMITS: [usize; 4] = [25, 100, 500, 2_000];
+/// How many groups are shown at once.
+const LIMITS: [usize; 3] = [25, 50, 100];
 
 /// A page that divides mail by one of some dimensions.
 struct Topic {
@@ -52,6 +53,8 @@ struct Question {
     by: Dimension,
     order: Order,
     limit: usize,
+    /// How many groups come before the first one that is shown.
+    start: usize,
 }
 
 /// `GET /providers`.
@@ -86,6 +89,7 @@ impl Question {
             by: read_dimension(parameters.one("by")?.unwrap_or(usual))?,
             order,
             limit,
+            start: read_start(parameters)?,
         })
     }
 
@@ -93,8 +97,10 @@ impl Question {
         vec![("by", self.by.to_string()), ("order", self.order.as_str().to_owned()), ("limit", self.limit.to_string())]
     }
 
-    fn query(&self) -> String {
-        let others = self.others();
+    /// The address, beginning after so many groups.
+    fn query_from(&self, start: usize) -> String {
+        let mut others = self.others();
+        others.extend((start > 0).then(|| ("start", start.to_string())));
         let others: Vec<(&str, &str)> = others.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.filters.to_query_with(&others)
     }
@@ -103,8 +109,8 @@ impl Question {
     fn choice(&self, name: String, change: impl FnOnce(&mut Self)) -> Choice {
         let mut other = Self { filters: self.filters.clone(), by: self.by.clone(), ..*self };
         change(&mut other);
-        let query = other.query();
-        Choice { current: query == self.query(), name, query }
+        let query = other.query_from(0);
+        Choice { current: query == self.query_from(0), name, query }
     }
 
     /// The groups; with the period before beside them, where the range has a beginning.
@@ -135,8 +141,11 @@ struct BreakdownPage {
     orders: Vec<Choice>,
     limits: Vec<Choice>,
     rows: Vec<GroupRow>,
+    pager: Option<Pager>,
     rest: Option<GroupRow>,
     total: Option<GroupRow>,
+    /// Whether there was mail in the period before to compare with.
+    changes: bool,
     /// The query string of the same as CSV or JSON.
     export: String,
     elsewhere: Option<Elsewhere>,
@@ -146,7 +155,7 @@ async fn breakdown(state: &AppState, query: Option<&str>, topic: &Topic) -> Resu
     let now = state.now();
     let question = Question::read(&Parameters::lenient(query), topic, now)?;
     let filters = &question.filters;
-    let ground = match Ground::of(state, topic.path, filters.zone).await? {
+    let ground = match Ground::of(state, topic.path, filters).await? {
         Ok(ground) => ground,
         Err(empty) => return Ok(empty),
     };
@@ -159,8 +168,9 @@ async fn breakdown(state: &AppState, query: Option<&str>, topic: &Topic) -> Resu
     let last_sends = state.options().last_sends;
     let all_sends = found.iter().map(|row| row.counts.send).sum();
     let mut rows = group_rows(&found, &question.by, filters, question.order, last_sends);
-    let tail = rows.split_off(rows.len().min(question.limit));
-    let tail: HashSet<&Option<String>> = tail.iter().map(|(value, _)| value).collect();
+    let start = within(question.start, question.limit, rows.len());
+    let shown: Vec<_> = rows.drain(start..(start + question.limit).min(rows.len())).collect();
+    let tail: HashSet<&Option<String>> = rows.iter().map(|(value, _)| value).collect();
     let rest: Vec<&Rates> = found.iter().filter(|row| row.group.first().is_some_and(|v| tail.contains(v))).collect();
     let everything: Vec<&Rates> = found.iter().collect();
     let page = BreakdownPage {
@@ -171,9 +181,11 @@ async fn breakdown(state: &AppState, query: Option<&str>, topic: &Topic) -> Resu
         dimensions: dimensions(reader, topic, &question),
         orders: Order::ALL.map(|order| question.choice(order.label().to_owned(), |q| q.order = order)).into(),
         limits: LIMITS.map(|limit| question.choice(format::thousands(limit as u64), |q| q.limit = limit)).into(),
-        rest: rest_row(&rest, format!("{} more", format::thousands(rest.len() as u64)), all_sends, last_sends),
+        rest: rest_row(&rest, format!("{} others", format::thousands(rest.len() as u64)), all_sends, last_sends),
         total: rest_row(&everything, "All".to_owned(), all_sends, last_sends).filter(|_| found.len() > 1),
-        rows: rows.into_iter().map(|(_, row)| row).collect(),
+        changes: found.iter().any(|row| row.previous.is_some()),
+        rows: shown.into_iter().map(|(_, row)| row).collect(),
+        pager: Pager::new(start, question.limit, found.len(), |start| question.query_from(start)),
         export: export(&question, now),
         shell: ground.shell,
         elsewhere,

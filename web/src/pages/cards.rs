@@ -25,7 +25,9 @@ pub(crate) struct Figure {
     pub(crate) interval: String,
     pub(crate) gauge: String,
     pub(crate) headroom: [String; 2],
+    /// How sends were counted, and then what of them.
     pub(crate) arithmetic: [String; 2],
+    pub(crate) what: &'static str,
     pub(crate) plain: String,
 }
 
@@ -93,6 +95,7 @@ fn bounces(row: &Reputation, last_sends: u64) -> Figure {
             sum("send", sends, "eligible") + &quotient(metric, measured, "counted hard bounce"),
             sum("bounce", events, "counted") + ".",
         ],
+        what: "Which bounces count",
         plain: plain(metric, "bounce", events.total, sends.total),
     }
 }
@@ -120,6 +123,7 @@ fn complaints(row: &Reputation, last_sends: u64) -> Figure {
             sum("send", sends, "eligible") + &quotient(metric, measured, "counted complaint"),
             sum("complaint", events, "counted") + ".",
         ],
+        what: "Which complaints count",
         plain: plain(metric, "complaint", events.total, sends.total),
     }
 }

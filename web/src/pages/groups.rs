@@ -77,14 +77,21 @@ impl Order {
 
     fn compare(self, a: &Judged<'_>, b: &Judged<'_>) -> Ordering {
         let by = |pick: fn(&Rates) -> u64| pick(b.row).cmp(&pick(a.row));
-        let worst = || (b.level, b.nearness).partial_cmp(&(a.level, a.nearness)).unwrap_or(Ordering::Equal);
+        // Of those with too little mail for a rate, the ones with most trouble in numbers.
+        let trouble = |judged: &Judged<'_>| match judged.level {
+            Level::NoMail | Level::TooLittle => {
+                (judged.row.aws.bounces.counted + judged.row.aws.complaints.counted) as f64
+            }
+            _ => judged.nearness,
+        };
+        let worst = || (b.level, trouble(b)).partial_cmp(&(a.level, trouble(a))).unwrap_or(Ordering::Equal);
         let order = match self {
             Self::Worst => worst(),
             Self::Sends => by(|row| row.counts.send),
             Self::Bounces => by(|row| row.aws.bounces.counted),
             Self::Complaints => by(|row| row.aws.complaints.counted),
         };
-        order.then_with(worst).then_with(|| a.row.group.cmp(&b.row.group))
+        order.then_with(worst).then_with(|| by(|row| row.counts.send)).then_with(|| a.row.group.cmp(&b.row.group))
     }
 }
 

@@ -94,21 +94,14 @@ fn judged_rule(metric: JudgedRate, last_sends: u64) -> Option<Rule> {
     default_rules(last_sends).into_iter().find(over_volume)
 }
 
-/// The icon of a tone: a tick, a triangle, an octagon, a question mark. Its colour is that of the text.
+/// The icon of a tone: a tick, a triangle, an octagon, a dash. Its colour is that of the text; its lines are drawn once, in
+/// `icons.html`, on every page.
 pub(crate) fn icon(tone: &str) -> &'static str {
     match tone {
-        "good" => {
-            r#"<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false"><circle cx="10" cy="10" r="8.5" fill="none" stroke="currentColor" stroke-width="1.8"/><path d="m6.2 10.3 2.6 2.6 5-5.4" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"/></svg>"#
-        }
-        "warn" => {
-            r#"<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false"><path d="M10 2.2 18.4 17H1.6z" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round"/><path d="M10 7.6v4.4" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/><circle cx="10" cy="14.5" r="1.05" fill="currentColor"/></svg>"#
-        }
-        "bad" => {
-            r#"<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false"><path d="M6.5 1.6h7l4.9 4.9v7l-4.9 4.9h-7l-4.9-4.9v-7z" fill="currentColor"/><path class="cut" d="M10 5.4v5.4" stroke-width="2" stroke-linecap="round"/><circle class="cut-dot" cx="10" cy="14" r="1.25"/></svg>"#
-        }
-        _ => {
-            r#"<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false"><circle cx="10" cy="10" r="8.5" fill="none" stroke="currentColor" stroke-width="1.8" stroke-dasharray="3.2 2.2"/><path d="M7 10h6" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/></svg>"#
-        }
+        "good" => r##"<svg class="icon" aria-hidden="true" focusable="false"><use href="#icon-good"/></svg>"##,
+        "warn" => r##"<svg class="icon" aria-hidden="true" focusable="false"><use href="#icon-warn"/></svg>"##,
+        "bad" => r##"<svg class="icon" aria-hidden="true" focusable="false"><use href="#icon-bad"/></svg>"##,
+        _ => r##"<svg class="icon" aria-hidden="true" focusable="false"><use href="#icon-quiet"/></svg>"##,
     }
 }
 

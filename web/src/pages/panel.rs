@@ -1,22 +1,25 @@
-//! A rate chart on a page, in both sizes, with what can be done with it.
+//! A rate chart on a page, with what can be done with it.
 
-use crate::chart::{Colours, DrawError, Line, Point, Series, Size, rate_chart};
+use crate::chart::{Colours, DrawError, Line, Point, Series, Volume, rate_chart, volume_chart};
 use crate::filters::Filters;
 use crate::format;
 use crate::measure::Measure;
 use crate::pages::bar::scope;
 
-/// A chart in both sizes.
+/// A chart with its figures.
 pub(crate) struct ChartPanel {
+    /// Unique in the page.
+    pub(crate) id: String,
     pub(crate) heading: &'static str,
     pub(crate) note: &'static str,
-    pub(crate) wide: String,
-    pub(crate) narrow: String,
+    pub(crate) svg: String,
+    /// The end of its last window, as an address holds it.
+    pub(crate) until: String,
     /// Where it is served on its own, without the ending.
     pub(crate) address: String,
-    pub(crate) sends: &'static str,
     /// Whether there is a ground where the rate was surely over the review line.
     pub(crate) is_shaded: bool,
+    pub(crate) has_incidents: bool,
     /// Names of its other lines, with their classes.
     pub(crate) others: Vec<(String, String)>,
     pub(crate) rows: Vec<WindowRow>,
@@ -40,19 +43,42 @@ impl ChartPanel {
     pub(crate) fn new(series: &Series, filters: &Filters, id: &str) -> Result<Self, DrawError> {
         let measure = series.measure;
         let title = chart_title(measure, filters);
-        let chart = |size| rate_chart(series, &title, id, size, Colours::Page);
         let others = series.others.iter().map(|other| (format::printable(&other.name), key(other.line)));
         Ok(Self {
+            id: format!("chart-{id}"),
             heading: measure.label(),
             note: measure.note(),
-            wide: chart(Size::Wide)?,
-            narrow: chart(Size::Narrow)?,
+            svg: rate_chart(series, &title, id, Colours::Page)?,
+            until: series.span.zone.field(series.span.to),
             address: format!("/charts/{}", measure.file()),
-            sends: measure.sends(),
             is_shaded: !series.over_review().is_empty(),
+            has_incidents: !series.incidents.is_empty(),
             others: others.collect(),
             rows: window_rows(series),
             columns: [measure.sends(), measure.events()],
+        })
+    }
+}
+
+/// Sends over time, with their figures.
+pub(crate) struct VolumePanel {
+    pub(crate) svg: String,
+    pub(crate) until: String,
+    /// Start, sends, eligible ones.
+    pub(crate) rows: Vec<[String; 3]>,
+}
+
+impl VolumePanel {
+    pub(crate) fn new(volume: &Volume) -> Result<Self, DrawError> {
+        let zone = volume.span.zone;
+        let rows = volume
+            .windows
+            .iter()
+            .map(|window| [zone.time(window.start), format::thousands(window.all), format::thousands(window.eligible)]);
+        Ok(Self {
+            svg: volume_chart(volume, "Sends", "sends")?,
+            until: zone.field(volume.span.to),
+            rows: rows.collect(),
         })
     }
 }

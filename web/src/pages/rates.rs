@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{Html, Response};
 use chrono::{DateTime, Utc};
-use repute_query::{Dimension, QueryError, Rates, Reader, Selection, Stepping, rates};
+use repute_query::{Dimension, QueryError, Rates, Reader, Rule, Selection, Stepping, rates};
 
 use super::bar::{Bar, Choice, dimension_words, known_sets};
 use super::panel::{ChartPanel, chart_title};
@@ -110,8 +110,9 @@ impl Question {
 }
 
 impl Answers {
-    fn series(&self, measure: Measure) -> Series {
-        let series = Series::new(measure, self.history.span, &self.history.windows).with_groups(&self.groups);
+    fn series(&self, measure: Measure, rules: &[Rule]) -> Series {
+        let series = Series::new(measure, self.history.span, &self.history.windows).with_rules(rules);
+        let series = series.with_groups(&self.groups);
         match &self.before {
             Some(before) => series.with_before(&before.span, &before.windows),
             None => series,
@@ -130,6 +131,8 @@ struct RatesPage {
     /// `By provider: those with most hard bounces and complaints, and 4 more that are not drawn`.
     groups: Option<String>,
     charts: Vec<ChartPanel>,
+    /// The query string of the same as CSV or JSON, if there is anything.
+    export: Option<String>,
     elsewhere: Option<Elsewhere>,
 }
 
@@ -141,7 +144,7 @@ pub(crate) async fn rates_page(
     let now = state.now();
     let question = Question::read(&Parameters::lenient(query.as_deref()), now)?;
     let filters = &question.filters;
-    let ground = match Ground::of(&state, PATH, filters.zone).await? {
+    let ground = match Ground::of(&state, PATH, filters).await? {
         Ok(ground) => ground,
         Err(empty) => return Ok(empty),
     };
@@ -157,17 +160,31 @@ pub(crate) async fn rates_page(
         divisions: divisions(reader, &question),
         compare: compare(&question),
         groups: answers.as_ref().and_then(|answers| groups_words(&question, answers)),
-        charts: charts(answers.as_ref(), filters)?,
+        charts: charts(answers.as_ref(), filters, &state.options().rules)?,
+        export: answers.as_ref().map(|answers| export(&question, &answers.history.span, now)),
         shell: ground.shell,
         elsewhere,
     };
     Ok(Html(page.render()?))
 }
 
-fn charts(answers: Option<&Answers>, filters: &Filters) -> Result<Vec<ChartPanel>, Failure> {
+fn charts(answers: Option<&Answers>, filters: &Filters, rules: &[Rule]) -> Result<Vec<ChartPanel>, Failure> {
     let Some(answers) = answers else { return Ok(Vec::new()) };
-    let panel = |measure: Measure| ChartPanel::new(&answers.series(measure), filters, measure.as_str());
+    let panel = |measure: Measure| ChartPanel::new(&answers.series(measure, rules), filters, measure.as_str());
     Ok(Measure::ALL.into_iter().map(panel).collect::<Result<_, _>>()?)
+}
+
+/// The same question to the API: its windows, and its groups.
+fn export(question: &Question, span: &Span, now: DateTime<Utc>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(question.filters.to_api_query(now));
+    query.append_pair("window", &format!("{}m", span.width.num_minutes()));
+    if span.stepping() != Stepping::Tumbling {
+        query.append_pair("zone", span.zone.name());
+    }
+    if let Some(by) = &question.by {
+        query.append_pair("by", &by.to_string());
+    }
+    query.finish()
 }
 
 fn divisions(reader: &Reader, question: &Question) -> Vec<Choice> {
@@ -224,5 +241,5 @@ pub(crate) async fn chart(
         more: 0,
     });
     let title = chart_title(measure, &question.filters);
-    Ok(image::answer(&answers.series(measure), &title, kind)?)
+    Ok(image::answer(&answers.series(measure, &state.options().rules), &title, kind)?)
 }

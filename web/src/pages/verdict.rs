@@ -1,4 +1,4 @@
-//! The band at the top: how things stand, how fresh the data is, and what asks for attention.
+//! The band at the top: how things stand, and what asks for attention.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{CheckResult, Dimension, Finding, JudgedRate, Measured, Rule, State, Window};
@@ -15,7 +15,6 @@ pub(crate) struct Verdict {
     pub(crate) tone: &'static str,
     pub(crate) title: String,
     pub(crate) summary: String,
-    pub(crate) freshness: String,
     pub(crate) findings: Vec<Line>,
     pub(crate) more: usize,
 }
@@ -58,14 +57,13 @@ impl Verdict {
             tone,
             title,
             summary,
-            freshness: freshness(result.newest_event, now),
             findings: alarms().skip(told).take(MOST_FINDINGS).map(line).collect(),
             more: rest.saturating_sub(MOST_FINDINGS),
         }
     }
 
     /// The band where the lake cannot be read: what is below is of the last time that it could.
-    pub(crate) fn unreadable(trouble: &Trouble, newest_event: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Self {
+    pub(crate) fn unreadable(trouble: &Trouble) -> Self {
         let (since, what) = (format::time(trouble.since), format::printable(&trouble.what));
         Self {
             tone: "bad",
@@ -74,7 +72,6 @@ impl Verdict {
                 "What is below was read before {since} and may be out of date. {}",
                 format::sentence_case(&what)
             ),
-            freshness: freshness(newest_event, now),
             findings: Vec::new(),
             more: 0,
         }
@@ -199,13 +196,6 @@ fn standing(finding: &Finding, rules: &[Rule]) -> String {
     level.phrase().to_owned()
 }
 
-fn freshness(newest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
-    match newest {
-        None => "No events yet".to_owned(),
-        Some(newest) => format!("Newest event {} old, {}", format::duration(now - newest), format::time(newest)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,7 +241,6 @@ mod tests {
             band.summary,
             "Bounce rate 0.83\u{a0}%, review at 5\u{a0}%; complaint rate 0.013\u{a0}%, review at 0.1\u{a0}%."
         );
-        assert_eq!(band.freshness, "Newest event 12 min old, 2026-10-31 10:00 UTC");
     }
 
     #[test]
@@ -294,7 +283,6 @@ mod tests {
     fn old_data_is_no_good_news() {
         let band = verdict(State::NoData, "15:00", vec![finding("aws_bounce_rate", None, 1, 10_000)]);
         assert_eq!((band.tone, band.title.as_str()), ("quiet", "No verdict: the data is out of date"));
-        assert_eq!(band.freshness, "Newest event 5 h old, 2026-10-31 10:00 UTC");
     }
 
     #[test]

@@ -16,14 +16,28 @@
 
 mod bounces;
 mod check;
+mod delays;
+mod engagement;
+mod health;
+mod imports;
+mod messages;
+mod objects;
 pub(super) mod parameters;
 mod problem;
+mod quarantine;
 mod rates;
 mod reputation;
 
 pub(super) use bounces::{BouncesParameters, BouncesReport};
 pub(super) use check::CheckReport;
+pub(super) use delays::{DelaysParameters, DelaysReport};
+pub(super) use engagement::{EngagementParameters, EngagementReport, LIMITS, USUAL_LIMIT};
+pub(super) use health::HealthReport;
+pub(super) use imports::{ImportsParameters, ImportsReport};
+pub(super) use messages::{MESSAGES_LIMITS, MessageLife, MessagesParameters, USUAL_MESSAGES};
+pub(super) use objects::{ObjectsParameters, ObjectsReport};
 pub(super) use problem::{ProblemDocument, ProblemName, ProblemTypeDescription};
+pub(super) use quarantine::{BadRecordReport, MendedReport, QuarantineParameters, QuarantineReport, RetryRequest};
 pub(super) use rates::{RatesParameters, RatesRow};
 pub(super) use reputation::ReputationReport;
 

@@ -109,6 +109,21 @@ pub(crate) fn number(name: &str, description: &str, (least, most): (usize, usize
     query(name, description, schema.default(Some(json!(usual))))
 }
 
+/// Where a list goes on: what an answer before gave as `next`.
+pub(crate) fn after(pattern: &str) -> Option<Parameter> {
+    query("after", "Go on behind what an answer before ended with: its `next`.", text().pattern(Some(pattern)))
+}
+
+/// One of some names; all where it is not given.
+pub(crate) fn one_of<'n>(name: &str, description: &str, names: impl IntoIterator<Item = &'n str>) -> Option<Parameter> {
+    query(name, description, text().enum_values(Some(names)))
+}
+
+/// A text that something must hold.
+pub(crate) fn holds(name: &str, description: &str) -> Option<Parameter> {
+    query(name, description, value())
+}
+
 /// JSON or CSV.
 pub(crate) fn format() -> Option<Parameter> {
     choice("format", "In what form the answer is given.", ["json", "csv"], "json")
@@ -166,7 +181,7 @@ fn tags() -> Option<Parameter> {
 }
 
 /// A text that is not empty.
-fn value() -> ObjectBuilder {
+pub(crate) fn value() -> ObjectBuilder {
     text().min_length(Some(1)).pattern(Some("^[^\\u0000]*$"))
 }
 

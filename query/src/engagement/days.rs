@@ -1,0 +1,152 @@
+//! Days that were read stay in memory up to a limit, and serve every later version of the lake in which their files are the same.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::NaiveDate;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use repute_lake::DataFile;
+use tokio::sync::Mutex as Turn;
+
+use super::day::{Day, ends, margin, read};
+use crate::dimension::Dimension;
+use crate::error::QueryError;
+use crate::scan::{Clock, Reader, Selection};
+use crate::wording::thousands;
+
+/// Days hold so many bytes together; beyond it those that were not asked for longest are forgotten.
+const MOST_BYTES: usize = 256 << 20;
+
+/// An answer is made of so many opens and clicks at most, half a gigabyte.
+const MOST_ROWS: usize = 16_000_000;
+
+/// A day is read with the dimensions that were asked for before, up to so many.
+const MOST_DIMENSIONS: usize = 6;
+
+/// Days by their date.
+#[derive(Default)]
+pub(crate) struct Days(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    places: HashMap<NaiveDate, Place>,
+    /// Rises with every question.
+    asked: u64,
+}
+
+#[derive(Default)]
+struct Place {
+    known: Arc<Turn<Option<Known>>>,
+    bytes: usize,
+    asked: u64,
+}
+
+/// A day, and from which files it was read.
+struct Known {
+    files: BTreeSet<String>,
+    day: Arc<Day>,
+}
+
+impl Days {
+    /// The days that can hold rows of the selection, with its dimensions.
+    ///
+    /// # Errors
+    /// [`QueryError::Question`] where they hold more rows than the memory is for.
+    pub(crate) async fn of(&self, reader: &Reader, selection: &Selection) -> Result<Vec<Arc<Day>>, QueryError> {
+        let dimensions: BTreeSet<Dimension> =
+            selection.by.iter().chain(selection.only.iter().map(|(dimension, _)| dimension)).cloned().collect();
+        let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+        let day = |date| self.day(reader, date, &dimensions);
+        let mut reading = stream::iter(dates(reader, selection)).map(day).buffered(at_once);
+        let mut days = Vec::new();
+        let mut rows = 0;
+        while let Some(day) = reading.try_next().await? {
+            rows += day.rows.len();
+            if rows > MOST_ROWS {
+                let most = thousands(MOST_ROWS as u64);
+                return Err(QueryError::Question(format!("more than {most} opens and clicks; choose a shorter range")));
+            }
+            days.push(day);
+        }
+        Ok(days)
+    }
+
+    async fn day(
+        &self,
+        reader: &Reader,
+        date: NaiveDate,
+        dimensions: &BTreeSet<Dimension>,
+    ) -> Result<Arc<Day>, QueryError> {
+        let place = self.place(date);
+        let mut known = place.lock().await;
+        let (start, end) = ends(date);
+        let margin = margin().num_microseconds().unwrap_or_default();
+        let files: Vec<DataFile> = reader.files_between(start - margin, end + margin);
+        let names: BTreeSet<String> = files.iter().map(|file| file.path.to_string()).collect();
+        let mut wanted = dimensions.clone();
+        if let Some(known) = known.as_ref() {
+            let has = |dimension: &Dimension| known.day.dimensions.contains_key(dimension);
+            if known.files == names && dimensions.iter().all(has) {
+                return Ok(Arc::clone(&known.day));
+            }
+            let room = MOST_DIMENSIONS.saturating_sub(wanted.len());
+            wanted.extend(known.day.dimensions.keys().take(room).cloned());
+        }
+        let day = Arc::new(read(reader, date, files, &wanted.into_iter().collect::<Vec<_>>()).await?);
+        *known = Some(Known { files: names, day: Arc::clone(&day) });
+        drop(known);
+        self.note(date, day.bytes());
+        Ok(day)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(&self, date: NaiveDate) -> Arc<Turn<Option<Known>>> {
+        let mut held = self.held();
+        held.asked += 1;
+        let asked = held.asked;
+        let place = held.places.entry(date).or_default();
+        place.asked = asked;
+        Arc::clone(&place.known)
+    }
+
+    /// Notes how large a day is, and forgets others if there is no room.
+    fn note(&self, date: NaiveDate, bytes: usize) {
+        let mut held = self.held();
+        if let Some(place) = held.places.get_mut(&date) {
+            place.bytes = bytes;
+        }
+        while held.places.values().map(|place| place.bytes).sum::<usize>() > MOST_BYTES && held.places.len() > 1 {
+            let Some(oldest) = held.places.iter().min_by_key(|(_, place)| place.asked).map(|(date, _)| *date) else {
+                break;
+            };
+            held.places.remove(&oldest);
+        }
+    }
+}
+
+/// The dates that can hold rows of the selection, as the log says.
+fn dates(reader: &Reader, selection: &Selection) -> BTreeSet<NaiveDate> {
+    let micros = |time: chrono::DateTime<chrono::Utc>| time.timestamp_micros();
+    let since = selection.since.map_or(i64::MIN, micros);
+    let until = selection.until.map_or(i64::MAX, micros);
+    let as_of = selection.as_of.map_or(i64::MAX, micros);
+    let holds = |file: &&DataFile| {
+        let known = &file.statistics;
+        let range = match selection.clock {
+            Clock::Event => known.event_time,
+            Clock::Sent if known.sent_time_nulls.is_some() => match known.sent_time {
+                Some(range) => Some(range),
+                // No row says when its mail was sent.
+                None => return false,
+            },
+            Clock::Sent => None,
+        };
+        range.is_none_or(|(low, high)| low < until && high >= since)
+            && known.event_time.is_none_or(|(low, _)| low < as_of)
+    };
+    let files = reader.files_between(i64::MIN, i64::MAX);
+    files.iter().filter(holds).filter_map(|file| file.event_date).collect()
+}

@@ -1,0 +1,141 @@
+//! Which group an open or click belongs to, and whether it passes the filters: worked out once for every row.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::day::{Codes, Day};
+use crate::dimension::Dimension;
+use crate::error::QueryError;
+use crate::scan::Selection;
+use crate::wording::thousands;
+
+/// More groups would fill the memory.
+const MOST_GROUPS: usize = 500_000;
+
+/// Stands for a row that does not pass.
+const NONE: u32 = u32::MAX;
+
+/// The groups of some days' rows.
+pub(super) struct Groups {
+    is_any: bool,
+    /// Of each day, the group of each row; empty where all are of one group and pass.
+    days: Vec<Vec<u32>>,
+    names: Vec<Vec<Option<String>>>,
+}
+
+/// Values of the dimensions by number, the same in all days.
+#[derive(Default)]
+struct Values<'d> {
+    numbers: HashMap<Option<&'d str>, u32, RandomState>,
+    list: Vec<Option<&'d str>>,
+}
+
+impl<'d> Values<'d> {
+    fn number(&mut self, value: Option<&'d str>) -> u32 {
+        *self.numbers.entry(value).or_insert_with(|| {
+            self.list.push(value);
+            u32::try_from(self.list.len() - 1).unwrap_or(NONE)
+        })
+    }
+}
+
+impl Groups {
+    /// # Errors
+    /// [`QueryError::Question`] for more groups than the memory is for.
+    pub(super) fn of(days: &[Arc<Day>], selection: &Selection) -> Result<Self, QueryError> {
+        let by = &selection.by;
+        let mut values: Vec<Values<'_>> = by.iter().map(|_| Values::default()).collect();
+        let mut numbers: HashMap<Vec<u32>, u32, RandomState> = HashMap::default();
+        let mut of_days = Vec::new();
+        for day in days {
+            if by.is_empty() && selection.only.is_empty() {
+                of_days.push(Vec::new());
+                continue;
+            }
+            let only: Vec<(&Codes, Vec<bool>)> =
+                selection.only.iter().map(|only| passing(day, only)).collect::<Result<_, _>>()?;
+            let columns: Vec<&Codes> = by.iter().map(|dimension| codes(day, dimension)).collect::<Result<_, _>>()?;
+            let mut global = Vec::new();
+            for (codes, values) in columns.iter().zip(&mut values) {
+                global.push(number_values(codes, values));
+            }
+            let mut groups = Vec::with_capacity(day.rows.len());
+            let mut key = vec![0; by.len()];
+            for place in 0..day.rows.len() {
+                if only.iter().any(|(codes, passes)| !of_code(passes, codes, place)) {
+                    groups.push(NONE);
+                    continue;
+                }
+                for ((codes, global), number) in columns.iter().zip(&global).zip(&mut key) {
+                    *number = of_code(global, codes, place);
+                }
+                let group = match numbers.get(&key) {
+                    Some(group) => *group,
+                    None => {
+                        let group = u32::try_from(numbers.len()).unwrap_or(NONE);
+                        numbers.insert(key.clone(), group);
+                        group
+                    }
+                };
+                groups.push(group);
+            }
+            if numbers.len() > MOST_GROUPS {
+                let most = thousands(MOST_GROUPS as u64);
+                return Err(QueryError::Question(format!("more than {most} groups; choose what has fewer values")));
+            }
+            of_days.push(groups);
+        }
+        let mut names = vec![Vec::new(); numbers.len()];
+        for (key, group) in numbers {
+            let of_key = key
+                .iter()
+                .zip(&values)
+                .map(|(number, values)| values.list.get(*number as usize).copied().flatten().map(str::to_owned));
+            if let Some(name) = names.get_mut(group as usize) {
+                *name = of_key.collect();
+            }
+        }
+        Ok(Self { is_any: !by.is_empty(), days: of_days, names })
+    }
+
+    /// Whether rows are divided at all.
+    pub(super) fn is_any(&self) -> bool {
+        self.is_any
+    }
+
+    /// The group of a row; nothing if it does not pass.
+    pub(super) fn of_row(&self, day: usize, place: usize) -> Option<u32> {
+        let groups = self.days.get(day)?;
+        if groups.is_empty() { Some(0) } else { groups.get(place).copied().filter(|group| *group != NONE) }
+    }
+
+    /// Values of the groups, by their numbers.
+    pub(super) fn names(&self) -> Vec<Vec<Option<String>>> {
+        self.names.clone()
+    }
+}
+
+fn codes<'d>(day: &'d Day, dimension: &Dimension) -> Result<&'d Codes, QueryError> {
+    let missing = || QueryError::Question(format!("{dimension} was not read"));
+    day.dimensions.get(dimension).ok_or_else(missing)
+}
+
+/// Which values of a dimension pass.
+fn passing<'d>(
+    day: &'d Day,
+    (dimension, wanted): &(Dimension, Option<String>),
+) -> Result<(&'d Codes, Vec<bool>), QueryError> {
+    let codes = codes(day, dimension)?;
+    Ok((codes, codes.values.iter().map(|value| value.as_deref() == wanted.as_deref()).collect()))
+}
+
+fn number_values<'d>(codes: &'d Codes, values: &mut Values<'d>) -> Vec<u32> {
+    codes.values.iter().map(|value| values.number(value.as_deref())).collect()
+}
+
+fn of_code<T: Copy + Default>(of_codes: &[T], codes: &Codes, place: usize) -> T {
+    let code = codes.numbers.get(place).copied().unwrap_or(NONE);
+    of_codes.get(code as usize).copied().unwrap_or_default()
+}

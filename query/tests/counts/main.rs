@@ -1,0 +1,7 @@
+//! Answers from kept counts and from rows against those that the query engine gives, for random lakes, selections and versions.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
+mod lakes;
+mod rollups;
+mod rows;
