@@ -85,6 +85,9 @@ pub(crate) enum Command {
         after_help = "From cron, so that only trouble is mailed:\n  */5 * * * *  /usr/local/bin/repute check --config /etc/repute/repute.toml --quiet\n\nWhoever stands under [[notify]] in the configuration is told of what is wrong: once, again every 24 hours while it lasts, and when it is over. A receiver that does not answer is told with the next check; the exit code is that of the alert. A second line in cron, or another machine, may watch the first:\n  */15 * * * *  /usr/local/bin/repute check --config /etc/repute/repute.toml --heartbeat --quiet"
     )]
     Check(CheckArgs),
+    /// Keep alerts out of the state of checks for a time: make silences, list them, end them
+    #[command(subcommand)]
+    Silence(SilenceCommand),
     /// Serve the dashboard and the JSON API
     #[command(
         after_help = "Without further options only this machine is listened to, and nobody needs to sign in. For others to come, people must sign in: with a password (`repute user add`), through a proxy that knows them, or at an identity provider; programs send a token (`repute token add`). docs/access.md has recipes."
@@ -124,6 +127,58 @@ pub(crate) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+}
+
+/// `repute silence`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SilenceCommand {
+    /// Make a silence, which holds from now on: for `repute check`, its messages and the dashboard alike; prints its id
+    #[command(
+        after_help = "For example, until tomorrow morning:\n  repute silence add --rule soft_bounces --only provider=Yahoo --for 18h --reason 'ticket 4711'"
+    )]
+    Add(SilenceAddArgs),
+    /// List silences: those that hold, of the configuration and made ones
+    List {
+        /// Those that are over, too
+        #[arg(long)]
+        all: bool,
+        /// How they are printed
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// End a silence now
+    End {
+        /// Its id, as `repute silence list` shows it
+        id: String,
+        /// Who ends it [default: the user]
+        #[arg(long, value_name = "NAME")]
+        author: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SilenceAddArgs {
+    /// Only this rule [default: all]
+    #[arg(long, value_name = "RULE")]
+    pub(crate) rule: Option<String>,
+    /// Only findings with this value of a dimension, as in provider=Yahoo; nothing after the = for mail without one
+    #[arg(long, value_name = "DIMENSION=VALUE", value_parser = parse_only)]
+    pub(crate) only: Vec<(Dimension, Option<String>)>,
+    /// Only accounts as a whole, none of their groups
+    #[arg(long)]
+    pub(crate) total: bool,
+    /// How long, from now: 30 days at most
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, required_unless_present = "until", conflicts_with = "until")]
+    pub(crate) lasting: Option<TimeDelta>,
+    /// Until when
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) until: Option<DateTime<Utc>>,
+    /// Why, for whoever finds it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Who wants it [default: the user]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: Option<String>,
 }
 
 /// How results are printed.

@@ -20,6 +20,7 @@ mod replay;
 mod reputation;
 mod retry;
 mod serve;
+mod silence;
 mod token;
 mod user;
 
@@ -61,6 +62,7 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
         Command::Engagement(args) => engagement::run(global, config, &args),
         Command::Delays(args) => delays::run(global, config, &args),
         Command::Check(args) => check::run(global, &args),
+        Command::Silence(command) => silence::run(global, config, command),
         Command::Serve(args) => serve::run(global, config, &args),
         Command::User(command) => user::run(config, &command),
         Command::Token(command) => token::run(config, &command),

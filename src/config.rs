@@ -3,6 +3,7 @@
 //! Options come from flags, then `REPUTE_*` variables (clap reads both), then the file. A key the file should not have is
 //! an error that names the file and line.
 
+mod edit;
 mod limits;
 mod notify;
 mod people;
@@ -29,6 +30,7 @@ use crate::listening::Limits;
 use crate::listening::tls::TlsFiles;
 use crate::notify::Notifier;
 use crate::when::{parse_duration, parse_time};
+pub(crate) use edit::{EditMistake, Edited, changed, values};
 use notify::{Around, NotifyText};
 use reasons::ReasonText;
 use rules::{Mistake, RuleText, SentText, SilenceText};
@@ -167,10 +169,13 @@ impl Config {
             None if default.exists() => &default,
             None => return Ok(Self::default()),
         };
-        Self::parse(File::read(path, "configuration")?)
+        let file = File::read(path, "configuration")?;
+        Self::parse(&file.text, path)
     }
 
-    fn parse(file: File) -> Result<Self, Failure> {
+    /// Reads a text as the file that lies there.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
+        let file = File { path: path.to_owned(), text: text.to_owned() };
         let config: Self = file.parse()?;
         let config = Self { file, ..config };
         // Whatever the command: a mistake in a rule must not wait for the next check.
@@ -180,6 +185,11 @@ impl Config {
         config.urls()?;
         config.serving(&ServeArgs::default())?;
         Ok(config)
+    }
+
+    /// The file it was read from, if there is one, and its text.
+    pub(crate) fn source(&self) -> Option<(&Path, &str)> {
+        (!self.file.path.as_os_str().is_empty()).then_some((self.file.path.as_path(), self.file.text.as_str()))
     }
 
     /// The rules in force, AWS's rate taken over `last_sends` eligible sends, and the silences.
@@ -339,12 +349,8 @@ fn which(kind: &str) -> Failure {
 mod tests {
     use super::*;
 
-    fn file(text: &str) -> File {
-        File { path: PathBuf::from("repute.toml"), text: text.to_owned() }
-    }
-
     fn refusal(text: &str) -> String {
-        match Config::parse(file(text)) {
+        match Config::parse(text, Path::new("repute.toml")) {
             Err(Failure::Usage(message)) => message,
             other => panic!("{other:?}"),
         }
@@ -368,7 +374,7 @@ max_age = "30m"
 [providers]
 "corp.test" = "Corp"
 "#;
-        let config = Config::parse(file(text)).unwrap();
+        let config = Config::parse(text, Path::new("repute.toml")).unwrap();
         assert_eq!(config.import.jobs, Some(4));
         assert_eq!(config.check.max_age, Some(TimeDelta::minutes(30)));
         assert_eq!(config.counting.reset, parse_time("2026-10-01").ok());

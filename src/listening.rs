@@ -30,7 +30,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use connection::Speaker;
-use places::{Places, Seat};
+use places::Places;
 use tls::Certificate;
 
 /// What a connection may take.

@@ -1,6 +1,7 @@
 //! The command line of repute: `repute help` says what it does, README.md how to begin.
 
 mod access;
+mod alerting;
 mod aws;
 mod cli;
 mod commands;

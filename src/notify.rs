@@ -8,12 +8,14 @@
 
 mod alertmanager;
 mod command;
+mod history;
 mod http;
 mod incident;
 mod message;
 mod pagerduty;
 mod secret;
 mod sight;
+pub(crate) mod silences;
 mod slack;
 mod smtp;
 mod sns;
@@ -28,6 +30,7 @@ use futures::future::join_all;
 
 pub(crate) use alertmanager::Alertmanager;
 pub(crate) use command::Command;
+pub(crate) use history::History;
 pub(crate) use http::client as http_client;
 pub(crate) use incident::{Sights, Wants};
 pub(crate) use pagerduty::{PagerDuty, URL as PAGERDUTY_URL};
@@ -36,8 +39,8 @@ pub(crate) use sight::{of_failure, of_result};
 pub(crate) use slack::Slack;
 pub(crate) use smtp::{Smtp, Tls, WHY_NOT_SES, is_amazon, is_host};
 pub(crate) use sns::Sns;
-pub(crate) use state::{LastCheck, Level, Memory};
-pub(crate) use tell::{Telling, document, ping};
+pub(crate) use state::{Facts, Held, Incident, LastCheck, Level, Memory, Subject};
+pub(crate) use tell::{Telling, document, history, ping};
 pub(crate) use template::Template;
 pub(crate) use webhook::Webhook;
 

@@ -19,7 +19,13 @@ use crate::store::Location;
 /// The folder; no table has its name, and no reader of tables looks into it.
 pub(crate) const FOLDER: &str = "alerts";
 
-const LOCK: &str = ".lock";
+/// The lock of a document; that of the first one, `state.json`, is held while messages are sent.
+fn lock(name: &str) -> String {
+    match name {
+        "state.json" => ".lock".to_owned(),
+        name => format!(".{name}.lock"),
+    }
+}
 
 /// How often a lock that is taken is tried again.
 const STEP: Duration = Duration::from_millis(50);
@@ -33,6 +39,8 @@ pub struct Document {
     place: String,
     /// The folder of a local lake.
     directory: Option<PathBuf>,
+    /// The name of its lock there.
+    lock: String,
 }
 
 /// Which version of a document was read or written.
@@ -62,7 +70,8 @@ impl Document {
     pub fn new(location: &Location, name: &str) -> Result<Self, LakeError> {
         let place = format!("{}/{FOLDER}/{name}", location.to_string().trim_end_matches('/'));
         let store = location.log_store(FOLDER)?.object_store(None);
-        Ok(Self { store, path: Path::from(name), place, directory: location.directory().map(|lake| lake.join(FOLDER)) })
+        let directory = location.directory().map(|lake| lake.join(FOLDER));
+        Ok(Self { store, path: Path::from(name), place, directory, lock: lock(name) })
     }
 
     /// Where it is, for people.
@@ -122,7 +131,7 @@ impl Document {
     pub async fn hold(&self, patience: Duration) -> Hold {
         let Some(file) = self.directory.as_ref().and_then(|directory| {
             fs::create_dir_all(directory).ok()?;
-            OpenOptions::new().create(true).append(true).open(directory.join(LOCK)).ok()
+            OpenOptions::new().create(true).append(true).open(directory.join(&self.lock)).ok()
         }) else {
             return Hold::Lockless;
         };
@@ -177,6 +186,8 @@ mod tests {
         let held = document.hold(Duration::ZERO).await;
         assert!(matches!(held, Hold::Held(_)), "{held:?}");
         assert!(matches!(document.hold(Duration::from_millis(1)).await, Hold::Taken));
+        let other = Document::new(&location, "silences.json").unwrap();
+        assert!(matches!(other.hold(Duration::ZERO).await, Hold::Held(_)), "another document has a lock of its own");
         let (_, version) = document.read().await.unwrap();
         document.replace(b"1".to_vec(), &version).await.unwrap().unwrap();
         drop(held);

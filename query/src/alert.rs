@@ -9,12 +9,15 @@ mod machine;
 mod metric;
 mod rule;
 mod silence;
+mod sums;
 
+pub(crate) use judge::state_of;
 pub use judge::{Measured, Verdict, decisive, judge};
 pub(crate) use machine::Machine;
 pub use metric::{Counting, JudgedRate, Metric, Unit, UnknownMetric};
 pub use rule::{Compare, Confidence, Expected, Missing, Rule, Window, default_rules};
 pub use silence::Silence;
+pub(crate) use sums::{Sums, Weights};
 
 /// The state of a rule for one group, or of a whole check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -258,7 +258,11 @@ fn worst_minute(
 /// Takes what is silenced, and warnings of what another rule calls critical, out of the state of the check.
 fn mute(findings: &mut [Finding], options: &CheckOptions) {
     for finding in findings.iter_mut() {
-        let silence = options.silences.iter().find(|s| s.covers(&finding.rule, &finding.group, options.now));
+        let covers = |silence: &&Silence| {
+            silence.covers(&finding.rule, finding.account_id.as_deref(), &finding.group, options.now)
+        };
+        // The one that holds longest tells when it will be heard of again.
+        let silence = options.silences.iter().filter(covers).max_by_key(|silence| silence.until);
         finding.muted = silence.map(|silence| Muted::Silenced(silence.until, silence.reason.clone()));
     }
     let critical: Vec<(Metric, Option<String>, Group, String)> = findings

@@ -57,6 +57,7 @@ mod messages;
 mod reasons;
 mod windows;
 
+mod explain;
 mod report;
 mod tables;
 mod wording;
@@ -66,7 +67,7 @@ pub use alert::{
     UnknownMetric, Verdict, Window, decisive, default_rules, judge,
 };
 pub use attribution::{Attribution, Baseline, Divided, Part, attribute_alarms, attribution};
-pub use backtest::{Episode, backtest};
+pub use backtest::{Course, Episode, Point, Standing, backtest, backtest_each, course, standings};
 pub use calendar::LocalDays;
 pub use check::{CheckOptions, CheckResult, Finding, Group, Muted, check, sentence};
 pub use chrono_tz::{TZ_VARIANTS as ZONES, Tz};
@@ -86,6 +87,7 @@ pub use engagement::{
     EngagementRows, Spread, WAITS, Waited, bot_reason, engagement, engagement_report, engagement_table,
 };
 pub use error::QueryError;
+pub use explain::{explain_finding, explain_rule};
 pub use interval::{headroom, rate, reaches, wilson};
 pub use messages::{
     DETAILS, Detail, FoundMessages, MOST_EVENTS, Message, MessageEvent, MessageQuery, bare_message_id, messages,

@@ -10,6 +10,8 @@
 //! tallies per microsecond of that minute ───────── likewise ──────────────────> exact start ──> sums since
 //! ```
 
+mod looks;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -21,9 +23,10 @@ use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::interval::{headroom, rate, wilson};
 use crate::pace::Pace;
-use crate::rollup::day::DAY;
+use crate::rollup::day::{DAY, Groups};
 use crate::scan::{Clock, MINUTE, Reader, Selection};
 use crate::tally::Tally;
+pub(crate) use looks::{Volume, volumes};
 
 /// Eligible sends that AWS's rate is taken over, unless told otherwise.
 pub const REPRESENTATIVE_VOLUME: u64 = 10_000;
@@ -237,7 +240,7 @@ impl Asked<'_> {
             since: self.query.since,
             as_of: self.query.as_of,
             types: vec![EventType::Send, EventType::Bounce, EventType::Complaint],
-            by: vec![Dimension::ACCOUNT, Dimension::CONFIGURATION_SET],
+            by: scope_dimensions(),
             ..Selection::default()
         }
     }
@@ -299,7 +302,25 @@ impl Asked<'_> {
     }
 }
 
+/// What tells accounts and their configuration sets apart.
+fn scope_dimensions() -> Vec<Dimension> {
+    vec![Dimension::ACCOUNT, Dimension::CONFIGURATION_SET]
+}
+
 /// Tallies by time, for each account and each of its configuration sets.
+fn scoped(groups: Groups) -> BTreeMap<Scope, BTreeMap<i64, Tally>> {
+    let mut scopes: BTreeMap<Scope, BTreeMap<i64, Tally>> = BTreeMap::new();
+    for (group, windows) in groups {
+        let mut group = group.into_iter();
+        let (account, set) = (group.next().flatten(), group.next().flatten());
+        let whole = scopes.entry((account.clone(), None)).or_default();
+        windows.iter().for_each(|(window, tally)| *whole.entry(*window).or_default() += tally);
+        scopes.insert((account, Some(set)), windows);
+    }
+    scopes
+}
+
+/// The same from answers that are kept.
 async fn by_scope(reader: &Reader, selection: &Selection) -> Result<BTreeMap<Scope, BTreeMap<i64, Tally>>, QueryError> {
     let mut scopes: BTreeMap<Scope, BTreeMap<i64, Tally>> = BTreeMap::new();
     for row in reader.tallies(selection).await?.iter() {

@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 
 use crate::error::QueryError;
 use crate::scan::{Clock, MINUTE, Selection};
-use day::{DAY, Day, Facts, Groups, Sums, floor};
+use day::{DAY, Day, Facts, Gather, Sums, floor};
 use kept::Indexed;
 pub use standing::RollupStanding;
 
@@ -140,13 +140,13 @@ impl Rollups {
         self.known(source, &all).await.map(|_| ())
     }
 
-    /// Adds what the selection asks for of whole minutes in `[from, to)` (microseconds) of its clock to `groups`.
+    /// Adds what the selection asks for of whole minutes in `[from, to)` (microseconds) of its clock.
     pub(crate) async fn add_to(
         &self,
         source: &Source,
         selection: &Selection,
         (from, to): (i64, i64),
-        groups: &mut Groups,
+        into: &mut impl Gather,
     ) -> Result<(), QueryError> {
         let as_of = selection.as_of.map(|time| time.timestamp_micros());
         let dates = self.dates_of(selection.clock, from, to, as_of);
@@ -156,16 +156,16 @@ impl Rollups {
         let wanted = if by_day { Wanted::Nothing } else { Wanted::Range(selection.clock, from, to) };
         for Piece { known, day } in self.pieces(source, &dates, as_of, wanted).await? {
             match (day, selection.clock) {
-                (Some(day), Clock::Event) => day.happened.add_to(&day.scopes, selection, from, to, groups),
+                (Some(day), Clock::Event) => day.happened.add_to(&day.scopes, selection, from, to, into),
                 (Some(day), Clock::Sent) => {
-                    day.sent.add_to(&day.scopes, selection, from, to, groups);
-                    day.reports.add_to(&day.scopes, selection, from, to, groups);
+                    day.sent.add_to(&day.scopes, selection, from, to, into);
+                    day.reports.add_to(&day.scopes, selection, from, to, into);
                 }
                 (None, Clock::Event) if by_day => {
-                    known.sums.happened.add_to(&known.sums.scopes, selection, from, to, groups);
+                    known.sums.happened.add_to(&known.sums.scopes, selection, from, to, into);
                 }
                 (None, Clock::Sent) if by_day => {
-                    known.sums.sent.add_to(&known.sums.scopes, selection, from, to, groups);
+                    known.sums.sent.add_to(&known.sums.scopes, selection, from, to, into);
                 }
                 (None, _) => {}
             }
@@ -180,7 +180,7 @@ impl Rollups {
         source: &Source,
         selection: &Selection,
         minutes: &[i64],
-        groups: &mut Groups,
+        into: &mut impl Gather,
     ) -> Result<bool, QueryError> {
         let as_of = selection.as_of.map(|time| time.timestamp_micros());
         let dates = self.dates_of(Clock::Sent, i64::MIN, i64::MAX, as_of);
@@ -189,7 +189,7 @@ impl Rollups {
             at_once &= known.facts.sends_at_once;
             for minute in minutes {
                 if let Some(day) = &day {
-                    day.reports.add_to(&day.scopes, selection, *minute, minute + MINUTE, groups);
+                    day.reports.add_to(&day.scopes, selection, *minute, minute + MINUTE, into);
                 }
             }
         }

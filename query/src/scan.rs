@@ -6,6 +6,7 @@
 //! ```
 //! Where a selection begins or ends within a minute, that minute's rows are read, and the rest is taken from the rollups.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, AsArray};
@@ -31,7 +32,7 @@ use crate::filter::filters;
 use crate::functions::{bounce_class, bounce_reason, mailbox_provider, tally_cell};
 use crate::provider::Providers;
 use crate::reasons::Classifier;
-use crate::rollup::day::Groups;
+use crate::rollup::day::{Gather, Groups};
 use crate::rollup::{FORMAT, RollupStanding, Rollups, Source};
 pub(crate) use crate::selection::MINUTE;
 pub use crate::selection::{Clock, Selection, Tallied};
@@ -236,7 +237,11 @@ impl Reader {
 
     async fn count(&self, selection: &Selection) -> Result<Arc<Vec<Tallied>>, QueryError> {
         let mut tallied = match &self.rollups {
-            Some((rollups, source)) if selection.is_by_minutes() => self.by_minutes(rollups, source, selection).await?,
+            Some((rollups, source)) if selection.is_by_minutes() => {
+                let mut groups = Groups::new();
+                self.by_minutes(rollups, source, selection, &mut groups).await?;
+                listed(groups)
+            }
             Some((rollups, source)) if selection.is_by_moments() => self.by_moments(rollups, source, selection).await?,
             _ => {
                 let _turn = self.turn().await?;
@@ -252,13 +257,59 @@ impl Reader {
         self.turns.take().await
     }
 
+    /// What [`Self::tallies`] answers, by group and window; the answer is not kept.
+    pub(crate) async fn groups(&self, selection: &Selection) -> Result<Groups, QueryError> {
+        let mut groups = Groups::new();
+        self.gather(selection, &mut groups).await?;
+        groups.values_mut().flat_map(BTreeMap::values_mut).for_each(|tally| self.rules().settle(tally));
+        Ok(groups)
+    }
+
+    /// Counts the rows as they lie in the lake, before any is taken for one of another kind.
+    pub(crate) async fn gather(&self, selection: &Selection, into: &mut impl Gather) -> Result<(), QueryError> {
+        let selection = &self.without_idle_bounds(selection).await?;
+        if let Some((rollups, source)) = self.rollups.as_ref().filter(|_| selection.is_by_minutes()) {
+            return self.by_minutes(rollups, source, selection, into).await;
+        }
+        // A few minutes are read at once.
+        let _turn = if selection.minutes.is_empty() { Some(self.turn().await?) } else { None };
+        give(self.scan(selection).await?, into);
+        Ok(())
+    }
+
+    /// Bounces and complaints by the very time at which their mail was sent, for mail of the selection's minutes; nothing where they
+    /// are not counted so, or where sends do not happen when their mail is sent.
+    pub(crate) async fn reports(&self, selection: &Selection) -> Result<Option<Groups>, QueryError> {
+        let selection = &self.without_idle_bounds(selection).await?;
+        let Some((rollups, source)) = self.rollups.as_ref().filter(|_| selection.is_by_moments()) else {
+            return Ok(None);
+        };
+        let mut groups = Groups::new();
+        let at_once = rollups.add_reports(source, selection, &selection.minutes, &mut groups).await?;
+        groups.values_mut().flat_map(BTreeMap::values_mut).for_each(|tally| self.rules().settle(tally));
+        Ok(at_once.then_some(groups))
+    }
+
+    /// How many rows the files hold that may have some of a stretch of time, as the log says.
+    pub(crate) fn rows_between(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> u64 {
+        let (from, to) = (since.timestamp_micros(), until.timestamp_micros());
+        let holds = |file: &&DataFile| file.statistics.event_time.is_none_or(|(low, high)| low < to && high >= from);
+        self.table.files().iter().filter(holds).filter_map(|file| file.statistics.rows).sum()
+    }
+
+    /// Whether the selection is answered without a look at rows, but for those of the minutes in which it begins and ends.
+    pub(crate) fn is_counted(&self, selection: &Selection) -> bool {
+        self.rollups.is_some() && selection.is_by_minutes()
+    }
+
     /// From the rollups, but for the minutes in which the selection begins and ends.
     async fn by_minutes(
         &self,
         rollups: &Rollups,
         source: &Source,
         selection: &Selection,
-    ) -> Result<Vec<Tallied>, QueryError> {
+        into: &mut impl Gather,
+    ) -> Result<(), QueryError> {
         let mut selection = selection.clone();
         if selection.clock == Clock::Event {
             let ends = [selection.until, selection.as_of.take()];
@@ -269,17 +320,17 @@ impl Reader {
         let first = from.map_or(i64::MIN, |from| -(-from).div_euclid(MINUTE) * MINUTE);
         let last = to.map_or(i64::MAX, |to| to.div_euclid(MINUTE) * MINUTE);
         if first >= last {
-            return self.scan(&selection).await;
+            give(self.scan(&selection).await?, into);
+            return Ok(());
         }
-        let mut groups = Groups::new();
-        rollups.add_to(source, &selection, (first, last), &mut groups).await?;
+        rollups.add_to(source, &selection, (first, last), into).await?;
         let edges = [from.map(|from| (from, first)), to.map(|to| (last, to))];
         for (from, to) in edges.into_iter().flatten().filter(|(from, to)| from < to) {
             let (since, until) = (DateTime::from_timestamp_micros(from), DateTime::from_timestamp_micros(to));
             let edge = Selection { since, until, ..selection.clone() };
-            merge(&mut groups, self.scan(&edge).await?);
+            give(self.scan(&edge).await?, into);
         }
-        Ok(listed(groups))
+        Ok(())
     }
 
     /// Bounces and complaints from the rollups, sends from the rows of the minutes.
@@ -395,6 +446,15 @@ fn cell(function: &ScalarUDF, rules: &CountingRules) -> Expr {
 fn merge(groups: &mut Groups, others: Vec<Tallied>) {
     for Tallied { window, group, tally } in others {
         *groups.entry(group).or_default().entry(window).or_default() += &tally;
+    }
+}
+
+/// Puts counts where they are gathered.
+fn give(rows: Vec<Tallied>, into: &mut impl Gather) {
+    for Tallied { window, group, tally } in rows {
+        for (kind, class, rows) in tally.rows_by_cell() {
+            into.add(&group, crate::tally::cell(kind, class), std::iter::once((window, rows)));
+        }
     }
 }
 

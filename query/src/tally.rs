@@ -209,6 +209,14 @@ impl Tally {
         }
     }
 
+    /// All rows by kind and class, those that there are none of left out.
+    pub(crate) fn rows_by_cell(&self) -> impl Iterator<Item = (Kind, RecipientClass, u64)> + '_ {
+        let of_kind = |(kind, rows): (Kind, &[u64; 4])| {
+            RecipientClass::ALL.into_iter().zip(*rows).map(move |(class, rows)| (kind, class, rows))
+        };
+        Kind::ALL.into_iter().zip(&self.0).flat_map(of_kind).filter(|(_, _, rows)| *rows > 0)
+    }
+
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
         self.0.iter().flatten().all(|rows| *rows == 0)

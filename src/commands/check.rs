@@ -3,18 +3,19 @@
 //! Format: Nagios plugin guidelines (monitoring-plugins.org): `SERVICE STATE - text | performance data`.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use repute_query::{
-    CheckOptions, CheckResult, Finding, Metric, Muted, QueryError, Reader, Rule, State, Unit, attribute_alarms,
-    backtest, backtest_report, check, check_report, sentence,
+    CheckOptions, CheckResult, Finding, Metric, Muted, QueryError, Reader, Rule, Silence, State, Unit,
+    attribute_alarms, backtest, backtest_report, check, check_report, sentence,
 };
 
 use super::{episodes, explain, notifying};
 use crate::cli::{CheckArgs, Format, Global};
 use crate::config::Config;
 use crate::exit::{self, Exit, Failure};
-use crate::notify::{self, Sights};
+use crate::notify::{self, Sights, silences};
 use crate::output::{self, plain};
 use crate::when::When;
 
@@ -91,7 +92,7 @@ impl Check<'_> {
         let Self { args, config, now, .. } = self;
         let (rules, silences) = config.alerts(config.last_sends(&args.volume))?;
         let explained = args.explain.as_ref().map(|name| named(&rules, name)).transpose()?;
-        let options = CheckOptions {
+        let mut options = CheckOptions {
             now: *now,
             max_age: config.max_age(args.max_age),
             since: config.reset(&args.volume),
@@ -101,6 +102,7 @@ impl Check<'_> {
         let limit = self.limit(Some(TIMEOUT)).map(|limit| limit.mul_f64(ATTRIBUTION_LIMIT));
         let deadline = limit.map(|limit| tokio::time::Instant::now() + limit);
         let result = self.ask(Some(TIMEOUT), &rules, async |reader| {
+            options.silences.extend(self.made_silences().await);
             let mut result = check(&reader, &rules, &options).await?;
             attribute_alarms(&reader, &rules, config.attribute(), &mut result, *now, deadline).await;
             Ok(result)
@@ -123,6 +125,19 @@ impl Check<'_> {
             (Format::Text, None) => output::print(&text(&result, *now))?,
         }
         Ok(exit)
+    }
+
+    /// The silences that somebody made. Where they cannot be read, too much is told rather than too little.
+    async fn made_silences(&self) -> Vec<Silence> {
+        let place = self.config.memory(self.global).and_then(|place| Ok(silences::document(&place)?));
+        let Ok(document) = place else { return Vec::new() };
+        match silences::read(&document).await {
+            Ok(made) => made.all().into_iter().map(|made| Silence { until: made.over(), ..made.silence }).collect(),
+            Err(what) => {
+                let _ = writeln!(io::stderr(), "warning: silences are not heeded: {}", plain(&what));
+                Vec::new()
+            }
+        }
     }
 
     /// Tells what the rules would have said in the past.

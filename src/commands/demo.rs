@@ -61,7 +61,7 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
         rules,
         providers: config.providers(),
         reasons: config.reasons()?,
-        checks: None,
+        desk: None,
         turns: config.turns(),
     };
     let options = repute_web::Options { max_age: config.max_age(None), ..repute_web::Options::default() };

@@ -42,11 +42,13 @@ fn try_after_check(
     // A place that is not there is not made to remember that nobody is to be told of it.
     let is_there =
         |place: &Location| !notifiers.is_empty() || place.directory().is_none_or(|directory| directory.is_dir());
-    let document = place.ok().filter(is_there).map(|place| notify::document(&place)).transpose()?;
+    let place = place.ok().filter(is_there);
+    let document = place.as_ref().map(notify::document).transpose()?;
+    let history = place.as_ref().map(notify::history).transpose()?;
     let run = format!("{}-{}", std::process::id(), now.timestamp_micros());
     let runtime = super::runtime()?;
     runtime.block_on(async {
-        let telling = Telling { notifiers: &notifiers, document, dashboard, now, run };
+        let telling = Telling { notifiers: &notifiers, document, history, dashboard, now, run };
         telling.after_check(sights, state).await;
         if let Some(url) = heartbeat {
             notify::ping(url).await;
@@ -69,7 +71,7 @@ pub(super) fn test(global: &Global, config: &Config, name: Option<&str>, now: Da
         }));
     }
     let (dashboard, _) = config.urls()?;
-    let telling = Telling { notifiers: &notifiers, document: None, dashboard, now, run: String::new() };
+    let telling = Telling { notifiers: &notifiers, document: None, history: None, dashboard, now, run: String::new() };
     let results = super::runtime()?.block_on(telling.test());
     let text = |(name, result): &(String, Result<(), notify::Undelivered>)| match result {
         Ok(()) => format!("{name}: delivered\n"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use repute_lake::{Document, Lake, LakeError, Location};
+use repute_lake::{Lake, LakeError, Location};
 use repute_query::{Classifier, CountingRules, Providers, Reader, Turns};
 use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::notifying::MAX_SILENCE;
 use super::retry::LakeMender;
 use crate::access;
+use crate::alerting::Desk;
 use crate::cli::{Global, ServeArgs};
 use crate::config::{Config, Serving};
 use crate::exit::{Exit, Failure, told};
@@ -25,7 +26,7 @@ use crate::runs::Runs;
 /// How often the lake is looked at for new data.
 const REFRESH: Duration = Duration::from_secs(2);
 
-/// How often it is looked at what checks and imports have written down.
+/// How often it is looked at what imports have written down.
 const REFRESH_NOTES: Duration = Duration::from_secs(15);
 
 /// A look that takes longer has failed.
@@ -52,6 +53,7 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
             sent: config.sent(),
             receivers: Some(config.receivers()),
             check_every: Some(MAX_SILENCE),
+            ..repute_web::Options::default()
         },
     )
     .with_mender(Arc::new(LakeMender::new(location.clone())))
@@ -59,13 +61,14 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
     .with_hosts(serving.hosts_answered());
     let workers = super::runtime()?;
     let state = state.with_capacity(config.capacity(), workers.handle().clone());
-    let checks = crate::notify::document(&config.memory(global)?)?;
+    let desk = Arc::new(Desk::new(config, &config.memory(global)?, last_sends)?);
+    let state = state.with_desk(Arc::clone(&desk) as _);
     let source = LakeSource {
         location,
         rules: config.rules(&args.counting),
         providers: config.providers(),
         reasons: config.reasons()?,
-        checks: Some(checks),
+        desk: Some(desk),
         turns: config.turns(),
     };
     let scheme = if certificate.is_some() { "https" } else { "http" };
@@ -93,8 +96,8 @@ pub(super) struct LakeSource {
     pub(super) rules: CountingRules,
     pub(super) providers: Providers,
     pub(super) reasons: Classifier,
-    /// Where checks note that they ran.
-    pub(super) checks: Option<Document>,
+    /// What is known of alerts beyond the lake.
+    pub(super) desk: Option<Arc<Desk>>,
     /// When rows are read.
     pub(super) turns: Turns,
 }
@@ -116,6 +119,10 @@ pub(super) async fn serve(
     if let Some(lake) = &lake {
         show(&state, lake, &source).await?;
     }
+    if let Some(desk) = &source.desk {
+        // Silences hold from the first answer on.
+        desk.look(&state).await;
+    }
     let listener = TcpListener::bind(listen).await.map_err(|e| anyhow::anyhow!("cannot listen on {listen}: {e}"))?;
     let signals = Signals::listen()?;
     ready(listener.local_addr()?);
@@ -134,17 +141,17 @@ pub(super) async fn serve(
             }
         }
     };
-    let checks = source.checks.clone();
+    let watch_alerts = async {
+        match source.desk.clone() {
+            Some(desk) => desk.watch(state.clone()).await,
+            None => std::future::pending().await,
+        }
+    };
     let watch_notes = async {
         let mut runs = Runs::default();
         loop {
             if let Ok(Ok(runs)) = timeout(PATIENCE, runs.newest(&source.location)).await {
                 state.note_runs(runs);
-            }
-            if let Some(document) = &checks
-                && let Ok(Ok(last)) = timeout(PATIENCE, super::notifying::last_check(document)).await
-            {
-                state.note_check(last.map(|last| last.at));
             }
             tokio::time::sleep(REFRESH_NOTES).await;
         }
@@ -154,6 +161,7 @@ pub(super) async fn serve(
         () = refresh => {}
         () = watch_notes => {}
         () = access::follow(serving, state.access()) => {}
+        () = watch_alerts => {}
     }
     Ok(Exit::Done)
 }

@@ -59,6 +59,8 @@ pub(super) struct SilenceText {
     rule: Option<String>,
     #[serde(default)]
     only: BTreeMap<Parsed<Dimension>, String>,
+    /// Only accounts as a whole.
+    total: Option<bool>,
     until: Time,
     #[serde(default)]
     reason: String,
@@ -468,7 +470,13 @@ pub(super) fn silences(texts: &[Spanned<SilenceText>], rules: &[Rule]) -> Result
             return Err((spanned.span(), format!("silence: there is no rule `{name}`; known are {known}")));
         }
         let Time(until) = text.until;
-        Ok(Silence { rule: text.rule.clone(), only: only(&text.only), until, reason: text.reason.clone() })
+        let total = text.total.unwrap_or_default();
+        if total && text.only.keys().any(|Parsed(dimension)| *dimension != Dimension::ACCOUNT) {
+            let what = "silence: `total = true` is of accounts as a whole, which have no groups; leave out `only`";
+            return Err((spanned.span(), what.to_owned()));
+        }
+        let (rule, reason) = (text.rule.clone(), text.reason.clone());
+        Ok(Silence { rule, only: only(&text.only), total, from: None, until, reason })
     };
     texts.iter().map(silence).collect()
 }

@@ -148,7 +148,11 @@ impl State {
     }
 
     fn took(&mut self, bytes: usize, now: Instant) {
-        let waited = self.blocked.take().map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let blocked = self.blocked.take();
+        if bytes == 0 && blocked.is_none() {
+            return;
+        }
+        let waited = blocked.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         let worth = Duration::from_secs_f64(bytes as f64 / f64::from(LEAST_RATE));
         self.used = (self.used + waited).saturating_sub(worth);
         // An answer that is still on its way out keeps a connection from being idle.
@@ -213,6 +217,9 @@ mod tests {
         state.blocked = Some(start + seconds(69));
         assert_eq!(state.deadline(&limits), Some(start + seconds(99)));
         state.took(1 << 20, start + seconds(80));
+        assert_eq!(state.deadline(&limits), Some(start + seconds(81)));
+        // There was nothing to write.
+        state.took(0, start + seconds(90));
         assert_eq!(state.deadline(&limits), Some(start + seconds(81)));
     }
 

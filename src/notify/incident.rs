@@ -4,7 +4,7 @@
 //! memory ── observe(what this check saw) ──> incidents opened, worse, held, ended
 //!        ── due(receivers, now) ───────────> messages, each with its receiver
 //!        ── told(a message, now) ──────────> memory that a later check begins with
-//!        ── forget(receivers, now) ────────> without what everybody has heard the end of
+//!        ── forget(receivers, now) ────────> without what everybody has heard the end of, which is of the past then
 //! ```
 //! A message is due until it was told, so that a receiver that is down, or a check that is killed, loses none.
 
@@ -17,6 +17,12 @@ use super::state::{End, Facts, Held, Incident, Key, Kind, Level, Memory, Subject
 
 /// An incident that cannot be judged for so long is closed: a campaign may be over for good.
 const UNJUDGED: TimeDelta = TimeDelta::days(7);
+
+/// When no check has told anybody of anything for so long, those that tell nobody look after the incidents.
+const UNTOLD: TimeDelta = TimeDelta::days(7);
+
+/// So many incidents are kept at most while there is no history to put them into.
+const MOST_KEPT: usize = 1_000;
 
 /// The end of an incident is told no later than this after it.
 const STALE_END: TimeDelta = TimeDelta::days(7);
@@ -146,25 +152,44 @@ impl Memory {
         }
     }
 
-    /// Drops the incidents that everybody has heard the end of, and says how many were given up.
+    /// Takes the incidents that everybody has heard the end of for past, and says how many were given up.
     pub(crate) fn forget(&mut self, receivers: &[Wants], now: DateTime<Utc>) -> usize {
         let mut given_up = 0;
-        self.incidents.retain(|incident| {
-            let Some(end) = &incident.end else { return true };
+        let is_past = |incident: &mut Incident| {
+            let Some(end) = &incident.end else { return false };
             let is_owed = receivers.iter().any(|wants| kind(incident, wants, now).is_some());
             let is_stale = now - end.at >= STALE_END;
             given_up += usize::from(is_owed && is_stale);
-            is_owed && !is_stale
-        });
+            !is_owed || is_stale
+        };
+        self.past.extend(self.incidents.extract_if(.., is_past));
         given_up
+    }
+
+    /// Takes back what could not be put into the history; of very much, the latest.
+    pub(crate) fn keep(&mut self, past: Vec<Incident>) {
+        let room = MOST_KEPT.saturating_sub(self.incidents.len());
+        self.incidents.extend(past.into_iter().rev().take(room));
+    }
+
+    /// Whether a check that tells somebody looks after the incidents.
+    pub(crate) fn is_told(&self, now: DateTime<Utc>) -> bool {
+        // Before that was noted, only such a check remembered any.
+        let was_told = self.telling.is_none() && self.incidents.iter().any(|incident| !incident.told.is_empty());
+        was_told || self.telling.is_some_and(|at| now - at < UNTOLD)
     }
 }
 
 impl Incident {
     fn see(&mut self, level: Level, facts: &Facts, held: Option<Held>, now: DateTime<Utc>) {
+        if is_worse(level, facts, self) {
+            self.peak = Some(facts.clone());
+        }
         self.level = level;
         self.worst = self.worst.max(level);
-        self.facts = facts.clone();
+        // Where it comes from is not found out by every check.
+        let why = facts.why.clone().or_else(|| self.facts.why.take());
+        self.facts = Facts { why, ..facts.clone() };
         self.seen = now;
         self.held = held;
     }
@@ -174,6 +199,17 @@ impl Incident {
     }
 }
 
+/// Whether it is worse than it ever was.
+fn is_worse(level: Level, facts: &Facts, before: &Incident) -> bool {
+    let peak = before.peak.as_ref().unwrap_or(&before.facts);
+    let is_further = match (facts.value, peak.value) {
+        (Some(now), Some(then)) if facts.below => now < then,
+        (Some(now), Some(then)) => now > then,
+        (now, then) => now.is_some() && then.is_none(),
+    };
+    (level, is_further) > (before.worst, false)
+}
+
 fn opened(key: &Key, level: Level, facts: &Facts, now: DateTime<Utc>) -> Incident {
     Incident {
         id: key.incident(now),
@@ -181,6 +217,7 @@ fn opened(key: &Key, level: Level, facts: &Facts, now: DateTime<Utc>) -> Inciden
         level,
         worst: level,
         facts: facts.clone(),
+        peak: Some(facts.clone()),
         since: now,
         seen: now,
         held: None,

@@ -1,6 +1,6 @@
 //! What a check found, as far as somebody may have to be told of it.
 
-use repute_query::{CheckResult, Finding, Rule, State, sentence};
+use repute_query::{CheckResult, Compare, Finding, Rule, State, sentence};
 
 use super::incident::{Seen, Sight, Sights};
 use super::message::time;
@@ -17,7 +17,7 @@ pub(crate) fn of_result(result: &CheckResult, rules: &[Rule]) -> Sights {
         State::Ok | State::Pending => Seen::Well,
         State::Warning | State::Critical | State::NoData => Seen::Unjudged,
     };
-    let mut all: Vec<Sight> = result.findings.iter().map(|finding| of_finding(finding, is_unknown)).collect();
+    let mut all: Vec<Sight> = result.findings.iter().map(|finding| of_finding(finding, rules, is_unknown)).collect();
     all.push(Sight { key: about(Subject::NoMail, "no_mail"), what: no_mail });
     all.push(Sight { key: about(Subject::Check, "check"), what: check });
     Sights { all, rules: Some(rules.iter().map(|rule| rule.name.clone()).collect()) }
@@ -37,7 +37,7 @@ fn about(subject: Subject, rule: &str) -> Key {
 }
 
 /// Where the data is old, what is well may not be so any more.
-fn of_finding(finding: &Finding, is_unknown: bool) -> Sight {
+fn of_finding(finding: &Finding, rules: &[Rule], is_unknown: bool) -> Sight {
     let key = Key {
         account_id: finding.account_id.clone(),
         group: finding.group.iter().map(|(dimension, value)| (dimension.to_string(), value.clone())).collect(),
@@ -49,8 +49,8 @@ fn of_finding(finding: &Finding, is_unknown: bool) -> Sight {
         State::Ok | State::Pending | State::NoData => None,
     };
     let what = match (level, finding.verdict.state) {
-        (Some(level), _) if finding.muted.is_some() => Seen::Muted(level, facts(finding)),
-        (Some(level), _) => Seen::Alarm(level, facts(finding)),
+        (Some(level), _) if finding.muted.is_some() => Seen::Muted(level, facts(finding, rules)),
+        (Some(level), _) => Seen::Alarm(level, facts(finding, rules)),
         (None, State::Pending) => Seen::Pending,
         (None, State::Ok) if !is_unknown => Seen::Well,
         (None, _) => Seen::Unjudged,
@@ -58,7 +58,9 @@ fn of_finding(finding: &Finding, is_unknown: bool) -> Sight {
     Sight { key, what }
 }
 
-fn facts(finding: &Finding) -> Facts {
+fn facts(finding: &Finding, rules: &[Rule]) -> Facts {
+    let rule = rules.iter().find(|rule| rule.name == finding.rule);
+    let why = finding.attribution.as_ref().and_then(|found| found.as_ref().ok());
     Facts {
         sentence: sentence(finding),
         metric: Some(finding.metric.to_string()),
@@ -69,5 +71,7 @@ fn facts(finding: &Finding) -> Facts {
         critical: finding.thresholds.1,
         from: finding.span.map(|(from, _)| time(from)),
         to: finding.span.map(|(_, to)| time(to)),
+        below: rule.is_some_and(|rule| rule.compare == Compare::Below),
+        why: why.map(|found| found.why.clone()).filter(|why| !why.is_empty()),
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Of which form the document is.
@@ -23,6 +24,12 @@ pub(crate) struct Memory {
     /// Who is sending right now, where there is no lock for that.
     #[serde(default)]
     pub(crate) sender: Option<Sender>,
+    /// When a check that tells somebody last looked: as long as there is one, those that tell nobody leave incidents alone.
+    #[serde(default, serialize_with = "write_some_time", deserialize_with = "read_some_time")]
+    pub(crate) telling: Option<DateTime<Utc>>,
+    /// Incidents that are of the past now, on their way into the [`super::history`].
+    #[serde(skip)]
+    pub(crate) past: Vec<Incident>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,6 +118,10 @@ pub(crate) struct Facts {
     pub(crate) critical: Option<f64>,
     pub(crate) from: Option<String>,
     pub(crate) to: Option<String>,
+    /// Whether values below the thresholds are the bad ones.
+    pub(crate) below: bool,
+    /// Where it comes from, if somebody looked.
+    pub(crate) why: Option<String>,
 }
 
 /// Something that is wrong, from when it was first seen until it was seen to be well.
@@ -122,6 +133,9 @@ pub(crate) struct Incident {
     /// The worst it was.
     pub(crate) worst: Level,
     pub(crate) facts: Facts,
+    /// The figures at worst.
+    #[serde(default)]
+    pub(crate) peak: Option<Facts>,
     #[serde(serialize_with = "write_time", deserialize_with = "read_time")]
     pub(crate) since: DateTime<Utc>,
     /// When it was last seen.
@@ -187,38 +201,68 @@ pub(crate) struct Told {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { version: VERSION, last_check: None, incidents: Vec::new(), sender: None }
+        Self {
+            version: VERSION,
+            last_check: None,
+            incidents: Vec::new(),
+            sender: None,
+            telling: None,
+            past: Vec::new(),
+        }
     }
 }
 
 impl Memory {
     /// Reads the document; an error says what is wrong with it.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, String> {
-        #[derive(Deserialize)]
-        struct Form {
-            version: u32,
-        }
-        let form: Form = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        if form.version != VERSION {
-            return Err(format!("it has version {}, and this program knows {VERSION}", form.version));
-        }
-        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+        read_document(bytes, VERSION)
     }
 
     /// The bytes of the document.
     pub(crate) fn write(&self) -> Vec<u8> {
-        // Nothing in it can fail to be written: no maps with odd keys, and floats that are none are null.
-        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
-        bytes.push(b'\n');
-        bytes
+        write_document(self)
     }
 }
 
-fn write_time<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+/// Reads a document of this version; an error says what is wrong with it.
+pub(super) fn read_document<T: DeserializeOwned>(bytes: &[u8], version: u32) -> Result<T, String> {
+    #[derive(Deserialize)]
+    struct Form {
+        version: u32,
+    }
+    let form: Form = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if form.version != version {
+        return Err(format!("it has version {}, and this program knows {version}", form.version));
+    }
+    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+/// The bytes of a document.
+pub(super) fn write_document(document: &impl Serialize) -> Vec<u8> {
+    // Nothing in one can fail to be written: no maps with odd keys, and floats that are none are null.
+    let mut bytes = serde_json::to_vec_pretty(document).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn write_some_time<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => write_time(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn read_some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    let read = |text: String| DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc());
+    text.map(read).transpose().map_err(serde::de::Error::custom)
+}
+
+pub(super) fn write_time<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
-fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+pub(super) fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
     let text = String::deserialize(deserializer)?;
     DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc()).map_err(serde::de::Error::custom)
 }
@@ -236,5 +280,16 @@ mod tests {
         assert!(Memory::read(b"").is_err());
         let later = Memory::read(b"{\"version\": 1, \"colour\": \"red\"}").unwrap();
         assert_eq!(later, Memory::default());
+    }
+
+    /// As it was written before incidents had a past.
+    #[test]
+    fn an_earlier_document_is_read() {
+        let earlier = include_bytes!("state/earlier.json");
+        let memory = Memory::read(earlier).unwrap();
+        let incident = &memory.incidents[0];
+        assert_eq!((incident.worst, &incident.peak, incident.facts.below), (Level::Critical, &None, false));
+        assert_eq!(incident.facts.sentence, "bounce rate 10 % (10 of 100): over AWS's pause line (10 %)");
+        assert_eq!((memory.telling, incident.told["hook"].kind), (None, Kind::Opened));
     }
 }

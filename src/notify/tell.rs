@@ -9,12 +9,14 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_lake::{Document, DocumentVersion, Hold, LakeError, Location};
 
+use super::history::History;
 use super::incident::{Due, Sights, Wants};
 use super::message::Message;
-use super::state::{Kind, LastCheck, Memory, Sender};
+use super::state::{Incident, Kind, LastCheck, Memory, Sender};
 use super::{Notifier, Receiver, Undelivered, deliver, http};
 use crate::exit::{remedy_behind, told};
 use crate::output::plain;
@@ -48,11 +50,17 @@ pub(crate) fn document(location: &Location) -> Result<Document, LakeError> {
     Document::new(location, "state.json")
 }
 
+/// What is over.
+pub(crate) fn history(location: &Location) -> Result<Document, LakeError> {
+    Document::new(location, "history.json")
+}
+
 /// What is needed to tell.
 pub(crate) struct Telling<'a> {
     pub(crate) notifiers: &'a [Notifier],
-    /// Where it is remembered; nothing where there is no place.
+    /// Where it is remembered, and where what is over; nothing where there is no place.
     pub(crate) document: Option<Document>,
+    pub(crate) history: Option<Document>,
     pub(crate) dashboard: Option<&'a str>,
     /// The time of the check.
     pub(crate) now: DateTime<Utc>,
@@ -66,6 +74,20 @@ enum Amiss {
     Contended,
     Failed(LakeError),
     Late,
+}
+
+impl Amiss {
+    /// What it is, and what helps if that is known.
+    fn words(&self) -> (String, Option<&'static str>) {
+        match self {
+            Self::Contended => ("others keep writing it".to_owned(), None),
+            Self::Late => ("no answer in time".to_owned(), None),
+            Self::Failed(error) => {
+                let error = anyhow::anyhow!(error.to_string());
+                (told(&error), remedy_behind(&error))
+            }
+        }
+    }
 }
 
 /// Who may send.
@@ -82,7 +104,7 @@ impl Telling<'_> {
     /// Tells all there is to tell, and notes that a check ended with this state.
     pub(crate) async fn after_check(&self, sights: &Sights, state: &str) {
         if self.notifiers.is_empty() {
-            return self.only_note(state).await;
+            return self.only_note(sights, state).await;
         }
         let held = match &self.document {
             Some(document) => document.hold(PATIENCE).await,
@@ -120,16 +142,21 @@ impl Telling<'_> {
         }
     }
 
-    /// Notes that a check ended. One that tells nobody leaves incidents alone: it may have other rules than the one that does, as a
-    /// plugin of Nagios has beside cron.
-    async fn only_note(&self, state: &str) {
+    /// Notes that a check ended. One that tells nobody remembers incidents too, unless there is another that tells somebody: it may
+    /// have other rules, as a plugin of Nagios has beside cron.
+    async fn only_note(&self, sights: &Sights, state: &str) {
         let Some(document) = &self.document else { return };
         let held = document.hold(SHORT_PATIENCE).await;
         if matches!(held, Hold::Taken) {
             return;
         }
         let noted = self.update(|memory| {
-            memory.last_check = Some(LastCheck { at: self.now, state: state.to_owned() });
+            if memory.is_told(self.now) {
+                memory.last_check = Some(LastCheck { at: self.now, state: state.to_owned() });
+            } else {
+                memory.observe(sights, self.now);
+                self.end(memory, state, &[]);
+            }
             true
         });
         if let Err(amiss) = noted.await {
@@ -148,6 +175,7 @@ impl Telling<'_> {
         loop {
             let mut is_taken = false;
             let observed = self.update(|memory| {
+                memory.telling = Some(self.now);
                 memory.observe(sights, self.now);
                 let is_idle = memory.due(wants, self.now).is_empty();
                 let theirs = memory.sender.as_ref().filter(|sender| sender.until > self.now && sender.run != self.run);
@@ -215,6 +243,12 @@ impl Telling<'_> {
             if !change(&mut memory) {
                 return Ok(memory);
             }
+            // First the history: an incident may stand in both, but must not be lost between them.
+            let past = std::mem::take(&mut memory.past);
+            if let Err(amiss) = self.add_to_history(&past).await {
+                self.complain_of_history(&amiss);
+                memory.keep(past);
+            }
             let written = in_time(document.replace(memory.write(), &version)).await?;
             if written.is_some() {
                 return Ok(memory);
@@ -229,14 +263,44 @@ impl Telling<'_> {
         match Memory::read(&bytes) {
             Ok(memory) => Ok((memory, version)),
             Err(what) => {
-                let suffix = format!("damaged-{}", self.now.format("%Y%m%dT%H%M%SZ"));
-                let kept = in_time(document.set_aside(bytes, &suffix)).await?;
-                let place = document.place();
-                self.say(&format!(
-                    "`{place}` cannot be read: {what}; it is kept as `{kept}`, and what is open is told anew"
-                ));
+                self.set_aside(document, bytes, &what, "what is open is told anew").await?;
                 Ok((Memory::default(), version))
             }
+        }
+    }
+
+    async fn add_to_history(&self, past: &[Incident]) -> Result<(), Amiss> {
+        let Some(document) = self.history.as_ref().filter(|_| !past.is_empty()) else { return Ok(()) };
+        for _ in 0..ATTEMPTS {
+            let (bytes, version) = in_time(document.read()).await?;
+            let mut history = match bytes.as_deref().map(History::read).transpose() {
+                Ok(history) => history.unwrap_or_default(),
+                Err(what) => {
+                    self.set_aside(document, bytes.unwrap_or_default(), &what, "the history begins anew").await?;
+                    History::default()
+                }
+            };
+            history.add(past, self.now);
+            if in_time(document.replace(history.write(), &version)).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(Amiss::Contended)
+    }
+
+    /// Keeps a document that cannot be read beside it.
+    async fn set_aside(&self, document: &Document, bytes: Bytes, what: &str, so: &str) -> Result<(), Amiss> {
+        let suffix = format!("damaged-{}", self.now.format("%Y%m%dT%H%M%SZ"));
+        let kept = in_time(document.set_aside(bytes, &suffix)).await?;
+        let place = document.place();
+        self.say(&format!("`{place}` cannot be read: {what}; it is kept as `{kept}`, and {so}"));
+        Ok(())
+    }
+
+    fn complain_of_history(&self, amiss: &Amiss) {
+        if !self.notifiers.is_empty() {
+            let (what, _) = amiss.words();
+            self.say(&format!("what is over cannot be put into the history yet: {what}"));
         }
     }
 
@@ -245,14 +309,7 @@ impl Telling<'_> {
         if self.notifiers.is_empty() {
             return;
         }
-        let (what, remedy) = match amiss {
-            Amiss::Contended => ("others keep writing it".to_owned(), None),
-            Amiss::Late => ("no answer in time".to_owned(), None),
-            Amiss::Failed(error) => {
-                let error = anyhow::anyhow!(error.to_string());
-                (told(&error), remedy_behind(&error))
-            }
-        };
+        let (what, remedy) = amiss.words();
         let remedy = remedy.unwrap_or("name a place that can be written as `state` under [check]");
         self.say(&format!(
             "what was told cannot be remembered, so that the next check may tell it again: {what}; {remedy}"

@@ -34,6 +34,7 @@ mod crash;
 mod disk;
 mod durability;
 
+mod alerting;
 mod attribution;
 mod bounces;
 mod check;

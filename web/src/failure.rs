@@ -8,6 +8,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::response::{Html, IntoResponse, Response};
 use repute_query::QueryError;
 
+use crate::alerting::Refusal;
 use crate::format;
 use crate::pages::Shell;
 use crate::problem::{Problem, ProblemType, is_api};
@@ -30,6 +31,12 @@ pub(crate) enum Failure {
     Forbidden(String),
     /// There is no such page.
     NotFound,
+    /// There is no such thing, or not any more: what, in a sentence.
+    Missing(String),
+    /// It is not as it was when whoever asks looked at it: what, in a sentence.
+    Conflict(String),
+    /// It cannot be written where it belongs: why, in a sentence.
+    Unwritable(String),
     /// There is no lake yet.
     NoLake,
     /// Newer versions of the lake cannot be read.
@@ -117,7 +124,9 @@ impl Failure {
             Self::Unauthorized(_) => ProblemType::SignInRequired,
             Self::TooOften(_) => ProblemType::TooManyRequests,
             Self::Forbidden(_) => ProblemType::Forbidden,
-            Self::NotFound => ProblemType::NotFound,
+            Self::NotFound | Self::Missing(_) => ProblemType::NotFound,
+            Self::Conflict(_) => ProblemType::Conflict,
+            Self::Unwritable(_) => ProblemType::NotWritable,
             Self::NoLake => ProblemType::NoLake,
             Self::Unreadable(_) => ProblemType::LakeUnreadable,
             Self::Failed(_) => ProblemType::QueryFailed,
@@ -143,6 +152,9 @@ impl Failure {
             Self::TooOften(_) => "Too many attempts",
             Self::Forbidden(_) => "That is not allowed",
             Self::NotFound => "There is no such page",
+            Self::Missing(_) => "There is no such thing",
+            Self::Conflict(_) => "It was changed meanwhile",
+            Self::Unwritable(_) => "It cannot be written",
             Self::NoLake => "There is no lake yet",
             Self::Unreadable(_) => "The lake cannot be read",
             Self::Unavailable(_) => "That is not to be had right now",
@@ -163,6 +175,7 @@ impl Failure {
             | Self::Forbidden(what)
             | Self::Unavailable(what) => format::printable(what),
             Self::TooOften(seconds) => format!("try again in {seconds} seconds"),
+            Self::Missing(what) | Self::Conflict(what) | Self::Unwritable(what) => format::printable(what),
             Self::NotFound => "nothing is served under this address".to_owned(),
             Self::NoLake => "no events have been imported yet".to_owned(),
             Self::Unreadable(Trouble { since, what }) => {
@@ -186,7 +199,9 @@ impl Failure {
             Self::Forbidden(_) => {
                 "Nothing was changed. Ask whoever runs this server for the right, or go back and try again."
             }
-            Self::NotFound => "Check the address, or start from the overview.",
+            Self::NotFound | Self::Missing(_) => "Check the address, or start from the overview.",
+            Self::Conflict(_) => "Nothing was changed. Look at it again, and try once more if it still fits.",
+            Self::Unwritable(_) => "Nothing was changed. See to the place that is named, and try again.",
             Self::NoLake => "Import a dump first; the overview says how.",
             Self::Unreadable(_) => {
                 "Run `repute lake fsck` to see what is wrong. Figures come back by themselves once the lake can be read."
@@ -221,6 +236,9 @@ impl Failure {
             | Self::TooOften(_)
             | Self::Forbidden(_)
             | Self::NotFound
+            | Self::Missing(_)
+            | Self::Conflict(_)
+            | Self::Unwritable(_)
             | Self::NoLake
             | Self::Unreadable(_)
             | Self::Unavailable(_)
@@ -236,6 +254,18 @@ impl From<QueryError> for Failure {
             QueryError::Question(what) => Self::Unanswerable(what),
             QueryError::Busy => Self::Overloaded,
             QueryError::Lake(_) | QueryError::Engine(_) => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Mistake(Some(field), what) => Self::BadParameter(field, what),
+            Refusal::Mistake(None, what) => Self::Unanswerable(what),
+            Refusal::Missing(what) => Self::Missing(what),
+            Refusal::Changed(what) => Self::Conflict(what),
+            Refusal::Unwritable(what) => Self::Unwritable(what),
         }
     }
 }

@@ -12,6 +12,7 @@
 
 pub mod access;
 mod admission;
+pub mod alerting;
 mod guard;
 mod mend;
 mod routes;
@@ -25,6 +26,7 @@ mod problem;
 mod filters;
 mod history;
 pub mod measure;
+mod outlook;
 mod sight;
 mod zone;
 
@@ -65,6 +67,10 @@ fn routes() -> Routes {
         .route("/providers", get(pages::providers))
         .route("/campaigns", get(pages::campaigns))
         .route("/bounces", get(pages::bounces))
+        .route("/alerts", get(pages::alerts))
+        .route("/alerts/{rule}", get(pages::alert_rule).post(pages::save_rule))
+        .route("/silences", get(pages::silences).post(pages::make_silence))
+        .route("/silences/{id}/end", post(pages::end_silence))
         .route("/import", get(pages::imports))
         .route("/import/quarantine", get(pages::quarantine))
         .route("/import/quarantine/retry", axum::routing::post(pages::retry))

@@ -60,6 +60,16 @@ impl Parameters {
         self.pairs.iter().map(|(name, _)| name.as_str())
     }
 
+    /// The values of a name that may be repeated, each as it is.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.values(name)
+    }
+
+    /// Of the fields of a form.
+    pub(crate) fn of_form(fields: Vec<(String, String)>) -> Self {
+        Self { pairs: fields, is_strict: false }
+    }
+
     fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.pairs.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
     }

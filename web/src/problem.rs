@@ -50,12 +50,13 @@ pub(crate) enum ProblemType {
     NoLake,
     LakeUnreadable,
     Overloaded,
+    NotWritable,
     TooSlow,
 }
 
 impl ProblemType {
     /// All of them, by status.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::BadParameter,
         Self::BadRequest,
         Self::SignInRequired,
@@ -75,6 +76,7 @@ impl ProblemType {
         Self::NoLake,
         Self::LakeUnreadable,
         Self::Overloaded,
+        Self::NotWritable,
         Self::TooSlow,
     ];
 
@@ -100,6 +102,7 @@ impl ProblemType {
             Self::NoLake => "no-lake",
             Self::LakeUnreadable => "lake-unreadable",
             Self::Overloaded => "overloaded",
+            Self::NotWritable => "not-writable",
             Self::TooSlow => "too-slow",
         }
     }
@@ -126,7 +129,9 @@ impl ProblemType {
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::QueryFailed | Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NoLake | Self::LakeUnreadable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoLake | Self::LakeUnreadable | Self::Overloaded | Self::NotWritable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::TooSlow => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -153,6 +158,7 @@ impl ProblemType {
             Self::NoLake => "There is no lake yet",
             Self::LakeUnreadable => "The lake cannot be read",
             Self::Overloaded => "The server is busy",
+            Self::NotWritable => "It cannot be written",
             Self::TooSlow => "The query took too long",
         }
     }
@@ -200,6 +206,9 @@ impl ProblemType {
                 "Newer versions of the lake cannot be read, so figures could be old and are not given. They come back by themselves \
                  once it can be read; `repute lake fsck` says what is wrong."
             }
+            Self::NotWritable => {
+                "The place where it belongs cannot be written right now. Nothing was changed. Try again after as long as `Retry-After` says."
+            }
             Self::Overloaded => {
                 "More is asked than can be answered now. Try again after as long as `Retry-After` says."
             }
@@ -214,6 +223,7 @@ impl ProblemType {
         match self {
             Self::NoLake | Self::LakeUnreadable => Some(5),
             Self::Overloaded => Some(1),
+            Self::NotWritable => Some(5),
             Self::TooManyRequests => Some(60),
             _ => None,
         }

@@ -13,8 +13,10 @@ use tokio::task::JoinHandle;
 
 use crate::access::{Access, AccessSettings};
 use crate::admission::{Admission, Capacity};
+use crate::alerting::{AlertDesk, MadeSilence, Remembered, RuleBook};
 use crate::failure::Failure;
 use crate::mend::Mender;
+use crate::outlook::Outlooks;
 
 /// Tells the time. A server over a recorded lake may be given a standing clock.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -30,8 +32,10 @@ pub struct Options {
     pub max_age: TimeDelta,
     /// Alert rules.
     pub rules: Vec<Rule>,
-    /// Findings that are not to be told of.
+    /// Findings that are not to be told of, as the file has them.
     pub silences: Vec<Silence>,
+    /// The same as somebody made them.
+    pub made_silences: Vec<Silence>,
     /// By which dimensions alarms are looked into; the usual ones unless given.
     pub attribute: Option<Vec<Dimension>>,
     /// Mail handed to SES, where the operator says so.
@@ -45,7 +49,8 @@ pub struct Options {
 impl Options {
     /// How the rules are checked at this time.
     pub(crate) fn check(&self, now: DateTime<Utc>) -> CheckOptions {
-        CheckOptions { now, max_age: self.max_age, since: self.reset, silences: self.silences.clone() }
+        let silences = self.silences.iter().chain(&self.made_silences).cloned().collect();
+        CheckOptions { now, max_age: self.max_age, since: self.reset, silences }
     }
 }
 
@@ -57,6 +62,7 @@ impl Default for Options {
             max_age: TimeDelta::hours(2),
             rules: default_rules(REPRESENTATIVE_VOLUME),
             silences: Vec::new(),
+            made_silences: Vec::new(),
             attribute: None,
             sent: None,
             receivers: None,
@@ -84,7 +90,10 @@ pub struct AppState {
     mender: Option<Arc<dyn Mender>>,
     now: Now,
     location: Arc<str>,
-    options: Arc<Options>,
+    options: Arc<watch::Sender<Arc<Options>>>,
+    remembered: Arc<watch::Sender<Arc<Remembered>>>,
+    desk: Option<Arc<dyn AlertDesk>>,
+    outlooks: Arc<Outlooks>,
     hosts: Arc<[String]>,
     access: Arc<Access>,
     admission: Admission,
@@ -102,7 +111,10 @@ impl AppState {
             mender: None,
             now,
             location: location.into(),
-            options: Arc::new(options),
+            options: Arc::new(watch::Sender::new(Arc::new(options))),
+            remembered: Arc::new(watch::Sender::new(Arc::default())),
+            desk: None,
+            outlooks: Arc::default(),
             hosts: Arc::new([]),
             access: Arc::new(Access::new(AccessSettings::open(clock))),
             admission: Admission::new(Capacity::default(), None),
@@ -139,13 +151,13 @@ impl AppState {
 
     /// What lies around the lake's data.
     pub(crate) fn around(&self) -> Around {
-        let options = &self.options;
+        let options = self.options();
         Around {
             now: self.now(),
             max_age: options.max_age,
             last_sends: options.last_sends,
             rules: options.rules.clone(),
-            silences: options.silences.clone(),
+            silences: options.silences.iter().chain(&options.made_silences).cloned().collect(),
             sent: options.sent.clone(),
             checks: options.check_every.map(|limit| Watch { last: self.last_check(), limit }),
             receivers: options.receivers,
@@ -237,7 +249,63 @@ impl AppState {
         &self.admission
     }
 
-    pub(crate) fn options(&self) -> &Options {
-        &self.options
+    /// The options as they are now: rules and silences may change while the server runs.
+    pub(crate) fn options(&self) -> Arc<Options> {
+        Arc::clone(&self.options.borrow())
+    }
+
+    /// Lets pages make silences and save rules.
+    pub fn with_desk(self, desk: Arc<dyn AlertDesk>) -> Self {
+        Self { desk: Some(desk), ..self }
+    }
+
+    pub(crate) fn desk(&self) -> Option<Arc<dyn AlertDesk>> {
+        self.desk.clone()
+    }
+
+    /// Puts rules and silences of the file in force.
+    pub fn replace_rules(&self, book: RuleBook) {
+        self.options.send_if_modified(|options| {
+            let RuleBook { rules, silences } = book;
+            let is_new = options.rules != rules || options.silences != silences;
+            if is_new {
+                *options = Arc::new(Options { rules, silences, ..Options::clone(options) });
+            }
+            is_new
+        });
+    }
+
+    /// Tells what is remembered of alerts; silences that were made are heeded from now on.
+    pub fn note_alerts(&self, remembered: Remembered) {
+        self.heed(&remembered.silences);
+        self.remembered.send_replace(Arc::new(remembered));
+    }
+
+    /// The same of silences alone.
+    pub(crate) fn note_silences(&self, silences: Vec<MadeSilence>) {
+        self.heed(&silences);
+        self.remembered.send_modify(|remembered| {
+            *remembered = Arc::new(Remembered { silences, ..Remembered::clone(remembered) });
+        });
+    }
+
+    fn heed(&self, made: &[MadeSilence]) {
+        let made_silences: Vec<Silence> =
+            made.iter().map(|made| Silence { until: made.over(), ..made.silence.clone() }).collect();
+        self.options.send_if_modified(|options| {
+            let is_new = options.made_silences != made_silences;
+            if is_new {
+                *options = Arc::new(Options { made_silences, ..Options::clone(options) });
+            }
+            is_new
+        });
+    }
+
+    pub(crate) fn outlooks(&self) -> &Outlooks {
+        &self.outlooks
+    }
+
+    pub(crate) fn remembered(&self) -> Arc<Remembered> {
+        Arc::clone(&self.remembered.borrow())
     }
 }

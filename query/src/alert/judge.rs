@@ -36,29 +36,15 @@ pub struct Verdict {
 
 /// Holds a measured value, of an account or of one of its groups, against a rule.
 pub fn judge(rule: &Rule, measured: Measured, of_group: bool) -> Verdict {
-    // Too few sends to judge a rate are themselves what a rule on their number watches.
-    if let Some(noun) = rule.metric.denominator().filter(|_| measured.sends < rule.min_sends) {
-        let reason = format!(
-            "{}, fewer than the {} needed for a verdict",
-            count(measured.sends, noun),
-            thousands(rule.min_sends)
-        );
-        return Verdict { state: State::NoData, reason };
-    }
+    let state = state_of(rule, measured, of_group);
     let decisive = decisive(rule, measured, of_group);
-    // Of a value that is too small there cannot be too few events.
-    let enough = rule.compare == Compare::Below || measured.events >= rule.min_events;
-    let over = |threshold: Option<f64>| threshold.is_some_and(|threshold| is_over(rule, decisive, threshold));
-    let reached = if over(rule.critical) {
-        State::Critical
-    } else if over(rule.warn) {
-        State::Warning
-    } else {
-        State::Ok
-    };
-    let state = if enough { reached } else { State::Ok };
     let reason = match state {
-        State::Ok if reached != State::Ok => {
+        State::NoData => format!(
+            "{}, fewer than the {} needed for a verdict",
+            count(measured.sends, rule.metric.denominator().unwrap_or_default()),
+            thousands(rule.min_sends)
+        ),
+        State::Ok if reached(rule, decisive) != State::Ok => {
             format!("{}, fewer than the {} that would alarm", count(measured.events, "event"), rule.min_events)
         }
         State::Ok if over_by_chance(rule, measured, decisive) => {
@@ -69,6 +55,29 @@ pub fn judge(rule: &Rule, measured: Measured, of_group: bool) -> Verdict {
         state => crossed(rule, decisive, state),
     };
     Verdict { state, reason }
+}
+
+/// The state alone, without words: the past is judged minute by minute.
+pub(crate) fn state_of(rule: &Rule, measured: Measured, of_group: bool) -> State {
+    // Too few sends to judge a rate are themselves what a rule on their number watches.
+    if rule.metric.denominator().is_some() && measured.sends < rule.min_sends {
+        return State::NoData;
+    }
+    // Of a value that is too small there cannot be too few events.
+    let enough = rule.compare == Compare::Below || measured.events >= rule.min_events;
+    if enough { reached(rule, decisive(rule, measured, of_group)) } else { State::Ok }
+}
+
+/// The higher of the thresholds that a value has reached.
+fn reached(rule: &Rule, decisive: f64) -> State {
+    let over = |threshold: Option<f64>| threshold.is_some_and(|threshold| is_over(rule, decisive, threshold));
+    if over(rule.critical) {
+        State::Critical
+    } else if over(rule.warn) {
+        State::Warning
+    } else {
+        State::Ok
+    }
 }
 
 /// The value that is held against the thresholds: of a sample the end of its interval that is nearer to being well.

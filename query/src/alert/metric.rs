@@ -7,8 +7,7 @@ use chrono::TimeDelta;
 use repute_lake::EventType;
 
 use super::Measured;
-use crate::counting::AwsCounts;
-use crate::rates::Counts;
+use super::sums::Sums;
 use crate::reputation::{BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW};
 use crate::tally::Tally;
 use crate::wording::{after, percent, thousands};
@@ -312,38 +311,7 @@ impl Metric {
 
     /// Measures it. A number has itself as events, and the sends beside it. What is read off has no tally.
     pub(crate) fn measure(self, counting: Counting, tally: &Tally) -> Measured {
-        let (aws, all) = (AwsCounts::of(tally), Counts::of(tally));
-        let (events, sends) = match (self, counting) {
-            (Self::BounceRate, Counting::Aws) => (aws.bounces.counted, aws.eligible_sends.counted),
-            (Self::BounceRate, Counting::Plain) => (all.hard_bounce, all.send),
-            (Self::ComplaintRate, Counting::Aws) => (aws.complaints.counted, aws.complaint_eligible_sends.counted),
-            (Self::ComplaintRate, Counting::Plain) => (all.complaint, all.delivery),
-            (Self::SoftBounceRate, _) => (all.soft_bounce, all.send),
-            (Self::DeliveryRate, _) => (all.delivery, all.send),
-            (Self::RejectRate, _) => (all.reject, all.send),
-            (Self::DelayRate, _) => (all.delivery_delay, all.send),
-            (Self::RenderingFailureRate, _) => (all.rendering_failure, all.send),
-            (Self::OpenRate, _) => (all.open, all.delivery),
-            (Self::ClickRate, _) => (all.click, all.delivery),
-            (Self::Sends, Counting::Aws) => (aws.eligible_sends.counted, aws.eligible_sends.counted),
-            (Self::Sends, Counting::Plain) => (all.send, all.send),
-            (Self::Deliveries, _) => (all.delivery, all.send),
-            (Self::Bounces, Counting::Aws) => (aws.bounces.counted, aws.eligible_sends.counted),
-            (Self::Bounces, Counting::Plain) => (all.hard_bounce, all.send),
-            (Self::Complaints, Counting::Aws) => (aws.complaints.counted, aws.complaint_eligible_sends.counted),
-            (Self::Complaints, Counting::Plain) => (all.complaint, all.delivery),
-            (
-                Self::Freshness
-                | Self::SendsVsWeekday
-                | Self::QuarantineRatio
-                | Self::DelayP50
-                | Self::DelayP95
-                | Self::DelayP99
-                | Self::Coverage,
-                _,
-            ) => (0, 0),
-        };
-        Measured { events, sends }
+        Sums::of(self, counting, tally).measured()
     }
 
     /// The value that is held against thresholds: a fraction or a number; `None` for a rate of nothing.

@@ -446,6 +446,8 @@ fn rules_that_can_never_fire() {
     );
     assert_eq!(of_rule(floor, RuleFacts { rows: None, most: Some(500) }), []);
     let silence = |days: i64| Silence {
+        total: false,
+        from: None,
         rule: Some("mine".to_owned()),
         only: Vec::new(),
         until: now() + TimeDelta::days(days),

@@ -17,6 +17,22 @@ pub(crate) type Scope = (Option<String>, Option<String>);
 /// Tallies by the values of the selection's dimensions, then by window.
 pub(crate) type Groups = HashMap<Vec<Option<String>>, BTreeMap<i64, Tally>>;
 
+/// What counted rows are put into.
+pub(crate) trait Gather: Send {
+    /// Adds rows of a cell of a group: the starts of their windows, and how many there are.
+    fn add(&mut self, group: &[Option<String>], cell: i16, rows: impl Iterator<Item = (i64, u64)>);
+}
+
+impl Gather for Groups {
+    fn add(&mut self, group: &[Option<String>], cell: i16, rows: impl Iterator<Item = (i64, u64)>) {
+        let windows = match self.get_mut(group) {
+            Some(windows) => windows,
+            None => self.entry(group.to_vec()).or_default(),
+        };
+        rows.for_each(|(window, rows)| windows.entry(window).or_default().add_cell(cell, rows));
+    }
+}
+
 /// Numbers of rows by time, for each scope and cell of the tally.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Counts {
@@ -95,7 +111,7 @@ impl Counts {
     }
 
     /// Adds what the selection asks for of the times in `[from, to)`.
-    pub(crate) fn add_to(&self, scopes: &[Scope], selection: &Selection, from: i64, to: i64, groups: &mut Groups) {
+    pub(crate) fn add_to(&self, scopes: &[Scope], selection: &Selection, from: i64, to: i64, into: &mut impl Gather) {
         let kinds = cells(&selection.types);
         let places: Vec<Option<Vec<Option<String>>>> = scopes.iter().map(|scope| project(scope, selection)).collect();
         for run in &self.runs {
@@ -104,27 +120,24 @@ impl Counts {
             if times.is_empty() || !kinds.get(run.cell as usize / 4).is_some_and(|wanted| *wanted) {
                 continue;
             }
-            let windows = match groups.get_mut(group) {
-                Some(windows) => windows,
-                None => groups.entry(group.clone()).or_default(),
-            };
-            let mut add = |window: i64, sum: u64| windows.entry(window).or_default().add_cell(run.cell, sum);
-            let Some(width) = selection.width else {
-                add(0, rows.iter().sum());
-                continue;
-            };
-            let (mut window, mut sum) = (floor(times[0], width), 0);
-            for (time, rows) in times.iter().zip(rows) {
-                let next = floor(*time, width);
-                if next != window {
-                    add(window, sum);
-                    (window, sum) = (next, 0);
-                }
-                sum += rows;
+            match selection.width {
+                None => into.add(group, run.cell, std::iter::once((0, rows.iter().sum()))),
+                Some(width) => into.add(group, run.cell, windows(times, rows, width)),
             }
-            add(window, sum);
         }
     }
+}
+
+/// Rows by the window in which their times, ascending, lie.
+fn windows<'a>(times: &'a [i64], rows: &'a [u64], width: i64) -> impl Iterator<Item = (i64, u64)> + 'a {
+    let mut all = times.iter().zip(rows).map(move |(time, rows)| (floor(*time, width), *rows)).peekable();
+    std::iter::from_fn(move || {
+        let (window, mut sum) = all.next()?;
+        while let Some((_, rows)) = all.next_if(|(next, _)| *next == window) {
+            sum += rows;
+        }
+        Some((window, sum))
+    })
 }
 
 /// The start of the window in which a time lies.

@@ -16,11 +16,14 @@ mod delays;
 mod engagement;
 mod health;
 mod imports;
+mod incidents;
 mod messages;
 mod objects;
 mod quarantine;
 mod rates;
 mod reputation;
+mod rules;
+mod silences;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -36,6 +39,11 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(bounces::bounces))
         .routes(routes!(reputation::reputation))
         .routes(routes!(check::check))
+        .routes(routes!(rules::rules))
+        .routes(routes!(rules::rule_preview))
+        .routes(routes!(incidents::incidents))
+        .routes(routes!(silences::silences, silences::make_silence))
+        .routes(routes!(silences::end_silence))
         .routes(routes!(imports::imports))
         .routes(routes!(objects::objects))
         .routes(routes!(quarantine::quarantine))

@@ -6,6 +6,7 @@
 //! A chart is either part of a page, which supplies its colours and its width: curves stretch, texts do not; or a document of its own of
 //! one size, with its colours written into it.
 
+mod course;
 mod curve;
 mod document;
 mod draw;
@@ -22,6 +23,7 @@ mod times;
 mod volume;
 
 pub use crate::history::Span;
+pub use course::{CourseChart, CoursePoint, CourseSize, course_chart};
 pub use curve::rate_chart;
 pub use document::Colours;
 pub(crate) use document::SIZE;

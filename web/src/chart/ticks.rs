@@ -69,6 +69,15 @@ pub(super) fn rate_ticks(foot: f64, ceiling: f64) -> (Vec<f64>, usize) {
     (ticks, usize::try_from(decimals).unwrap_or(0))
 }
 
+/// Labels of an axis of numbers from nought to below `ceiling`, at round steps.
+pub(super) fn value_ticks(ceiling: f64) -> Vec<f64> {
+    let magnitude = 10_f64.powf((ceiling / 4.0).log10().floor());
+    let step =
+        [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * magnitude).into_iter().find(|step| ceiling / step <= 5.0);
+    let step = step.filter(|step| *step > 0.0).unwrap_or(ceiling.max(1.0));
+    (0..8).map(|index| f64::from(index) * step).take_while(|tick| *tick <= ceiling * (1.0 + 1e-9)).collect()
+}
+
 fn is_whole(number: f64) -> bool {
     (number - number.round()).abs() < 1e-6
 }

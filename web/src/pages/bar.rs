@@ -1,5 +1,6 @@
 //! The bar of filters above the figures of a page: links and a form, so that it works without a script.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -32,7 +33,7 @@ const ZONES: [&str; 16] = [
 /// The bar.
 pub(crate) struct Bar {
     /// The page it is on.
-    pub(crate) path: &'static str,
+    pub(crate) path: Cow<'static, str>,
     /// What else belongs to the page's address.
     pub(crate) others: Vec<(&'static str, String)>,
     pub(crate) presets: Vec<Choice>,
@@ -126,7 +127,7 @@ impl Bar {
             name: set.map_or_else(|| "(no configuration set)".to_owned(), |set| format::printable(&set)),
         };
         Self {
-            path,
+            path: path.into(),
             presets: Preset::ALL.into_iter().map(preset).collect(),
             preset: current,
             from: field(from),
@@ -142,6 +143,11 @@ impl Bar {
             period: period(filters, None, now),
             others,
         }
+    }
+
+    /// On a page of many.
+    pub(crate) fn at(self, path: String) -> Self {
+        Self { path: path.into(), ..self }
     }
 
     /// With the time that the charts cover.

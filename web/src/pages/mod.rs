@@ -1,5 +1,6 @@
 //! The pages, and what they have in common.
 
+mod alerts;
 mod bar;
 mod bars;
 mod bounces;
@@ -21,6 +22,10 @@ mod rates;
 mod tiles;
 mod verdict;
 
+pub(crate) use alerts::{
+    RuleOrigin, alert_rule, alerts, end_made_silence, end_silence, make_silence, make_wished_silence, preview,
+    save_rule, silences,
+};
 pub(crate) use bounces::bounces;
 pub(crate) use breakdown::{campaigns, providers};
 pub(crate) use delays::delays;

@@ -1,6 +1,7 @@
 //! `GET /`: how things stand, the judged rates, their course, and the configuration sets.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -11,6 +12,7 @@ use repute_query::{
     reputation,
 };
 
+use super::alerts::{Incidents, Known, OpenIncident, open_incidents};
 use super::bar::{Bar, known_sets};
 use super::cards::Card;
 use super::groups::{GroupRow, Order, group_rows};
@@ -24,10 +26,14 @@ use crate::filters::Filters;
 use crate::format;
 use crate::history::{self, History};
 use crate::measure::Measure;
+use crate::outlook::outlook;
 use crate::parameters::Parameters;
 use crate::state::{AppState, Options};
 
 const PATH: &str = "/";
+
+/// So many open incidents are listed; the alerts' page has the others.
+const MOST_OPEN: usize = 5;
 
 /// `GET /`.
 pub(crate) async fn overview(
@@ -40,7 +46,7 @@ pub(crate) async fn overview(
         Ok(ground) => ground,
         Err(empty) => return Ok(empty),
     };
-    let answers = ask(&ground.reader, &filters, state.options(), now).await?;
+    let answers = ask(&ground.reader, &filters, &state.options(), now).await?;
     let elsewhere = match answers.by_set.as_slice() {
         [] => Some(Elsewhere::find(&ground.reader, PATH, &filters, now).await?),
         _ => None,
@@ -48,7 +54,26 @@ pub(crate) async fn overview(
     let bar = Bar::new(PATH, &filters, Vec::new(), known_sets(&ground.reader).await?, now);
     // The verdict says it.
     let shell = Shell { stale: None, ..ground.shell };
-    let mut page = OverviewPage::new(shell, bar, &answers, &filters, state.options(), now)?;
+    let (options, remembered) = (state.options(), state.remembered());
+    let outlook = outlook(&state, &ground.reader, Duration::ZERO).await;
+    let incidents = Incidents::of_filters(&state, &filters);
+    let mut page = OverviewPage::new(shell, bar, &answers, &filters, &options, &incidents, now)?;
+    let known = Known {
+        result: &answers.check,
+        rules: &options.rules,
+        remembered: &remembered,
+        outlook: &outlook,
+        zone: filters.zone,
+        now,
+    };
+    let mut open = open_incidents(&known, &filters.only);
+    page.more_open = open.len().saturating_sub(MOST_OPEN);
+    open.truncate(MOST_OPEN);
+    if !open.is_empty() {
+        // They are told below, with since when and why.
+        (page.verdict.findings, page.verdict.more) = (Vec::new(), 0);
+    }
+    page.open = open;
     page.elsewhere = elsewhere;
     if let Some(trouble) = state.trouble() {
         page.verdict = Verdict::unreadable(&trouble);
@@ -62,7 +87,7 @@ pub(crate) async fn warm_up(state: &AppState) {
     let (Some(reader), Ok(filters)) = (state.reader(), Filters::from_query(&Parameters::lenient(None), now)) else {
         return;
     };
-    if let Err(error) = ask(&reader, &filters, state.options(), now).await {
+    if let Err(error) = ask(&reader, &filters, &state.options(), now).await {
         tracing::warn!(%error, "the overview's questions failed");
     }
 }
@@ -109,6 +134,9 @@ struct OverviewPage {
     volume: Option<VolumePanel>,
     sets: Vec<GroupRow>,
     elsewhere: Option<Elsewhere>,
+    open: Vec<OpenIncident>,
+    /// How many more there are.
+    more_open: usize,
 }
 
 impl OverviewPage {
@@ -118,6 +146,7 @@ impl OverviewPage {
         answers: &Answers,
         filters: &Filters,
         options: &Options,
+        incidents: &Incidents,
         now: DateTime<Utc>,
     ) -> Result<Self, DrawError> {
         let wanted = filters.configuration_set();
@@ -127,6 +156,7 @@ impl OverviewPage {
         let panel = |measure| {
             drawn.map(|found| {
                 let series = Series::new(measure, found.span, &found.windows).with_rules(&options.rules);
+                let series = series.with_incidents(&incidents.of(measure, &found.span));
                 ChartPanel::new(&series, filters, Measure::as_str(measure))
             })
         };
@@ -142,6 +172,8 @@ impl OverviewPage {
             charts: [Measure::Bounce, Measure::Complaint].into_iter().filter_map(panel).collect::<Result<_, _>>()?,
             sets: set_rows(answers, filters, options.last_sends),
             elsewhere: None,
+            open: Vec::new(),
+            more_open: 0,
         })
     }
 }
@@ -229,7 +261,9 @@ mod tests {
     fn page(answers: &Answers, filters: &Filters) -> String {
         let shell = Shell { location: format::printable(HOSTILE), ..Shell::bare() };
         let bar = Bar::new(PATH, filters, Vec::new(), BTreeSet::new(), at("10:30"));
-        let page = OverviewPage::new(shell, bar, answers, filters, &Options::default(), at("10:30")).unwrap();
+        let page =
+            OverviewPage::new(shell, bar, answers, filters, &Options::default(), &Incidents::none(), at("10:30"))
+                .unwrap();
         page.render().unwrap()
     }
 
@@ -277,8 +311,16 @@ mod tests {
     fn an_empty_range_says_where_there_is_data() {
         let empty = Answers { history: None, by_set: Vec::new(), courses: Vec::new(), ..answers("news") };
         let bar = Bar::new(PATH, &day(Vec::new()), Vec::new(), BTreeSet::new(), at("10:30"));
-        let mut page =
-            OverviewPage::new(Shell::bare(), bar, &empty, &day(Vec::new()), &Options::default(), at("10:30")).unwrap();
+        let mut page = OverviewPage::new(
+            Shell::bare(),
+            bar,
+            &empty,
+            &day(Vec::new()),
+            &Options::default(),
+            &Incidents::none(),
+            at("10:30"),
+        )
+        .unwrap();
         let query = "from=2026-10-31T00%3A00&to=2026-10-31T11%3A00".to_owned();
         page.elsewhere = Some(Elsewhere {
             path: PATH,

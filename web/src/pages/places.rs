@@ -23,6 +23,7 @@ pub(crate) struct Place {
 pub(crate) const PLACES: &[Place] = &[
     Place { group: Group::Reputation, address: "/", name: "Overview" },
     Place { group: Group::Reputation, address: "/rates", name: "Rates" },
+    Place { group: Group::Reputation, address: "/alerts", name: "Alerts" },
     Place { group: Group::Mail, address: "/providers", name: "Providers" },
     Place { group: Group::Mail, address: "/bounces", name: "Bounces" },
     Place { group: Group::Mail, address: "/campaigns", name: "Campaigns" },

@@ -6,6 +6,7 @@ use axum::response::{Html, Response};
 use chrono::{DateTime, Utc};
 use repute_query::{Dimension, QueryError, Rates, Reader, Rule, Selection, Stepping, rates};
 
+use super::alerts::Incidents;
 use super::bar::{Bar, Choice, dimension_words, known_sets};
 use super::panel::{ChartPanel, chart_title};
 use super::{Elsewhere, Ground, Shell};
@@ -110,9 +111,9 @@ impl Question {
 }
 
 impl Answers {
-    fn series(&self, measure: Measure, rules: &[Rule]) -> Series {
+    fn series(&self, measure: Measure, rules: &[Rule], incidents: &Incidents) -> Series {
         let series = Series::new(measure, self.history.span, &self.history.windows).with_rules(rules);
-        let series = series.with_groups(&self.groups);
+        let series = series.with_incidents(&incidents.of(measure, &self.history.span)).with_groups(&self.groups);
         match &self.before {
             Some(before) => series.with_before(&before.span, &before.windows),
             None => series,
@@ -160,7 +161,7 @@ pub(crate) async fn rates_page(
         divisions: divisions(reader, &question),
         compare: compare(&question),
         groups: answers.as_ref().and_then(|answers| groups_words(&question, answers)),
-        charts: charts(answers.as_ref(), filters, &state.options().rules)?,
+        charts: charts(answers.as_ref(), filters, &state.options().rules, &Incidents::of_filters(&state, filters))?,
         export: answers.as_ref().map(|answers| export(&question, &answers.history.span, now)),
         shell: ground.shell,
         elsewhere,
@@ -168,9 +169,15 @@ pub(crate) async fn rates_page(
     Ok(Html(page.render()?))
 }
 
-fn charts(answers: Option<&Answers>, filters: &Filters, rules: &[Rule]) -> Result<Vec<ChartPanel>, Failure> {
+fn charts(
+    answers: Option<&Answers>,
+    filters: &Filters,
+    rules: &[Rule],
+    incidents: &Incidents,
+) -> Result<Vec<ChartPanel>, Failure> {
     let Some(answers) = answers else { return Ok(Vec::new()) };
-    let panel = |measure: Measure| ChartPanel::new(&answers.series(measure, rules), filters, measure.as_str());
+    let panel =
+        |measure: Measure| ChartPanel::new(&answers.series(measure, rules, incidents), filters, measure.as_str());
     Ok(Measure::ALL.into_iter().map(panel).collect::<Result<_, _>>()?)
 }
 
@@ -241,5 +248,6 @@ pub(crate) async fn chart(
         more: 0,
     });
     let title = chart_title(measure, &question.filters);
-    Ok(image::answer(&answers.series(measure, &state.options().rules), &title, kind)?)
+    let incidents = Incidents::of_filters(&state, &question.filters);
+    Ok(image::answer(&answers.series(measure, &state.options().rules, &incidents), &title, kind)?)
 }

@@ -135,7 +135,7 @@ fn title(finding: &Finding, level: Level, rules: &[Rule]) -> String {
 }
 
 /// `Bounce rate of marketing: 6.10 % (610 of 10,000 eligible sends, last 3.4 days), over AWS's review line.`
-fn sentence(finding: &Finding, rules: &[Rule]) -> String {
+pub(crate) fn sentence(finding: &Finding, rules: &[Rule]) -> String {
     let over_volume = over_volume(finding, rules);
     let span = match (finding.span, over_volume) {
         (Some((from, to)), true) => format!(", {}", format::days((to - from).num_minutes() as f64 / 1_440.0)),

@@ -14,6 +14,7 @@
 
 #![expect(dead_code, reason = "no report is built from these structs, see above")]
 
+mod alerting;
 mod bounces;
 mod check;
 mod delays;
@@ -28,6 +29,10 @@ mod quarantine;
 mod rates;
 mod reputation;
 
+pub(super) use alerting::{
+    IncidentReport, IncidentsParameters, MadeSilence, PreviewParameters, RuleDescription, RulePreview, SilenceReport,
+    SilenceRequest, SilencesParameters,
+};
 pub(super) use bounces::{BouncesParameters, BouncesReport};
 pub(super) use check::CheckReport;
 pub(super) use delays::{DelaysParameters, DelaysReport};
