@@ -8,7 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use repute_ingest::bare_address;
 use repute_query::{BounceClass, Clock, DelayRows, Dimension, EngagementRows, Silent, Tz, bare_message_id};
+use repute_web::access::{Role, Scope, read_name};
+use url::Url;
 
+use crate::config::{read_base_url, read_host};
 use crate::exit::Failure;
 use crate::when::{When, parse_duration, parse_time, parse_when};
 
@@ -86,7 +89,22 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Silence(SilenceCommand),
     /// Serve the dashboard and the JSON API
+    #[command(
+        after_help = "Without further options only this machine is listened to, and nobody needs to sign in. For others to come, people must sign in: with a password (`repute user add`), through a proxy that knows them, or at an identity provider; programs send a token (`repute token add`). docs/access.md has recipes."
+    )]
     Serve(ServeArgs),
+    /// Keep the people who may sign in to the dashboard with a password
+    #[command(
+        subcommand,
+        after_help = "For example, a colleague who may look, and one who may also change rules and see recipients:\n  repute user add jane\n  repute user add john --role operator --addresses\n\nThe file is the one under [serve] in repute.toml, or --users-file. A running `repute serve` takes changes up within seconds: whoever was removed, or has a new password, is signed out."
+    )]
+    User(UserCommand),
+    /// Keep the tokens of programs that use the API and the metrics
+    #[command(
+        subcommand,
+        after_help = "For example, one for Prometheus:\n  repute token add prometheus --scope metrics > /etc/prometheus/repute-token\n\nA token is shown once; the file holds its SHA-256. Programs send it as `Authorization: Bearer TOKEN`."
+    )]
+    Token(TokenCommand),
     /// Say why a dashboard is empty or a rate impossible, of a lake or of a dump that was not imported: exit 0 nothing found, 1 findings
     #[command(
         after_help = "Of the lake:\n  repute doctor --lake ./lake\nOf a dump, without importing it (a bounded sample of its objects is read, the newest and some spread over all):\n  repute doctor s3://bucket/ses\n\nEach finding has its evidence and its remedy; docs/doctor.md explains them all. Notes are worth knowing, and no findings."
@@ -223,7 +241,7 @@ pub(crate) struct CountingArgs {
 }
 
 /// What AWS's rate is taken over.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct VolumeArgs {
     /// Eligible sends that AWS's rate is taken over [default: 10000]
     #[arg(long, env = "REPUTE_LAST_SENDS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -595,11 +613,26 @@ pub(crate) struct QuarantineRetryArgs {
     pub(crate) format: Format,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ServeArgs {
-    /// Where to listen; only loopback addresses, until sign-in exists
-    #[arg(long, env = "REPUTE_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8025")]
-    pub(crate) listen: SocketAddr,
+    /// Where to listen; other addresses than those of loopback only if people have to sign in [default: 127.0.0.1:8025]
+    #[arg(long, env = "REPUTE_LISTEN", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Host names under which requests are answered, beside those of loopback
+    #[arg(long = "host", env = "REPUTE_HOSTS", value_name = "NAME[:PORT]", value_delimiter = ',', value_parser = read_host)]
+    pub(crate) hosts: Vec<String>,
+    /// Where people reach the dashboard, as https://ses.example.com; with https cookies are sent over TLS only
+    #[arg(long, env = "REPUTE_BASE_URL", value_name = "URL", value_parser = read_base_url)]
+    pub(crate) base_url: Option<Url>,
+    /// Who may sign in with a password; `repute user` keeps this file
+    #[arg(long, env = "REPUTE_USERS_FILE", value_name = "FILE")]
+    pub(crate) users_file: Option<PathBuf>,
+    /// Which programs may use the API and the metrics; `repute token` keeps this file
+    #[arg(long, env = "REPUTE_TOKENS_FILE", value_name = "FILE")]
+    pub(crate) tokens_file: Option<PathBuf>,
+    /// Where it is noted who signed in, saw addresses, took data away or changed something [default: the log]
+    #[arg(long, env = "REPUTE_AUDIT_FILE", value_name = "FILE")]
+    pub(crate) audit_file: Option<PathBuf>,
     /// Speak TLS with this certificate and those that it depends on, in PEM; read again when the file changes
     #[arg(long, env = "REPUTE_TLS_CERTIFICATE", value_name = "FILE")]
     pub(crate) tls_certificate: Option<PathBuf>,
@@ -613,6 +646,149 @@ pub(crate) struct ServeArgs {
     /// Data older than this is shown as stale [default: 2h]
     #[arg(long, env = "REPUTE_MAX_AGE", value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_age: Option<TimeDelta>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add somebody; the password is asked for, or read from standard input
+    Add(UserAddArgs),
+    /// Change what somebody may do and see
+    Change(UserChangeArgs),
+    /// Give somebody another password, which signs them out
+    Password(UserPasswordArgs),
+    /// Remove somebody, which signs them out
+    Remove(UserRemoveArgs),
+    /// List everybody
+    List(UserListArgs),
+}
+
+/// Where users are kept.
+#[derive(Debug, Args)]
+pub(crate) struct UsersFile {
+    /// The file [default: `users_file` under [serve] in repute.toml]
+    #[arg(long, env = "REPUTE_USERS_FILE", value_name = "FILE")]
+    pub(crate) users_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UserAddArgs {
+    /// What they sign in with
+    #[arg(value_parser = parse_name)]
+    pub(crate) name: String,
+    /// What they may do: a viewer looks, an operator also changes rules, silences and imports
+    #[arg(long, value_name = "ROLE", default_value = "viewer", value_parser = parse_role)]
+    pub(crate) role: Role,
+    /// They see recipients' addresses and subjects whole
+    #[arg(long)]
+    pub(crate) addresses: bool,
+    /// Make a password up and print it
+    #[arg(long)]
+    pub(crate) generate: bool,
+    #[command(flatten)]
+    pub(crate) file: UsersFile,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["role", "addresses"]))]
+pub(crate) struct UserChangeArgs {
+    /// Who
+    #[arg(value_parser = parse_name)]
+    pub(crate) name: String,
+    /// What they may do: viewer or operator
+    #[arg(long, value_name = "ROLE", value_parser = parse_role)]
+    pub(crate) role: Option<Role>,
+    /// Whether they see recipients' addresses and subjects whole
+    #[arg(long, value_name = "true|false")]
+    pub(crate) addresses: Option<bool>,
+    #[command(flatten)]
+    pub(crate) file: UsersFile,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UserPasswordArgs {
+    /// Who
+    #[arg(value_parser = parse_name)]
+    pub(crate) name: String,
+    /// Make a password up and print it
+    #[arg(long)]
+    pub(crate) generate: bool,
+    #[command(flatten)]
+    pub(crate) file: UsersFile,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UserRemoveArgs {
+    /// Who
+    #[arg(value_parser = parse_name)]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) file: UsersFile,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UserListArgs {
+    /// How they are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) file: UsersFile,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and print it
+    Add(TokenAddArgs),
+    /// Remove a token, which is refused from then on
+    Remove(TokenRemoveArgs),
+    /// List the tokens
+    List(TokenListArgs),
+}
+
+/// Where tokens are kept.
+#[derive(Debug, Args)]
+pub(crate) struct TokensFile {
+    /// The file [default: `tokens_file` under [serve] in repute.toml]
+    #[arg(long, env = "REPUTE_TOKENS_FILE", value_name = "FILE")]
+    pub(crate) tokens_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenAddArgs {
+    /// Whose it is, as audit lines show it
+    #[arg(value_parser = parse_name)]
+    pub(crate) name: String,
+    /// What it may do: a viewer's reads, an operator's also changes rules, silences and imports
+    #[arg(long, value_name = "ROLE", default_value = "viewer", value_parser = parse_role)]
+    pub(crate) role: Role,
+    /// It sees recipients' addresses and subjects whole
+    #[arg(long)]
+    pub(crate) addresses: bool,
+    /// What it is good for: all, api or metrics
+    #[arg(long, value_name = "SCOPE", default_value = "all", value_parser = parse_scope)]
+    pub(crate) scope: Scope,
+    /// For how long it is good, as in 90d [default: until it is removed]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) expires: Option<TimeDelta>,
+    #[command(flatten)]
+    pub(crate) file: TokensFile,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenRemoveArgs {
+    /// Whose
+    #[arg(value_parser = parse_name)]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) file: TokensFile,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenListArgs {
+    /// How they are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) file: TokensFile,
 }
 
 #[derive(Debug, Args)]
@@ -686,6 +862,18 @@ fn parse_address(text: &str) -> Result<String, String> {
 fn parse_message_id(text: &str) -> Result<String, String> {
     let id = bare_message_id(text);
     if id.is_empty() { Err("it holds no id".to_owned()) } else { Ok(id.to_owned()) }
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    read_name(text).map_err(|error| error.to_string())
+}
+
+fn parse_role(text: &str) -> Result<Role, String> {
+    text.parse().map_err(|error: repute_web::access::UnknownRole| error.to_string())
+}
+
+fn parse_scope(text: &str) -> Result<Scope, String> {
+    text.parse().map_err(|error: repute_web::access::UnknownScope| error.to_string())
 }
 
 fn parse_engagement_rows(text: &str) -> Result<EngagementRows, String> {

@@ -21,6 +21,8 @@ mod reputation;
 mod retry;
 mod serve;
 mod silence;
+mod token;
+mod user;
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -31,6 +33,7 @@ use repute_lake::Lake;
 use repute_query::{CountingRules, Metric, Reader, Rule, Silent};
 use tracing_subscriber::EnvFilter;
 
+use crate::access::AUDIT_LOG;
 use crate::cli::{Cli, Command, CountingArgs, Global, completions};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
@@ -61,6 +64,8 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
         Command::Check(args) => check::run(global, &args),
         Command::Silence(command) => silence::run(global, config, command),
         Command::Serve(args) => serve::run(global, config, &args),
+        Command::User(command) => user::run(config, &command),
+        Command::Token(command) => token::run(config, &command),
         Command::Lake(command) => lake::run(global, config, &command),
         Command::Quarantine(command) => quarantine::run(global, config, &command),
         Command::Generate(args) => generate::run(&args),
@@ -77,11 +82,15 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
 }
 
 /// Logs to standard error. The Delta kernel reports a table's first creation as an error, so it is not listened to.
-fn start_log(filter: &str) -> Result<(), Failure> {
-    let wrong = |e: String| Failure::Usage(format!("--log `{filter}`: {e}"));
-    let filter = EnvFilter::try_new(filter).map_err(|e| wrong(e.to_string()))?;
+fn start_log(text: &str) -> Result<(), Failure> {
+    let wrong = |e: String| Failure::Usage(format!("--log `{text}`: {e}"));
+    let filter = EnvFilter::try_new(text).map_err(|e| wrong(e.to_string()))?;
     let quiet = ["delta_kernel=off", "deltalake_core=off", "buoyant_kernel=off", "buoyant_kernel_engine=off"];
-    let filter = quiet.into_iter().filter_map(|d| d.parse().ok()).fold(filter, EnvFilter::add_directive);
+    // Who did what is told however little else is, unless the filter says otherwise.
+    let audit = format!("{AUDIT_LOG}=info");
+    let audit = if text.contains(AUDIT_LOG) { None } else { Some(audit.as_str()) };
+    let more = quiet.into_iter().chain(audit).filter_map(|directive| directive.parse().ok());
+    let filter = more.fold(filter, EnvFilter::add_directive);
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).finish();
     // Only a second start within one process fails, and then the first goes on.
     let _ = tracing::subscriber::set_global_default(subscriber);

@@ -4,10 +4,13 @@
 //! an error that names the file and line.
 
 mod edit;
+mod limits;
 mod notify;
+mod people;
 mod reasons;
 mod rules;
 mod serve;
+mod sign_in;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,6 +35,9 @@ use notify::{Around, NotifyText};
 use reasons::ReasonText;
 use rules::{Mistake, RuleText, SentText, SilenceText};
 use serve::ServeText;
+
+pub(crate) use people::{read_tokens, read_users};
+pub(crate) use serve::{Serving, read_base_url, read_host};
 
 /// Data older than this is stale, unless told otherwise. Firehose buffers up to 15 minutes; a small sender's nights are
 /// quieter than that.
@@ -67,6 +73,19 @@ struct File {
 }
 
 impl File {
+    /// Reads a file that an option or the configuration names, and what it is.
+    fn read(path: &Path, what: &str) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::Usage(format!("cannot read the {what} `{}`: {error}", path.display())))?;
+        Ok(Self { path: path.to_owned(), text })
+    }
+
+    /// What it says.
+    fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<T, Failure> {
+        toml::from_str(&self.text)
+            .map_err(|error| self.refuse(error.span().map_or(0, |span| span.start), error.message()))
+    }
+
     /// A mistake at a byte of the file.
     fn refuse(&self, at: usize, what: &str) -> Failure {
         let line = self.text.get(..at).unwrap_or(&self.text).matches('\n').count() + 1;
@@ -150,22 +169,21 @@ impl Config {
             None if default.exists() => &default,
             None => return Ok(Self::default()),
         };
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Failure::Usage(format!("cannot read the configuration `{}`: {e}", path.display())))?;
-        Self::parse(&text, path)
+        let file = File::read(path, "configuration")?;
+        Self::parse(&file.text, path)
     }
 
     /// Reads a text as the file that lies there.
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         let file = File { path: path.to_owned(), text: text.to_owned() };
-        let config: Self = toml::from_str(text)
-            .map_err(|error| file.refuse(error.span().map_or(0, |span| span.start), error.message()))?;
+        let config: Self = file.parse()?;
         let config = Self { file, ..config };
         // Whatever the command: a mistake in a rule must not wait for the next check.
         config.alerts(REPRESENTATIVE_VOLUME)?;
         config.reasons()?;
         config.notifiers("")?;
         config.urls()?;
+        config.serving(&ServeArgs::default())?;
         Ok(config)
     }
 
@@ -219,6 +237,21 @@ impl Config {
         ))
     }
 
+    /// Where the dashboard is, and who may sign in.
+    pub(crate) fn serving(&self, args: &ServeArgs) -> Result<Serving, Failure> {
+        self.serve.read(&self.file, args)
+    }
+
+    /// The users file.
+    pub(crate) fn users_file(&self, given: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+        self.serve.users_file(given, &self.file).ok_or_else(|| which("users"))
+    }
+
+    /// The tokens file.
+    pub(crate) fn tokens_file(&self, given: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+        self.serve.tokens_file(given, &self.file).ok_or_else(|| which("tokens"))
+    }
+
     /// Where checks remember what they told.
     pub(crate) fn memory(&self, global: &Global) -> Result<Location, Failure> {
         match &self.check.state {
@@ -234,22 +267,22 @@ impl Config {
 
     /// What connections may take.
     pub(crate) fn limits(&self) -> Limits {
-        self.serve.limits()
+        self.serve.limits.limits()
     }
 
     /// What the requests to a server may take.
     pub(crate) fn capacity(&self) -> Capacity {
-        self.serve.capacity()
+        self.serve.limits.capacity()
     }
 
     /// How many windows and groups an answer of the server may have.
     pub(crate) fn most_rows(&self) -> usize {
-        self.serve.most_rows()
+        self.serve.limits.most_rows()
     }
 
     /// In whose turn requests read rows.
     pub(crate) fn turns(&self) -> Turns {
-        self.serve.turns()
+        self.serve.limits.turns()
     }
 
     /// Where the lake is.
@@ -307,6 +340,13 @@ impl Config {
     pub(crate) fn max_age(&self, flag: Option<TimeDelta>) -> TimeDelta {
         flag.or(self.check.max_age).unwrap_or(DEFAULT_MAX_AGE)
     }
+}
+
+fn which(kind: &str) -> Failure {
+    Failure::Usage(format!(
+        "which {kind} file? Give --{kind}-file FILE, set REPUTE_{}_FILE, or write `{kind}_file = \"{kind}.toml\"` under [serve] in repute.toml",
+        kind.to_uppercase()
+    ))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The command line of repute: `repute help` says what it does, README.md how to begin.
 
+mod access;
 mod alerting;
 mod aws;
 mod cli;
@@ -10,6 +11,7 @@ mod listening;
 mod notify;
 mod output;
 mod progress;
+mod roll;
 mod runs;
 mod when;
 

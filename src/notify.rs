@@ -31,6 +31,7 @@ use futures::future::join_all;
 pub(crate) use alertmanager::Alertmanager;
 pub(crate) use command::Command;
 pub(crate) use history::History;
+pub(crate) use http::client as http_client;
 pub(crate) use incident::{Sights, Wants};
 pub(crate) use pagerduty::{PagerDuty, URL as PAGERDUTY_URL};
 pub(crate) use secret::Secret;

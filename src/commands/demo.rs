@@ -17,7 +17,7 @@ use repute_web::AppState;
 use super::retry::LakeMender;
 use super::serve::{Door, LakeSource, serve};
 use crate::cli::{DemoArgs, Global};
-use crate::config::Config;
+use crate::config::{Config, Serving};
 use crate::exit::{Exit, Failure};
 
 /// The demo's mail is always the same, only shifted to end now.
@@ -70,7 +70,8 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
     let state = AppState::new(location.to_string(), Arc::new(Utc::now), options).with_mender(mender);
     let workers = super::runtime()?;
     let state = state.with_capacity(config.capacity(), workers.handle().clone());
-    let door = Door { address: args.listen, certificate: None, limits: config.limits() };
+    let serving = Serving::open(args.listen);
+    let door = Door { serving: &serving, certificate: None, limits: config.limits() };
     let ended = runtime.block_on(serve(door, state, source, |address| {
         say(&format!("The dashboard is at http://{address}/ (stop with Ctrl-C)"));
     }));

@@ -14,9 +14,10 @@ use tokio::time::timeout;
 
 use super::notifying::MAX_SILENCE;
 use super::retry::LakeMender;
+use crate::access;
 use crate::alerting::Desk;
 use crate::cli::{Global, ServeArgs};
-use crate::config::Config;
+use crate::config::{Config, Serving};
 use crate::exit::{Exit, Failure, told};
 use crate::listening::tls::Certificate;
 use crate::listening::{self, Limits, Signals};
@@ -33,6 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<Exit, Failure> {
     let location = config.location(global)?;
+    let serving = config.serving(args)?;
+    let certificate = config.tls_files(args)?.map(Certificate::read).transpose().map_err(Failure::Usage)?;
+    let access = access::set_up(&serving, certificate.is_some())?;
     let at = args.volume.at;
     let last_sends = config.last_sends(&args.volume);
     let (rules, silences) = config.alerts(last_sends)?;
@@ -52,8 +56,9 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
             ..repute_web::Options::default()
         },
     )
-    .with_mender(Arc::new(LakeMender::new(location.clone())));
-    let certificate = config.tls_files(args)?.map(Certificate::read).transpose().map_err(Failure::Usage)?;
+    .with_mender(Arc::new(LakeMender::new(location.clone())))
+    .with_access(access)
+    .with_hosts(serving.hosts_answered());
     let workers = super::runtime()?;
     let state = state.with_capacity(config.capacity(), workers.handle().clone());
     let desk = Arc::new(Desk::new(config, &config.memory(global)?, last_sends)?);
@@ -68,7 +73,7 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
         most_rows: config.most_rows(),
     };
     let scheme = if certificate.is_some() { "https" } else { "http" };
-    let door = Door { address: args.listen, certificate, limits: config.limits() };
+    let door = Door { serving: &serving, certificate, limits: config.limits() };
     let runtime = super::runtime()?;
     let ended = runtime.block_on(serve(door, state, source, |address| {
         let _ = writeln!(io::stderr(), "serving {scheme}://{address}/ (stop with Ctrl-C)");
@@ -80,8 +85,8 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
 }
 
 /// Where people come in.
-pub(super) struct Door {
-    pub(super) address: SocketAddr,
+pub(super) struct Door<'a> {
+    pub(super) serving: &'a Serving,
     pub(super) certificate: Option<Certificate>,
     pub(super) limits: Limits,
 }
@@ -102,14 +107,15 @@ pub(super) struct LakeSource {
 
 /// Serves until interrupted; `ready` learns the address that was bound.
 pub(super) async fn serve(
-    Door { address: listen, certificate, limits }: Door,
+    Door { serving, certificate, limits }: Door<'_>,
     state: AppState,
     source: LakeSource,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<Exit, Failure> {
-    if !listen.ip().is_loopback() {
+    let listen = serving.listen;
+    if !listen.ip().is_loopback() && state.access().is_open() {
         return Err(Failure::Usage(format!(
-            "`{listen}` is not a loopback address, and there is no sign-in yet: listen on 127.0.0.1 and use a tunnel or a proxy that signs people in"
+            "`{listen}` is not a loopback address, and nobody would have to sign in: add a users file (`repute user add`), a proxy or an identity provider under [serve] (docs/access.md), or listen on 127.0.0.1"
         )));
     }
     let mut lake = open(&source.location).await?;
@@ -157,6 +163,7 @@ pub(super) async fn serve(
         () = server => {}
         () = refresh => {}
         () = watch_notes => {}
+        () = access::follow(serving, state.access()) => {}
         () = watch_alerts => {}
     }
     Ok(Exit::Done)

@@ -197,12 +197,12 @@ impl NotifyText {
         if let Some(url) = &self.url {
             http_url(url)?;
         }
-        secret("url", (&self.url, &self.url_file, &self.url_env), around)?
+        secret("url", (&self.url, &self.url_file, &self.url_env), around.folder)?
             .ok_or_else(|| "it needs a `url`, or `url_file` or `url_env` that hold it".to_owned())
     }
 
     fn token(&self, around: &Around<'_>) -> Result<Option<Secret>, String> {
-        secret("token", (&None, &self.token_file, &self.token_env), around)
+        secret("token", (&None, &self.token_file, &self.token_env), around.folder)
     }
 }
 
@@ -218,7 +218,7 @@ fn slack(text: &NotifyText, around: &Around<'_>) -> Result<Receiver, String> {
 fn pagerduty(text: &NotifyText, around: &Around<'_>) -> Result<Receiver, String> {
     let url = text.url.clone().unwrap_or_else(|| PAGERDUTY_URL.to_owned());
     http_url(&url)?;
-    let key = secret("routing_key", (&text.routing_key, &text.routing_key_file, &text.routing_key_env), around)?;
+    let key = secret("routing_key", (&text.routing_key, &text.routing_key_file, &text.routing_key_env), around.folder)?;
     let routing_key = key.ok_or("it needs the `routing_key` of an Events API v2 integration, or `routing_key_file` or `routing_key_env` that hold it")?;
     Ok(Receiver::PagerDuty(PagerDuty { url, routing_key, source: around.source.to_owned() }))
 }
@@ -260,7 +260,7 @@ fn smtp(text: &NotifyText, around: &Around<'_>) -> Result<Receiver, String> {
     if recipients.is_empty() {
         return Err("it needs `recipients`, as in [\"ops@example.com\"]".to_owned());
     }
-    let password = secret("password", (&None, &text.password_file, &text.password_env), around)?;
+    let password = secret("password", (&None, &text.password_file, &text.password_env), around.folder)?;
     let login = match (&text.username, password) {
         (Some(user), Some(password)) => Some((user.clone(), password)),
         (None, None) => None,
@@ -299,14 +299,14 @@ fn command(text: &NotifyText, _: &Around<'_>) -> Result<Receiver, String> {
 }
 
 /// A secret, or where it is; at most one of the three.
-fn secret(
+pub(super) fn secret(
     name: &str,
     (text, file, variable): (&Option<String>, &Option<PathBuf>, &Option<String>),
-    around: &Around<'_>,
+    folder: &Path,
 ) -> Result<Option<Secret>, String> {
     let given = [
         text.clone().map(Secret::Text),
-        file.as_ref().map(|path| Secret::File(around.folder.join(path))),
+        file.as_ref().map(|path| Secret::File(folder.join(path))),
         variable.clone().map(Secret::Variable),
     ];
     let mut given = given.into_iter().flatten();

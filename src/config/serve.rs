@@ -1,27 +1,32 @@
-//! The server, as written under `[serve]`.
+//! `[serve]` as written in `repute.toml`: where the dashboard is, and who may sign in.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use chrono::TimeDelta;
-use repute_query::Turns;
-use repute_web::Capacity;
 use serde::Deserialize;
+use toml::Spanned;
+use url::Url;
 
-use super::duration;
+use super::File;
+use super::limits::LimitsText;
+use super::notify::http_url;
+use super::rules::Mistake;
+use super::sign_in::{Front, Identity, OidcText, ProxyText};
 use crate::cli::ServeArgs;
 use crate::exit::Failure;
-use crate::listening::Limits;
 use crate::listening::tls::TlsFiles;
+use crate::when::parse_duration;
 
-/// So many scans of rows at once, each on all processors: one that reads little need not wait for one that reads much.
-const SCANS: usize = 2;
+/// Where the dashboard listens, unless told otherwise.
+const LISTEN: &str = "127.0.0.1:8025";
 
-/// Windows and groups of an answer, and of what it is made of: about a third of a gigabyte.
-const MOST_ROWS: usize = 500_000;
+/// A session ends when it was not used for so long, and after so long in any case, unless told otherwise.
+const IDLE: TimeDelta = TimeDelta::hours(8);
+const LONGEST: TimeDelta = TimeDelta::days(7);
 
-/// So many wait in line for each that reads.
-const WAITING: usize = 8;
+/// Sessions may last no longer.
+const MOST: TimeDelta = TimeDelta::days(90);
 
 /// `[serve]`.
 #[derive(Debug, Default, Deserialize)]
@@ -29,32 +34,113 @@ const WAITING: usize = 8;
 pub(super) struct ServeText {
     tls_certificate: Option<PathBuf>,
     tls_key: Option<PathBuf>,
-    limits: LimitsText,
+    pub(super) limits: LimitsText,
+    listen: Option<Spanned<String>>,
+    hosts: Vec<Spanned<String>>,
+    base_url: Option<Spanned<String>>,
+    users_file: Option<PathBuf>,
+    tokens_file: Option<PathBuf>,
+    audit_file: Option<PathBuf>,
+    session_idle: Option<Spanned<String>>,
+    session_longest: Option<Spanned<String>>,
+    proxy: Option<Spanned<ProxyText>>,
+    oidc: Option<Spanned<OidcText>>,
 }
 
-/// `[serve.limits]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct LimitsText {
-    connections: Option<u16>,
-    #[serde(deserialize_with = "duration")]
-    header_timeout: Option<TimeDelta>,
-    #[serde(deserialize_with = "duration")]
-    idle_timeout: Option<TimeDelta>,
-    #[serde(deserialize_with = "duration")]
-    body_timeout: Option<TimeDelta>,
-    #[serde(deserialize_with = "duration")]
-    send_timeout: Option<TimeDelta>,
-    #[serde(deserialize_with = "duration")]
-    grace: Option<TimeDelta>,
-    #[serde(deserialize_with = "duration")]
-    query_timeout: Option<TimeDelta>,
-    requests: Option<u16>,
-    scans: Option<u16>,
-    rows: Option<usize>,
+/// Where the dashboard is, and who may sign in.
+#[derive(Debug, Clone)]
+pub(crate) struct Serving {
+    pub(crate) listen: SocketAddr,
+    /// Host names that are answered, beside those of loopback.
+    pub(crate) hosts: Vec<String>,
+    /// Where people reach it.
+    pub(crate) base_url: Option<Url>,
+    pub(crate) users_file: Option<PathBuf>,
+    pub(crate) tokens_file: Option<PathBuf>,
+    pub(crate) audit_file: Option<PathBuf>,
+    /// Unused for so long, a session ends.
+    pub(crate) idle: TimeDelta,
+    /// A session lasts no longer.
+    pub(crate) longest: TimeDelta,
+    pub(crate) proxy: Option<Front>,
+    pub(crate) oidc: Option<Identity>,
+}
+
+impl Serving {
+    /// Only this machine, and no sign-in.
+    pub(crate) fn open(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            hosts: Vec::new(),
+            base_url: None,
+            users_file: None,
+            tokens_file: None,
+            audit_file: None,
+            idle: IDLE,
+            longest: LONGEST,
+            proxy: None,
+            oidc: None,
+        }
+    }
+
+    /// Whether people or programs have to sign in.
+    pub(crate) fn asks_for_sign_in(&self) -> bool {
+        let is_told = self.proxy.as_ref().is_some_and(Front::signs_in);
+        self.users_file.is_some() || self.tokens_file.is_some() || self.oidc.is_some() || is_told
+    }
+
+    /// The host names that are answered: those given, and the address that is listened to.
+    pub(crate) fn hosts_answered(&self) -> Vec<String> {
+        let address = match self.listen.ip() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+        self.hosts.iter().cloned().chain((!self.listen.ip().is_unspecified()).then_some(address)).collect()
+    }
 }
 
 impl ServeText {
+    /// The table's values, where flags and variables give no others.
+    pub(super) fn read(&self, file: &File, args: &ServeArgs) -> Result<Serving, Failure> {
+        let refuse = |(span, what): Mistake| file.refuse(span.start, &what);
+        let listen = match (args.listen, &self.listen) {
+            (Some(address), _) => Ok(address),
+            (None, Some(text)) => read(text, "listen", read_address),
+            (None, None) => read_address(LISTEN).map_err(|what| (0..0, what)),
+        };
+        let hosts = self.hosts.iter().map(|host| read(host, "hosts", read_host));
+        let base_url = self.base_url.as_ref().map(|url| read(url, "base_url", read_base_url)).transpose();
+        let base_url = base_url.map_err(refuse)?;
+        let idle = duration("session_idle", self.session_idle.as_ref(), IDLE).map_err(refuse)?;
+        let longest = duration("session_longest", self.session_longest.as_ref(), LONGEST).map_err(refuse)?;
+        if let Some(span) = self.session_idle.as_ref().or(self.session_longest.as_ref()).map(Spanned::span)
+            && idle > longest
+        {
+            let what = "`session_idle` is longer than `session_longest` (7d unless given); exchange them or give both";
+            return Err(file.refuse(span.start, what));
+        }
+        let hosts = match args.hosts.as_slice() {
+            [] => hosts.collect::<Result<_, _>>().map_err(refuse)?,
+            given => given.to_vec(),
+        };
+        let base_url = args.base_url.clone().or(base_url);
+        let folder = file.path.parent().unwrap_or(Path::new(""));
+        let proxy = self.proxy.as_ref().map(|proxy| proxy.get_ref().read(&proxy.span(), folder));
+        let oidc = self.oidc.as_ref().map(|oidc| oidc.get_ref().read(&oidc.span(), base_url.as_ref(), folder));
+        Ok(Serving {
+            listen: listen.map_err(refuse)?,
+            hosts,
+            base_url,
+            proxy: proxy.transpose().map_err(refuse)?,
+            oidc: oidc.transpose().map_err(refuse)?,
+            users_file: place(args.users_file.as_ref(), self.users_file.as_ref(), file),
+            tokens_file: place(args.tokens_file.as_ref(), self.tokens_file.as_ref(), file),
+            audit_file: place(args.audit_file.as_ref(), self.audit_file.as_ref(), file),
+            idle,
+            longest,
+        })
+    }
+
     /// Where the certificate and its key lie, if TLS is wanted. Names in the file are those of its folder.
     pub(super) fn tls_files(&self, args: &ServeArgs, folder: &Path) -> Result<Option<TlsFiles>, Failure> {
         let path = |flag: &Option<PathBuf>, file: &Option<PathBuf>| {
@@ -74,40 +160,90 @@ impl ServeText {
         }
     }
 
-    /// What a connection may take.
-    pub(super) fn limits(&self) -> Limits {
-        let (given, usual) = (&self.limits, Limits::default());
-        Limits {
-            connections: given.connections.map_or(usual.connections, usize::from).max(1),
-            header_timeout: or(given.header_timeout, usual.header_timeout),
-            idle_timeout: or(given.idle_timeout, usual.idle_timeout),
-            body_timeout: or(given.body_timeout, usual.body_timeout),
-            send_timeout: or(given.send_timeout, usual.send_timeout),
-            grace: or(given.grace, usual.grace),
-        }
+    /// The users file, as named by an option or here.
+    pub(super) fn users_file(&self, given: Option<&PathBuf>, file: &File) -> Option<PathBuf> {
+        place(given, self.users_file.as_ref(), file)
     }
 
-    /// What requests may take.
-    pub(super) fn capacity(&self) -> Capacity {
-        let (given, usual) = (&self.limits, Capacity::default());
-        Capacity {
-            time: or(given.query_timeout, usual.time),
-            requests: given.requests.map_or(usual.requests, usize::from).max(1),
-        }
-    }
-
-    /// How many windows and groups an answer may have.
-    pub(super) fn most_rows(&self) -> usize {
-        self.limits.rows.unwrap_or(MOST_ROWS).max(1)
-    }
-
-    /// In whose turn requests read rows.
-    pub(super) fn turns(&self) -> Turns {
-        let scans = self.limits.scans.map_or(SCANS, usize::from).max(1);
-        Turns::new(scans, scans * WAITING)
+    /// The tokens file.
+    pub(super) fn tokens_file(&self, given: Option<&PathBuf>, file: &File) -> Option<PathBuf> {
+        place(given, self.tokens_file.as_ref(), file)
     }
 }
 
-fn or(given: Option<TimeDelta>, usual: Duration) -> Duration {
-    given.and_then(|time| time.to_std().ok()).unwrap_or(usual)
+/// A path of the configuration is relative to the folder it lies in, one of an option to where we are.
+fn place(given: Option<&PathBuf>, written: Option<&PathBuf>, file: &File) -> Option<PathBuf> {
+    let folder = file.path.parent().unwrap_or(Path::new(""));
+    given.cloned().or_else(|| written.map(|path| folder.join(path)))
+}
+
+/// A value, with its key before what is wrong with it.
+fn read<T>(text: &Spanned<String>, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, Mistake> {
+    parse(text.get_ref()).map_err(|what| (text.span(), format!("`{key}`: {what}")))
+}
+
+fn duration(key: &str, text: Option<&Spanned<String>>, default: TimeDelta) -> Result<TimeDelta, Mistake> {
+    let Some(text) = text else { return Ok(default) };
+    read(text, key, |text| match parse_duration(text)? {
+        duration if duration > MOST => Err(format!("`{text}` is longer than 90d; write at most \"90d\"")),
+        duration => Ok(duration),
+    })
+}
+
+fn read_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is no address with a port; write it as \"127.0.0.1:8025\" or \"[::]:8025\""))
+}
+
+/// `ses.example.com`, or with the only port it is good for.
+pub(crate) fn read_host(text: &str) -> Result<String, String> {
+    let is_host = |host: url::Host| host.to_string() == text.rsplit_once(':').map_or(text, |(name, _)| name);
+    let parsed = Url::parse(&format!("http://{text}/")).ok().filter(|url| {
+        let is_bare = url.username().is_empty() && url.password().is_none() && url.path() == "/";
+        is_bare && url.host().is_some_and(|host| is_host(host.to_owned())) && !text.contains(['?', '#', '*'])
+    });
+    match parsed {
+        Some(_) => Ok(text.to_owned()),
+        None => Err(format!(
+            "`{text}` is no host name; write it in lower case and without a scheme, as \"ses.example.com\""
+        )),
+    }
+}
+
+/// `https://ses.example.com`: pages are at the root of their host.
+pub(crate) fn read_base_url(text: &str) -> Result<Url, String> {
+    let url = http_url(text)?;
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        return Err(format!(
+            "`{text}` has more than a host; pages are at its root: write it as \"https://ses.example.com\""
+        ));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_bare() {
+        for host in ["ses.example.com", "ses.example.com:8443", "10.0.0.1", "localhost"] {
+            assert_eq!(read_host(host).as_deref(), Ok(host));
+        }
+        for host in
+            ["", "https://ses.example.com", "ses.example.com/x", "*.example.com", "a b", "SES.example.com", "a@b"]
+        {
+            assert!(read_host(host).is_err(), "{host}");
+        }
+        assert!(read_base_url("https://ses.example.com").is_ok() && read_base_url("https://ses.example.com/").is_ok());
+        for url in [
+            "ses.example.com",
+            "ftp://a.example",
+            "https://a.example/ses",
+            "https://a.example/?x",
+            "https://u@a.example",
+        ] {
+            assert!(read_base_url(url).is_err(), "{url}");
+        }
+    }
 }

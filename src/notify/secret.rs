@@ -1,7 +1,7 @@
 //! What should not stand in a configuration file: it may be named there by file or by variable, and is read when it is needed.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Undelivered;
 
@@ -24,6 +24,14 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
+    /// The file it is in, if it is in one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Text(_) | Self::Variable(_) => None,
+        }
+    }
+
     /// The secret itself, without the line's end.
     pub(crate) fn read(&self) -> Result<String, Undelivered> {
         let text = match self {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::program::repute;
 
 /// Commands and options that their help must show.
-const COMMANDS: [(&str, &[&str]); 19] = [
+const COMMANDS: [(&str, &[&str]); 22] = [
     ("bounces", &["--since", "--until", "--by", "--only", "--class", "--limit", "--addresses", "--format"]),
     ("demo", &["--dir", "--events", "--listen"]),
     ("import", &["--lake", "--jobs", "--max-bad", "--promote-tag", "--again", "--quiet", "--format"]),
@@ -31,6 +31,9 @@ const COMMANDS: [(&str, &[&str]); 19] = [
     ("delays", &["--since", "--until", "--window", "--by", "--only", "--limit", "--rows", "--format"]),
     ("check", &["--max-age", "--timeout", "--quiet", "--at", "--format", "--last-sends"]),
     ("serve", &["--listen", "--at", "--max-age", "--verified"]),
+    ("serve", &["--host", "--base-url", "--users-file", "--tokens-file", "--audit-file"]),
+    ("user", &["add", "change", "password", "remove", "list", "repute user add jane"]),
+    ("token", &["add", "remove", "list", "Authorization: Bearer"]),
     ("lake", &["stats", "fsck"]),
     ("lake stats", &["--format"]),
     ("lake fsck", &["--repair", "--drop", "--format"]),

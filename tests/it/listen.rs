@@ -213,6 +213,10 @@ fn idle_connections_are_in_nobodys_way() {
     assert!(beside <= most, "{beside:?} beside idle connections, {alone:?} alone");
     assert_eq!(server.get("/").status, 200);
     open(1_000);
+    // Newcomers of a moment ago may still wait at the door.
+    poll("room", Duration::from_secs(10), || {
+        exchange(&server, last_request("GET", "/healthz").as_bytes()).starts_with("HTTP/1.1 200 ").then_some(())
+    });
     for _ in 0..20 {
         let start = Instant::now();
         assert_eq!(server.get("/healthz").status, 200);
@@ -328,8 +332,10 @@ fn the_end_waits_for_answers() {
     let mut server =
         Server::serve(&dump::lake().0, &format!("--at 2026-11-01T00:00:00Z --config {}", config.display()));
     let stream = connect(&server);
+    (&stream).write_all(request("GET", "/healthz").as_bytes()).unwrap();
+    assert!(answer(&stream).starts_with("HTTP/1.1 200 "));
     (&stream).write_all(request("GET", "/api/v1/rates?by=tag:team&by=recipient_domain&window=1h").as_bytes()).unwrap();
-    thread::sleep(Duration::from_millis(50));
+    thread::sleep(Duration::from_millis(300));
     let told = thread::spawn(move || rest(&stream));
     assert_eq!(server.terminate().code(), Some(0), "{}", server.log());
     let told = told.join().unwrap();
@@ -465,11 +471,11 @@ fn a_slow_handshake_is_closed() {
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         stream
     };
-    assert_between(closed_after(open(), None), 700, 1_700);
+    assert_between(closed_after(open(), None), 500, 3_000);
     assert_between(
         closed_after(open(), Some(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00\x00\x00\x00\x00\x00")),
-        700,
-        1_700,
+        500,
+        3_000,
     );
 }
 

@@ -52,6 +52,7 @@ mod rules;
 mod search;
 mod windows;
 
+mod access;
 mod accessible;
 mod api;
 mod listen;
@@ -60,11 +61,13 @@ mod paths;
 
 mod browser;
 mod demo;
+mod desk;
 mod doctor;
 mod hostile;
 mod imports;
 mod live;
 mod metrics;
 mod serve;
+mod signed_elsewhere;
 
 mod house;

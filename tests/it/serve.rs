@@ -104,7 +104,7 @@ fn every_answer_carries_the_security_headers() {
         assert_eq!(policy.contains("script-src 'self';"), !styles, "{path}: {policy}");
         assert!(!policy.contains("unsafe-eval"), "{path}: {policy}");
         assert_eq!(response.header("x-content-type-options"), "nosniff", "{path}");
-        assert_eq!(response.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(response.header("referrer-policy"), "same-origin", "{path}");
         assert_eq!(response.header("access-control-allow-origin"), "", "{path}");
     }
     let page = server.get("/").text;

@@ -23,6 +23,10 @@ pub(crate) enum Failure {
     BadParameter(String, String),
     /// Every parameter is well formed, but there is no answer to them together: why, in a sentence.
     Unanswerable(String),
+    /// Nobody has signed in: what to do, in a sentence.
+    Unauthorized(String),
+    /// Wrong too often; again in so many seconds.
+    TooOften(u64),
     /// Whoever asks may not do that: why, in a sentence.
     Forbidden(String),
     /// There is no such page.
@@ -39,6 +43,8 @@ pub(crate) enum Failure {
     Unreadable(Trouble),
     /// The question could not be answered; never shown as zero.
     Failed(anyhow::Error),
+    /// Something that is needed for it cannot be reached: what, in a sentence.
+    Unavailable(String),
     /// It took too long.
     TooSlow(Duration),
     /// A fault of ours.
@@ -115,6 +121,8 @@ impl Failure {
             Self::BadRequest(_) => ProblemType::BadRequest,
             Self::BadParameter(..) => ProblemType::BadParameter,
             Self::Unanswerable(_) => ProblemType::Unanswerable,
+            Self::Unauthorized(_) => ProblemType::SignInRequired,
+            Self::TooOften(_) => ProblemType::TooManyRequests,
             Self::Forbidden(_) => ProblemType::Forbidden,
             Self::NotFound | Self::Missing(_) => ProblemType::NotFound,
             Self::Conflict(_) => ProblemType::Conflict,
@@ -122,6 +130,7 @@ impl Failure {
             Self::NoLake => ProblemType::NoLake,
             Self::Unreadable(_) => ProblemType::LakeUnreadable,
             Self::Failed(_) => ProblemType::QueryFailed,
+            Self::Unavailable(_) => ProblemType::Overloaded,
             Self::TooSlow(_) => ProblemType::TooSlow,
             Self::Broken => ProblemType::InternalError,
             Self::Refused(kind) => *kind,
@@ -139,6 +148,8 @@ impl Failure {
             Self::BadRequest(_) | Self::BadParameter(..) | Self::Unanswerable(_) => {
                 "The request cannot be answered as put"
             }
+            Self::Unauthorized(_) => "Sign in first",
+            Self::TooOften(_) => "Too many attempts",
             Self::Forbidden(_) => "That is not allowed",
             Self::NotFound => "There is no such page",
             Self::Missing(_) => "There is no such thing",
@@ -146,6 +157,7 @@ impl Failure {
             Self::Unwritable(_) => "It cannot be written",
             Self::NoLake => "There is no lake yet",
             Self::Unreadable(_) => "The lake cannot be read",
+            Self::Unavailable(_) => "That is not to be had right now",
             Self::Failed(_) => "The query failed",
             Self::TooSlow(_) => "The query took too long",
             Self::Broken => "The server failed",
@@ -156,9 +168,13 @@ impl Failure {
 
     fn detail(&self) -> String {
         match self {
-            Self::BadRequest(what) | Self::BadParameter(_, what) | Self::Unanswerable(what) | Self::Forbidden(what) => {
-                format::printable(what)
-            }
+            Self::BadRequest(what)
+            | Self::BadParameter(_, what)
+            | Self::Unanswerable(what)
+            | Self::Unauthorized(what)
+            | Self::Forbidden(what)
+            | Self::Unavailable(what) => format::printable(what),
+            Self::TooOften(seconds) => format!("try again in {seconds} seconds"),
             Self::Missing(what) | Self::Conflict(what) | Self::Unwritable(what) => format::printable(what),
             Self::NotFound => "nothing is served under this address".to_owned(),
             Self::NoLake => "no events have been imported yet".to_owned(),
@@ -178,6 +194,8 @@ impl Failure {
             Self::BadRequest(_) | Self::BadParameter(..) | Self::Unanswerable(_) => {
                 "Correct the value in the address, or start again from the overview."
             }
+            Self::Unauthorized(_) => "Sign in, then ask again.",
+            Self::TooOften(_) => "Nothing was done. Wait, then try again.",
             Self::Forbidden(_) => {
                 "Nothing was changed. Ask whoever runs this server for the right, or go back and try again."
             }
@@ -188,6 +206,7 @@ impl Failure {
             Self::Unreadable(_) => {
                 "Run `repute lake fsck` to see what is wrong. Figures come back by themselves once the lake can be read."
             }
+            Self::Unavailable(_) => "Nothing is lost. Go back and try again.",
             Self::Failed(_) => {
                 "No figure is shown, because none is known. Try again; if it fails again, run `repute lake fsck`, which \
                  tells whether the lake is damaged, and look at the server's log."
@@ -213,6 +232,8 @@ impl Failure {
             Self::BadParameter(name, _) => problem.parameter = Some(format::printable(name)),
             Self::BadRequest(_)
             | Self::Unanswerable(_)
+            | Self::Unauthorized(_)
+            | Self::TooOften(_)
             | Self::Forbidden(_)
             | Self::NotFound
             | Self::Missing(_)
@@ -220,6 +241,7 @@ impl Failure {
             | Self::Unwritable(_)
             | Self::NoLake
             | Self::Unreadable(_)
+            | Self::Unavailable(_)
             | Self::Refused(_) => {}
         }
         problem

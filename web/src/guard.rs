@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -16,18 +17,27 @@ use crate::state::AppState;
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-const HEADERS: [(HeaderName, &str); 6] = [
+const HEADERS: [(HeaderName, &str); 8] = [
     (CONTENT_SECURITY_POLICY, POLICY),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
-    (REFERRER_POLICY, "no-referrer"),
+    // Addresses of pages may hold recipients: other sites get none. Our own forms have to say where they come from.
+    (REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     (CACHE_CONTROL, "no-store"),
 ];
 
+/// Browsers that have once come by TLS come by nothing else for a year.
+const ONLY_TLS: &str = "max-age=31536000";
+
 /// Adds the headers that a handler has not set itself.
-pub(crate) async fn set_headers(request: Request, next: Next) -> Response {
+pub(crate) async fn set_headers(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    if state.access().is_secure() {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONLY_TLS));
+    }
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -37,7 +47,9 @@ pub(crate) async fn set_headers(request: Request, next: Next) -> Response {
 /// Refuses requests that came under a name which is not this server's: a page of somebody else's whose domain was pointed
 /// here (DNS rebinding) sends its own name.
 pub(crate) async fn allow_host(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    if !is_meant_for(&request, state.hosts()) {
+    let base = state.access().host();
+    let is_base = |host: &str| base.as_deref().is_some_and(|base| base.eq_ignore_ascii_case(host));
+    if !is_meant_for(&request, |host| is_allowed(host, state.hosts()) || is_base(host)) {
         let text = "this server does not answer under that host name; add it to the allowed hosts if it should\n";
         return (StatusCode::MISDIRECTED_REQUEST, text).into_response();
     }
@@ -55,11 +67,11 @@ pub(crate) async fn limit_time(State(state): State<AppState>, request: Request, 
     }
 }
 
-fn is_meant_for(request: &Request, allowed: &[String]) -> bool {
+fn is_meant_for(request: &Request, is_ours: impl Fn(&str) -> bool) -> bool {
     let headers = request.headers().get_all(HOST).into_iter().map(|host| host.to_str().unwrap_or_default());
     let authority = request.uri().authority().map(|authority| authority.as_str());
     let named: Vec<&str> = headers.chain(authority).collect();
-    !named.is_empty() && named.into_iter().all(|host| is_allowed(host, allowed))
+    !named.is_empty() && named.into_iter().all(is_ours)
 }
 
 fn is_allowed(host: &str, allowed: &[String]) -> bool {

@@ -7,14 +7,15 @@
 //!                                                             ├──> chart    data -> SVG
 //!                                                             └──> api      JSON, the same as the command line's
 //! ```
-//! Reads only: no request changes anything. Every text that came with an event is somebody else's, and leaves here through
-//! an escaping template, the SVG writer or the URL encoder.
+//! Nothing but a `POST` changes anything, and only an operator's (`access`). Every text that came with an event is somebody else's,
+//! and leaves here through an escaping template, the SVG writer or the URL encoder.
 
-mod access;
+pub mod access;
 mod admission;
 pub mod alerting;
 mod guard;
 mod mend;
+mod routes;
 mod state;
 
 mod failure;
@@ -44,9 +45,12 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 
+use routes::Routes;
+
 pub use admission::Capacity;
 pub use api::document as openapi;
 pub use mend::{Mended, Mender, Retry, StillBad};
+pub use routes::Audience;
 pub use state::{AppState, Now, Options};
 
 /// Asks what the overview asks, so that its answers are there when somebody opens it; a failure is only logged.
@@ -55,25 +59,9 @@ pub async fn warm_up(state: &AppState) {
 }
 
 /// The one list of routes.
-pub fn app(state: AppState) -> Router {
-    answers()
-        .layer(from_fn_with_state(state.clone(), admission::admit))
-        .route("/healthz", get(async || "ok"))
-        .route(stylesheet::path(), get(stylesheet::serve))
-        .route(script::path(), get(script::serve))
-        .fallback(failure::not_found)
-        .layer(CompressionLayer::new())
-        .layer(from_fn_with_state(state.clone(), access::admit))
-        .layer(from_fn_with_state(state.clone(), guard::limit_time))
-        .layer(from_fn_with_state(state.clone(), guard::allow_host))
-        .layer(from_fn(problem::tell))
-        .layer(from_fn(guard::set_headers))
-        .with_state(state)
-}
-
-/// What asks the lake, and must find a place for that. Everything else is a route of [`app`] itself.
-fn answers() -> Router<AppState> {
-    Router::new()
+fn routes() -> Routes {
+    let (api, paths) = api::routes();
+    Routes::new()
         .route("/", get(pages::overview))
         .route("/rates", get(pages::rates_page))
         .route("/providers", get(pages::providers))
@@ -94,8 +82,35 @@ fn answers() -> Router<AppState> {
         .route("/delays", get(pages::delays))
         .route("/messages", get(pages::messages))
         .route("/messages/{id}", get(pages::message))
-        .merge(api::routes())
+        .merge(api, paths)
         .route("/metrics", get(metrics::metrics))
+        .closed("/sign-out", post(access::leave))
+        .open("/sign-in", get(access::show_sign_in).post(access::sign_in))
+        .open(access::OIDC_START, get(access::start_oidc))
+        .open(access::OIDC_DONE, get(access::end_oidc))
+        .open("/healthz", get(async || "ok"))
+        .open(stylesheet::path(), get(stylesheet::serve))
+        .open(script::path(), get(script::serve))
+}
+
+/// Paths of all routes as they are written, such as `/charts/{file}`, and who may ask for them: for tests that try each.
+pub fn route_list() -> Vec<(String, Audience)> {
+    routes().paths()
+}
+
+/// The server.
+pub fn app(state: AppState) -> Router {
+    let place = from_fn_with_state(state.clone(), admission::admit);
+    let admit = from_fn_with_state(state.clone(), access::admit);
+    routes()
+        .into_router(|answers| answers.layer(place), |closed| closed.fallback(failure::not_found).layer(admit))
+        .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(state.clone(), guard::limit_time))
+        .layer(from_fn_with_state(state.clone(), access::refuse_foreign))
+        .layer(from_fn_with_state(state.clone(), guard::allow_host))
+        .layer(from_fn(problem::tell))
+        .layer(from_fn_with_state(state.clone(), guard::set_headers))
+        .with_state(state)
 }
 
 #[cfg(test)]
@@ -147,7 +162,7 @@ mod tests {
                 "{path}"
             );
             assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
-            assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
+            assert_eq!(headers["referrer-policy"], "same-origin", "{path}");
             let kept = [stylesheet::path(), script::path()].contains(&path);
             assert_eq!(headers["cache-control"], if kept { "public, max-age=31536000, immutable" } else { "no-store" });
         }

@@ -13,6 +13,7 @@ use repute_query::{
     State as RuleState, Stepping, check, rates, reputation,
 };
 
+use crate::access::Visitor;
 use crate::failure::{ApiFailure, Failure};
 use crate::state::AppState;
 
@@ -25,7 +26,7 @@ const MOST_FINDINGS: usize = 500;
 const PROVIDER_HOURS: i64 = 24;
 
 /// `GET /metrics`.
-pub(crate) async fn metrics(State(state): State<AppState>) -> Result<Response, ApiFailure> {
+pub(crate) async fn metrics(State(state): State<AppState>, visitor: Visitor) -> Result<Response, ApiFailure> {
     let registry = Registry::new_custom(Some("repute".to_owned()), None)?;
     family(&registry, "build_info", "Version of repute", &["version"])?
         .with_label_values(&[env!("CARGO_PKG_VERSION")])
@@ -38,15 +39,15 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Result<Response, A
         number(&registry, "last_check_timestamp_seconds", help, seconds(at))?;
     }
     if let Ok(reader) = reader {
-        figures(&registry, &reader, &state, state.now()).await?;
+        figures(&registry, &reader, &state, &visitor).await?;
     }
     let (mut text, encoder) = (Vec::new(), TextEncoder::new());
     encoder.encode(&registry.gather(), &mut text)?;
     Ok(([(CONTENT_TYPE, encoder.format_type().to_owned())], text).into_response())
 }
 
-async fn figures(registry: &Registry, reader: &Reader, state: &AppState, now: DateTime<Utc>) -> Result<(), Failure> {
-    let options = state.options();
+async fn figures(registry: &Registry, reader: &Reader, state: &AppState, visitor: &Visitor) -> Result<(), Failure> {
+    let (options, now) = (state.options(), state.now());
     let judged = ReputationQuery { last_sends: options.last_sends, since: options.reset, as_of: Some(now) };
     let by_provider = Selection {
         since: Some(now - TimeDelta::hours(PROVIDER_HOURS)),
@@ -60,7 +61,7 @@ async fn figures(registry: &Registry, reader: &Reader, state: &AppState, now: Da
         reputation(reader, &judged),
         rates(reader, &by_provider, Stepping::Tumbling),
     )?;
-    rules(registry, &found)?;
+    rules(registry, &found, visitor)?;
     judged_rates(registry, judged)?;
     provider_rates(registry, providers)?;
     imports(registry, reader)?;
@@ -93,7 +94,7 @@ fn state_number(state: RuleState) -> f64 {
     }
 }
 
-fn rules(registry: &Registry, found: &CheckResult) -> Result<(), Error> {
+fn rules(registry: &Registry, found: &CheckResult, visitor: &Visitor) -> Result<(), Error> {
     const STATES: &str = "0 OK or PENDING, 1 WARNING, 2 CRITICAL, 3 NO DATA";
     const LABELS: [&str; 3] = ["rule", "account_id", "group"];
     number(registry, "check_state", &format!("State of all rules together: {STATES}"), state_number(found.state))?;
@@ -105,7 +106,7 @@ fn rules(registry: &Registry, found: &CheckResult) -> Result<(), Error> {
     let help = "Whether a rule is silenced or inhibited for an account or group";
     let muted = family(registry, "rule_muted", help, &LABELS)?;
     for finding in found.findings.iter().take(MOST_FINDINGS) {
-        let (account, group) = (finding.account_id.as_deref().unwrap_or_default(), group(finding));
+        let (account, group) = (finding.account_id.as_deref().unwrap_or_default(), group(finding, visitor));
         let labels = [finding.rule.as_str(), account, &group];
         muted.with_label_values(&labels).set(f64::from(u8::from(finding.muted.is_some())));
         states.with_label_values(&labels).set(state_number(finding.verdict.state));
@@ -114,9 +115,10 @@ fn rules(registry: &Registry, found: &CheckResult) -> Result<(), Error> {
 }
 
 /// `configuration_set=news`; empty for an account as a whole.
-fn group(finding: &Finding) -> String {
-    let value =
-        |(dimension, value): &(Dimension, Option<String>)| format!("{dimension}={}", value.as_deref().unwrap_or(""));
+fn group(finding: &Finding, visitor: &Visitor) -> String {
+    let value = |(dimension, value): &(Dimension, Option<String>)| {
+        format!("{dimension}={}", visitor.value(dimension, value.as_deref().unwrap_or_default()))
+    };
     finding.group.iter().map(value).collect::<Vec<_>>().join(",")
 }
 

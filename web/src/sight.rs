@@ -14,7 +14,7 @@ const HIDDEN: &str = "(hidden)";
 
 /// A message as the visitor may see it.
 pub(crate) fn message(visitor: &Visitor, message: Message) -> Message {
-    if visitor.sees_addresses {
+    if visitor.reveals() {
         return message;
     }
     let address = |address: String| visitor.address(&address).into_owned();
@@ -43,7 +43,7 @@ fn event(visitor: &Visitor, event: MessageEvent) -> MessageEvent {
 /// A text or link in which addresses may stand, written out or as links have them (`jane%40example.com`).
 pub(crate) fn text<'t>(visitor: &Visitor, text: &'t str) -> Cow<'t, str> {
     if visitor.sees_addresses {
-        return Cow::Borrowed(text);
+        return visitor.text(text);
     }
     match visitor.text(text) {
         Cow::Borrowed(text) if !has_encoded(text) => Cow::Borrowed(text),
@@ -94,10 +94,9 @@ fn without_encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::Role;
 
     fn visitor(sees_addresses: bool) -> Visitor {
-        Visitor { name: "ann".into(), role: Role::Viewer, sees_addresses, token: "".into() }
+        Visitor::of_test(sees_addresses)
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::access::{Access, AccessSettings};
 use crate::admission::{Admission, Capacity};
 use crate::alerting::{AlertDesk, MadeSilence, Remembered, RuleBook};
 use crate::failure::Failure;
@@ -94,13 +95,14 @@ pub struct AppState {
     desk: Option<Arc<dyn AlertDesk>>,
     outlooks: Arc<Outlooks>,
     hosts: Arc<[String]>,
-    form_token: Arc<str>,
+    access: Arc<Access>,
     admission: Admission,
 }
 
 impl AppState {
     /// A state without a lake yet. `location` is where the lake is or will be, as shown to people.
     pub fn new(location: String, now: Now, options: Options) -> Self {
+        let clock = Arc::clone(&now);
         Self {
             reader: Arc::new(watch::Sender::new(None)),
             trouble: Arc::new(watch::Sender::new(None)),
@@ -114,7 +116,7 @@ impl AppState {
             desk: None,
             outlooks: Arc::default(),
             hosts: Arc::new([]),
-            form_token: format!("{:032x}", rand::random::<u128>()).into(),
+            access: Arc::new(Access::new(AccessSettings::open(clock))),
             admission: Admission::new(Capacity::default(), None),
         }
     }
@@ -122,6 +124,11 @@ impl AppState {
     /// Answers under these host names too, beside loopback ones: `reputation.example.com`, for any port or the one it names.
     pub fn with_hosts(self, hosts: Vec<String>) -> Self {
         Self { hosts: hosts.into(), ..self }
+    }
+
+    /// Asks who people are.
+    pub fn with_access(self, access: Access) -> Self {
+        Self { access: Arc::new(access), ..self }
     }
 
     /// With what imports bad records again; without it none can be.
@@ -233,9 +240,9 @@ impl AppState {
         &self.hosts
     }
 
-    /// What forms send back where nobody signs in; another for each run of the server.
-    pub(crate) fn form_token(&self) -> Arc<str> {
-        Arc::clone(&self.form_token)
+    /// Who may do what.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     pub(crate) fn admission(&self) -> &Admission {

@@ -2,23 +2,37 @@
 
 use std::borrow::Cow;
 
+/// What stands between the parts of an address, also where it is part of a link.
+const AT: [&str; 3] = ["@", "%40", "\u{ff20}"];
+
 /// `a***@example.com`: the first letter and the domain. What is no address is hidden whole.
 pub(super) fn address(address: &str) -> String {
-    match address.rsplit_once('@') {
-        Some((local, domain)) => {
+    match split(address) {
+        Some((local, at, domain)) => {
             let first: String = local.chars().take(1).collect();
-            format!("{first}***@{domain}")
+            format!("{first}***{at}{domain}")
         }
         None => "***".to_owned(),
     }
 }
 
+/// Local part and domain, parted by the last of what may part them.
+fn split(address: &str) -> Option<(&str, &'static str, &str)> {
+    let parts = AT.into_iter().filter_map(|at| address.rsplit_once(at).map(|(local, domain)| (local, at, domain)));
+    parts.max_by_key(|(local, _, _)| local.len())
+}
+
+/// Whether an address may stand in the text.
+pub(super) fn holds_address(text: &str) -> bool {
+    AT.into_iter().any(|at| text.contains(at))
+}
+
 /// The text with every address in it hidden.
 pub(super) fn text(text: &str) -> Cow<'_, str> {
-    if !text.contains('@') {
+    if !holds_address(text) {
         return Cow::Borrowed(text);
     }
-    let is_part = |letter: char| letter.is_alphanumeric() || "!#$%&*+-/=?^_`{|}~.'@".contains(letter);
+    let is_part = |letter: char| letter.is_alphanumeric() || "!#$%&*+-/=?^_`{|}~.'@\u{ff20}".contains(letter);
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(is_part) {
@@ -26,15 +40,28 @@ pub(super) fn text(text: &str) -> Cow<'_, str> {
         let end = after.find(|letter| !is_part(letter)).unwrap_or(after.len());
         let (word, behind) = after.split_at(end);
         masked.push_str(before);
-        if word.contains('@') {
-            masked.push_str(&address(word));
-        } else {
-            masked.push_str(word);
+        match split(word) {
+            Some((local, _, _)) => {
+                if local.is_empty() {
+                    hide_quoted(&mut masked);
+                }
+                masked.push_str(&address(word));
+            }
+            None => masked.push_str(word),
         }
         rest = behind;
     }
     masked.push_str(rest);
     Cow::Owned(masked)
+}
+
+/// Takes the quoted text off the end: a local part as in `"jane doe"@example.com`.
+fn hide_quoted(text: &mut String) {
+    if let Some(inside) = text.strip_suffix('"')
+        && let Some(start) = inside.rfind('"')
+    {
+        text.truncate(start);
+    }
 }
 
 #[cfg(test)]
@@ -47,6 +74,7 @@ mod tests {
         assert_eq!(address("@example.com"), "***@example.com");
         assert_eq!(address("Ünal@example.com"), "Ü***@example.com");
         assert_eq!(address("no address"), "***");
+        assert_eq!(address("\"jane doe\"@example.com"), "\"***@example.com");
     }
 
     #[test]
@@ -57,5 +85,10 @@ mod tests {
         );
         assert_eq!(text("smtp; 452 full"), "smtp; 452 full");
         assert_eq!(text("a@b@c.example x"), "a***@c.example x");
+        assert_eq!(text("mailto:jane@example.com"), "mailto:j***@example.com");
+        assert_eq!(text("https://x.example/out?for=jane%40example.com"), "https:/***%40example.com");
+        assert_eq!(text("to \"jane doe\"@example.com failed"), "to ***@example.com failed");
+        assert_eq!(text("jane\u{ff20}example.com"), "j***\u{ff20}example.com");
+        assert_eq!(text("said \"hi\" to @example"), "said \"hi\" to ***@example");
     }
 }

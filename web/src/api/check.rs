@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::schema::CheckReport;
+use crate::access::Visitor;
 use crate::failure::ApiFailure;
 use crate::parameters::Parameters;
 use crate::state::AppState;
@@ -23,7 +24,11 @@ const ATTRIBUTION_LIMIT: Duration = Duration::from_secs(5);
     get, path = "/api/v1/check", tag = "alerts",
     responses((status = 200, description = "The state, and every finding, the worst first.", body = CheckReport)),
 )]
-pub(crate) async fn check(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiFailure> {
+pub(crate) async fn check(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, ApiFailure> {
     Parameters::strict(query.as_deref(), &[], |_| false)?;
     let reader = state.current()?;
     let options = state.options();
@@ -31,5 +36,5 @@ pub(crate) async fn check(State(state): State<AppState>, RawQuery(query): RawQue
     let mut result = repute_query::check(&reader, &options.rules, &options.check(now)).await?;
     let deadline = Some(Instant::now() + ATTRIBUTION_LIMIT);
     attribute_alarms(&reader, &options.rules, options.attribute.as_deref(), &mut result, now, deadline).await;
-    Ok(Json(check_report(&result)))
+    Ok(Json(visitor.json(check_report(&result))))
 }

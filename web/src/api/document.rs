@@ -85,7 +85,7 @@ pub fn document() -> Result<Value, serde_json::Error> {
     }
     document["components"]["responses"] = problem_responses();
     document["components"]["securitySchemes"] = json!({
-        "session": {"type": "apiKey", "in": "cookie", "name": "repute_session", "description": "Set by the sign-in page."},
+        "session": {"type": "apiKey", "in": "cookie", "name": "repute-session", "description": "Set by the sign-in page."},
         "token": {"type": "http", "scheme": "bearer", "description": "An API token, as the server's configuration names it."},
     });
     // Without sign-in the server listens on loopback only, and answers whoever asks.

@@ -58,7 +58,8 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(document::openapi))
 }
 
-/// The routes of the API.
-pub(crate) fn routes() -> axum::Router<AppState> {
-    described().into()
+/// The routes of the API, with their paths.
+pub(crate) fn routes() -> (axum::Router<AppState>, Vec<String>) {
+    let (router, description) = described().split_for_parts();
+    (router, description.paths.paths.into_keys().collect())
 }

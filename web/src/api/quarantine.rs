@@ -103,7 +103,7 @@ pub(crate) async fn bad_record(
     let kept = books.bad.record(&id).await.map_err(anyhow::Error::from)?.ok_or(Failure::NotFound)?;
     let mut report = record_json(&kept, &visitor);
     let raw = &kept.record.raw;
-    report["raw_base64"] = visitor.sees_addresses.then(|| STANDARD.encode(raw)).into();
+    report["raw_base64"] = visitor.reveals().then(|| STANDARD.encode(raw)).into();
     report["raw_is_cut"] = (raw.len() >= KEPT).into();
     report["refused"] = refused(&visitor).into();
     Ok(Json(report))
@@ -158,7 +158,7 @@ fn record_json(kept: &KeptRecord, visitor: &Visitor) -> Value {
         "byte_offset": record.byte_offset,
         "line": record.line,
         "part": record.part,
-        "message": visitor.sees_addresses.then_some(&record.message),
+        "message": visitor.reveals().then_some(&record.message),
         "resolved_at": kept.resolved.as_ref().map(|(at, _)| time(*at)),
         "resolution": kept.resolved.as_ref().map(|(_, outcome)| outcome),
     })
@@ -176,7 +176,7 @@ fn table(records: &[KeptRecord], visitor: &Visitor) -> Table {
             record.byte_offset.to_string(),
             record.line.to_string(),
             record.part.to_string(),
-            if visitor.sees_addresses { record.message.clone() } else { String::new() },
+            if visitor.reveals() { record.message.clone() } else { String::new() },
             kept.resolved.as_ref().map(|(_, outcome)| outcome.clone()).unwrap_or_default(),
         ]
     };
@@ -184,9 +184,10 @@ fn table(records: &[KeptRecord], visitor: &Visitor) -> Table {
 }
 
 fn mended_json(mended: &Mended, visitor: &Visitor) -> Value {
-    let still_bad = mended.still_bad.iter().map(
-        |bad| json!({"id": bad.id, "class": bad.class, "message": visitor.sees_addresses.then_some(&bad.message)}),
-    );
+    let still_bad = mended
+        .still_bad
+        .iter()
+        .map(|bad| json!({"id": bad.id, "class": bad.class, "message": visitor.reveals().then_some(&bad.message)}));
     json!({
         "retried": mended.tried(),
         "resolved": mended.resolved,

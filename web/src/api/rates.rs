@@ -1,13 +1,15 @@
 //! `GET /api/v1/rates`.
 
+use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use repute_query::{LocalDays, Rates, Reader, Selection, Stepping, rates_table, rates_text, thousands};
+use repute_query::{LocalDays, Rates, Reader, Selection, Stepping, rates_report, rates_table, rates_text, thousands};
 
 use super::answer::csv;
 use super::question::{is_dimension, read_exact_zone, read_format, read_selection};
 use super::schema::{RatesParameters, RatesRow};
+use crate::access::Visitor;
 use crate::failure::{ApiFailure, Failure};
 use crate::parameters::Parameters;
 use crate::state::AppState;
@@ -29,7 +31,11 @@ pub(super) const RATES: [&str; 7] = ["window", "since", "until", "by", "clock", 
     responses((status = 200, description = "One row per window and group that has any event.",
         content((Vec<RatesRow> = "application/json"), (String = "text/csv")))),
 )]
-pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiFailure> {
+pub(crate) async fn rates(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiFailure> {
     let parameters = Parameters::strict(query.as_deref(), &RATES, is_dimension)?;
     let selection = read_selection(&parameters, state.now())?;
     let stepping = read_stepping(&parameters, &selection)?;
@@ -41,10 +47,15 @@ pub(crate) async fn rates(State(state): State<AppState>, RawQuery(query): RawQue
     let rows = repute_query::rates(&reader, &selection, stepping).await?;
     refuse_beyond(rows.len(), "rows")?;
     if as_csv {
-        return Ok(csv("rates", &rates_table(&rows, &selection.by, false))?);
+        return Ok(csv("rates", &visitor.table(rates_table(&rows, &selection.by, false)))?);
+    }
+    let text = rates_text(&rows, &selection.by);
+    // Written as text where no address can stand in it, which is quicker; else value by value, by who may see them.
+    if text.contains('@') {
+        return Ok(Json(visitor.json(rates_report(&rows, &selection.by, false))).into_response());
     }
     let json = [(CONTENT_TYPE, "application/json")];
-    Ok((json, rates_text(&rows, &selection.by)).into_response())
+    Ok((json, text).into_response())
 }
 
 /// How many windows there are, at most, in the days that hold any event: known before anything is counted.

@@ -66,7 +66,7 @@ impl Question {
     }
 
     /// What is asked of the lake: all classes, so that their shares can be told.
-    fn ask(&self, now: DateTime<Utc>) -> BounceQuery {
+    fn ask(&self, now: DateTime<Utc>, with_addresses: bool) -> BounceQuery {
         let (since, until) = self.filters.bounds(now);
         BounceQuery {
             since,
@@ -74,6 +74,7 @@ impl Question {
             only: self.filters.only.clone(),
             classes: self.class.into_iter().collect(),
             limit: self.start + self.limit,
+            with_addresses,
             ..BounceQuery::default()
         }
     }
@@ -135,11 +136,11 @@ pub(crate) async fn bounces(
         Err(empty) => return Ok(empty),
     };
     let reader = &ground.reader;
-    let of_class = bounce_reasons(reader, &question.ask(now)).await?;
+    let of_class = bounce_reasons(reader, &question.ask(now, visitor.sees_addresses)).await?;
     let of_all = match question.class {
         None => None,
         Some(_) => {
-            let all = BounceQuery { classes: Vec::new(), limit: 1, ..question.ask(now) };
+            let all = BounceQuery { classes: Vec::new(), limit: 1, ..question.ask(now, false) };
             Some(bounce_reasons(reader, &all).await?)
         }
     };

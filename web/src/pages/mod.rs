@@ -45,6 +45,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{QueryError, Reader};
 
 use self::places::{Links, navigation, with_query};
+use crate::access::{SignedIn, signed_in};
 use crate::failure::{Failure, PageFailure};
 use crate::filters::{Filters, Range};
 use crate::format;
@@ -73,6 +74,8 @@ pub(crate) struct Shell {
     pub(crate) stale: Option<String>,
     /// How old the newest event is.
     pub(crate) freshness: String,
+    /// Who has signed in; nobody where nobody does.
+    pub(crate) signed_in: Option<SignedIn>,
     /// Whether the page is fetched again while it is looked at.
     pub(crate) live: bool,
 }
@@ -96,6 +99,7 @@ impl Shell {
             zone: Zone::UTC.name(),
             stale: None,
             freshness: String::new(),
+            signed_in: signed_in(),
             live: false,
         }
     }

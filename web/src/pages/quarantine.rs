@@ -231,7 +231,7 @@ fn row(kept: &KeptRecord, visitor: &Visitor, zone: Zone) -> Row {
 }
 
 fn message(message: &str, visitor: &Visitor) -> String {
-    if visitor.sees_addresses { format::printable(message) } else { "(hidden)".to_owned() }
+    if visitor.reveals() { format::printable(message) } else { "(hidden)".to_owned() }
 }
 
 fn resolved(kept: &KeptRecord, zone: Zone) -> Option<String> {
@@ -298,7 +298,7 @@ pub(crate) async fn bad_record(
     };
     let kept = books.bad.record(&id).await.map_err(anyhow::Error::from)?.ok_or(Failure::NotFound)?;
     let record = &kept.record;
-    let raw = visitor.sees_addresses.then(|| RawView::new(&record.raw, from, &format!("{PATH}/{}", kept.id)));
+    let raw = visitor.reveals().then(|| RawView::new(&record.raw, from, &format!("{PATH}/{}", kept.id)));
     let of = |name: &str, value: &str| {
         let pairs = [("range", "all"), ("resolved", "yes"), (name, value)];
         form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()

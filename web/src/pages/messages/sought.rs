@@ -186,14 +186,8 @@ mod tests {
 
     #[test]
     fn fields_keep_what_was_typed_but_no_address_for_whoever_sees_none() {
-        let visitor = |sees_addresses| Visitor {
-            name: "ann".into(),
-            role: crate::access::Role::Viewer,
-            sees_addresses,
-            token: "".into(),
-        };
         let fields = |query: &str, sees| -> String {
-            let fields = read(query).fields(&visitor(sees));
+            let fields = read(query).fields(&Visitor::of_test(sees));
             fields.iter().map(|(name, value)| format!("{name}={value} ")).collect()
         };
         assert_eq!(
