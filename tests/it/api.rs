@@ -110,7 +110,7 @@ fn the_documentation_leaves_nothing_out() {
 }
 
 /// Questions whose answers hold everything that a report can hold.
-const QUESTIONS: [&str; 28] = [
+const QUESTIONS: [&str; 51] = [
     "/api/v1/rates",
     "/api/v1/rates?window=1d&by=configuration_set,provider&since=2026-10-25&until=2026-11-01T00:00:00Z",
     "/api/v1/rates?window=1d&zone=Asia/Kathmandu&by=tag:campaign&by=bounce_class",
@@ -139,6 +139,29 @@ const QUESTIONS: [&str; 28] = [
     "/api/v1/problems",
     "/api/v1/problems/no-lake",
     "/api/v1/problems/none",
+    "/api/v1/messages?event_type=Bounce&limit=20",
+    "/api/v1/messages?event_type=Complaint&limit=20&since=2026-10-25",
+    "/api/v1/messages?event_type=DeliveryDelay&limit=20",
+    "/api/v1/messages?event_type=Click&limit=20",
+    "/api/v1/messages?event_type=Subscription&limit=20",
+    "/api/v1/messages?event_type=Reject&limit=20",
+    "/api/v1/messages?event_type=Rendering%20Failure&limit=20",
+    "/api/v1/messages?message_id=none&format=csv",
+    "/api/v1/engagement?window=1d&by=provider,campaign&limit=5",
+    "/api/v1/engagement?clock=event&since=2026-10-25&window=1h",
+    "/api/v1/engagement?rows=links&format=csv",
+    "/api/v1/engagement?configuration_set=no%20such",
+    "/api/v1/delays?window=1d&zone=Asia/Kathmandu&by=provider&limit=3",
+    "/api/v1/delays?clock=sent&rows=reasons&format=csv",
+    "/api/v1/delays?configuration_set=no%20such&window=1d&by=tenant",
+    "/api/v1/imports",
+    "/api/v1/imports?since=2027-01-01",
+    "/api/v1/objects",
+    "/api/v1/objects?state=imported&limit=1",
+    "/api/v1/quarantine",
+    "/api/v1/quarantine?resolved=yes&limit=1&format=csv",
+    "/api/v1/quarantine/0123456789abcdef",
+    "/api/v1/health",
 ];
 
 #[test]

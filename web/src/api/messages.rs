@@ -7,11 +7,10 @@ use repute_query::{Message, messages_report, messages_table};
 use tokio::time::timeout;
 
 use super::answer::csv;
-use super::question::{is_dimension, read_format, read_number, read_range};
+use super::question::{is_dimension, read_filters, read_format, read_number, read_range};
 use super::schema::{MESSAGES_LIMITS, MessageLife, MessagesParameters, USUAL_MESSAGES};
 use crate::access::Visitor;
 use crate::failure::{ApiFailure, Failure};
-use crate::filters::read_only;
 use crate::pages::{SEARCH_LIMIT, Sought};
 use crate::parameters::Parameters;
 use crate::sight;
@@ -38,7 +37,7 @@ pub(crate) async fn messages(
     let sought = Sought::read(&parameters)?;
     let mut query = sought.query(read_number(&parameters, "limit", MESSAGES_LIMITS, USUAL_MESSAGES)?);
     (query.since, query.until) = read_range(&parameters, state.now())?;
-    query.only = read_only(&parameters)?;
+    query.only = read_filters(&parameters)?;
     let as_csv = read_format(&parameters)?;
     if sought.is_empty() && query.only.is_empty() {
         let what = "what to look for is missing; give `recipient`, `message_id`, `subject` or a dimension";

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use utoipa::ToSchema;
 
-use super::parameters::{dimensions, format, number, parameters, query, since, text, until};
+use super::parameters::{dimensions, format, number, parameters, query, since, until, value};
 
 /// Bounds of how many messages are asked for.
 pub(crate) const MESSAGES_LIMITS: (usize, usize) = (1, 10_000);
@@ -12,19 +12,15 @@ pub(crate) const MESSAGES_LIMITS: (usize, usize) = (1, 10_000);
 pub(crate) const USUAL_MESSAGES: usize = 50;
 
 parameters! { MessagesParameters =
-    query("q", "A recipient's address, a message id, or words of a subject: taken for what it looks like.", words()),
-    query("recipient", "Messages to this address, in whatever case.", words()),
-    query("message_id", "The message with this id, as SES writes it or as a header has it.", words()),
-    query("subject", "Messages whose subject holds this text of at least three letters, in whatever case.", words()),
+    query("q", "A recipient's address, a message id, or words of a subject: taken for what it looks like.", value()),
+    query("recipient", "Messages to this address, in whatever case.", value()),
+    query("message_id", "The message with this id, as SES writes it or as a header has it.", value()),
+    query("subject", "Messages whose subject holds this text of at least three letters, in whatever case.", value()),
     since(),
     until(),
     number("limit", "How many messages at most, those sent last.", MESSAGES_LIMITS, USUAL_MESSAGES),
     format(),
     dimensions(),
-}
-
-fn words() -> utoipa::openapi::schema::ObjectBuilder {
-    text().min_length(Some(1))
 }
 
 /// A message to all its recipients.
