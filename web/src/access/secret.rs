@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(random().len(), 43);
         assert_ne!(random(), random());
         assert!(equal("abc", "abc"));
-        assert!(!equal("abc", "abcd") && !equal("", "abc") && !equal("abd", "abc"));
+        assert!(!equal("abc", "abcd") && !equal("", "abc") && !equal("abx", "abc"));
         // FIPS 180-2, appendix B.1.
         let hex: String = sha256("abc").iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
