@@ -42,13 +42,7 @@ fn event(visitor: &Visitor, event: MessageEvent) -> MessageEvent {
 
 /// A text or link in which addresses may stand, written out or as links have them (`jane%40example.com`).
 pub(crate) fn text<'t>(visitor: &Visitor, text: &'t str) -> Cow<'t, str> {
-    if visitor.sees_addresses {
-        return visitor.text(text);
-    }
-    match visitor.text(text) {
-        Cow::Borrowed(text) if !has_encoded(text) => Cow::Borrowed(text),
-        shown => Cow::Owned(without_encoded(&shown)),
-    }
+    visitor.text(text)
 }
 
 /// A link with its clicks.
@@ -70,25 +64,6 @@ pub(crate) fn undecided(visitor: &Visitor, one: Undecided) -> Undecided {
 pub(crate) fn delay_reason(visitor: &Visitor, reason: DelayReason) -> DelayReason {
     let hide = |said: Option<String>| said.map(|said| text(visitor, &said).into_owned());
     DelayReason { text: hide(reason.text), example: hide(reason.example), ..reason }
-}
-
-fn has_encoded(text: &str) -> bool {
-    text.as_bytes().windows(3).any(|three| three.eq_ignore_ascii_case(b"%40"))
-}
-
-/// Replaces every part of a link that holds an encoded `@`.
-fn without_encoded(text: &str) -> String {
-    let is_end = |letter: char| letter.is_whitespace() || matches!(letter, '/' | '?' | '&' | '=' | '#' | ';' | ',');
-    let mut shown = String::with_capacity(text.len());
-    for part in text.split_inclusive(is_end) {
-        let (word, end) = match part.char_indices().next_back() {
-            Some((at, letter)) if is_end(letter) => part.split_at(at),
-            _ => (part, ""),
-        };
-        shown.push_str(if has_encoded(word) { "***" } else { word });
-        shown.push_str(end);
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
-/// What stands between the parts of an address, also where it is part of a link.
-const AT: [&str; 3] = ["@", "%40", "\u{ff20}"];
+/// What stands between the parts of an address.
+const AT: [&str; 2] = ["@", "\u{ff20}"];
+
+/// The same in a link.
+const ENCODED: &str = "%40";
 
 /// `a***@example.com`: the first letter and the domain. What is no address is hidden whole.
 pub(super) fn address(address: &str) -> String {
@@ -24,7 +27,7 @@ fn split(address: &str) -> Option<(&str, &'static str, &str)> {
 
 /// Whether an address may stand in the text.
 pub(super) fn holds_address(text: &str) -> bool {
-    AT.into_iter().any(|at| text.contains(at))
+    AT.into_iter().any(|at| text.contains(at)) || text.contains(ENCODED)
 }
 
 /// The text with every address in it hidden.
@@ -52,7 +55,22 @@ pub(super) fn text(text: &str) -> Cow<'_, str> {
         rest = behind;
     }
     masked.push_str(rest);
-    Cow::Owned(masked)
+    Cow::Owned(if masked.contains(ENCODED) { without_encoded(&masked) } else { masked })
+}
+
+/// Replaces every part of a link that holds an encoded `@`.
+fn without_encoded(text: &str) -> String {
+    let is_end = |letter: char| letter.is_whitespace() || "/?&=#;,\"'<>".contains(letter);
+    let mut shown = String::with_capacity(text.len());
+    for part in text.split_inclusive(is_end) {
+        let (word, end) = match part.char_indices().next_back() {
+            Some((at, letter)) if is_end(letter) => part.split_at(at),
+            _ => (part, ""),
+        };
+        shown.push_str(if word.contains(ENCODED) { "***" } else { word });
+        shown.push_str(end);
+    }
+    shown
 }
 
 /// Takes the quoted text off the end: a local part as in `"jane doe"@example.com`.
@@ -86,7 +104,7 @@ mod tests {
         assert_eq!(text("smtp; 452 full"), "smtp; 452 full");
         assert_eq!(text("a@b@c.example x"), "a***@c.example x");
         assert_eq!(text("mailto:jane@example.com"), "mailto:j***@example.com");
-        assert_eq!(text("https://x.example/out?for=jane%40example.com"), "https:/***%40example.com");
+        assert_eq!(text("https://x.example/out?for=jane%40example.com&x=1"), "https://x.example/out?for=***&x=1");
         assert_eq!(text("to \"jane doe\"@example.com failed"), "to ***@example.com failed");
         assert_eq!(text("jane\u{ff20}example.com"), "j***\u{ff20}example.com");
         assert_eq!(text("said \"hi\" to @example"), "said \"hi\" to ***@example");
