@@ -155,11 +155,14 @@ async fn find(reader: &Reader, query: &MessageQuery, sent: Option<Span>) -> Resu
 }
 
 /// The messages that were sent last, of all that fit.
+/// The time of a message, its id, and the span of its events.
+type Placed = (i64, Reverse<String>, Option<(i64, i64)>);
+
 struct Last {
     limit: usize,
     fitting: u64,
     /// The earliest of them on top.
-    found: BinaryHeap<Reverse<(i64, Reverse<String>, Option<(i64, i64)>)>>,
+    found: BinaryHeap<Reverse<Placed>>,
 }
 
 impl Last {

@@ -445,7 +445,7 @@ until = 2026-12-01T08:00:00Z
             (vec![("hits", "5 of 3")], "hits", "`5 of 3` says not how many minutes"),
             (vec![("no_data", "panic")], "no_data", "`panic` is not known here"),
             (vec![("last_sends", "100")], "last_sends", "`window` and `last_sends` exclude each other"),
-            (vec![("warn", "2000 %")], "warn", "a rate over 100 %"),
+            (vec![("warn", "2000 %"), ("critical", "")], "warn", "a rate over 100 %"),
             (vec![("warn", ""), ("critical", "")], "warn", "it can never fire"),
             (vec![("warn", "\"\nname = \"x")], "warn", "is no threshold"),
             (vec![("for", "10m\"\n[[rule]]")], "for", "is no duration"),

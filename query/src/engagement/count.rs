@@ -69,9 +69,12 @@ struct Plan {
     next: AtomicUsize,
 }
 
+/// From and to.
+type Window = (DateTime<Utc>, DateTime<Utc>);
+
 /// What windows, groups and links are, the latter two by their numbers.
 pub(super) struct Names {
-    pub(super) windows: Vec<((DateTime<Utc>, DateTime<Utc>), Both)>,
+    pub(super) windows: Vec<(Window, Both)>,
     pub(super) links: Vec<Link>,
     pub(super) groups: Vec<Vec<Option<String>>>,
 }

@@ -123,7 +123,10 @@ impl Asked<'_> {
 
 /// Sends of some minutes by account and configuration set, by their very time.
 #[derive(Default)]
-struct Sends(HashMap<Vec<Option<String>>, Vec<(i64, i16, u64)>>);
+struct Sends(HashMap<Vec<Option<String>>, Vec<Counted>>);
+
+/// Time, cell and number of some rows.
+type Counted = (i64, i16, u64);
 
 impl Gather for Sends {
     fn add(&mut self, group: &[Option<String>], cell: i16, rows: impl Iterator<Item = (i64, u64)>) {

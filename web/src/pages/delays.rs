@@ -190,7 +190,7 @@ pub(crate) async fn delays(
     let span = found.as_ref().map(|(span, _)| *span);
     let found = found.map(|(_, found)| found).unwrap_or_default();
     let delayed = &found.delayed;
-    let waiting = |one: &Undecided| waiting(sight::undecided(&visitor, one.clone()), filters.zone, now);
+    let waiting = |one: &Undecided| waiting(&sight::undecided(&visitor, one.clone()), filters.zone, now);
     let page = DelaysPage {
         bar: bar.over(filters, span.as_ref(), now),
         dimensions: dimensions(reader, &question),
@@ -229,7 +229,7 @@ pub(crate) async fn delays(
         reasons: delayed
             .reasons
             .iter()
-            .map(|of| reason(sight::delay_reason(&visitor, of.clone()), delayed, filters.zone))
+            .map(|of| reason(&sight::delay_reason(&visitor, of.clone()), delayed, filters.zone))
             .collect(),
         more_reasons: (delayed.others.0 > 0).then(|| {
             format!(
@@ -356,7 +356,7 @@ fn counts(id: &'static str, heading: &str, counts: &[DelayCount], all: u64, most
     Bars { id, heading: heading.to_owned(), note, rows: bars(parts, all), behind: None }
 }
 
-fn waiting(one: Undecided, zone: Zone, now: DateTime<Utc>) -> WaitingRow {
+fn waiting(one: &Undecided, zone: Zone, now: DateTime<Utc>) -> WaitingRow {
     let text = |text: &Option<String>| text.as_deref().map(format::printable).unwrap_or_default();
     WaitingRow {
         address: address_of(&one.message_id, zone),
@@ -380,7 +380,7 @@ fn more_waiting(delayed: &Delayed, now: DateTime<Utc>) -> Option<String> {
     (all > shown).then(|| format!("and {}; CSV and JSON have all", format::count((all - shown) as u64, "more message")))
 }
 
-fn reason(of: DelayReason, delayed: &Delayed, zone: Zone) -> ReasonRow {
+fn reason(of: &DelayReason, delayed: &Delayed, zone: Zone) -> ReasonRow {
     let provider = |(name, count): &(String, u64)| format!("{} {}", format::printable(name), format::thousands(*count));
     let text = |text: &Option<String>| text.as_deref().map(format::printable);
     ReasonRow {

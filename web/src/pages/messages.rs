@@ -199,7 +199,12 @@ pub(crate) async fn messages(
         starts: starts(filters),
         summary,
         // What was sent last comes first.
-        rows: found.messages.into_iter().rev().map(|message| row(sight::message(&visitor, message), filters)).collect(),
+        rows: found
+            .messages
+            .into_iter()
+            .rev()
+            .map(|message| row(&sight::message(&visitor, message), filters))
+            .collect(),
         limits: LIMITS
             .map(|limit| {
                 let other = Question { filters: filters.clone(), sought: question.sought.clone(), limit };
@@ -242,10 +247,10 @@ fn starts(filters: &Filters) -> Vec<Choice> {
     kinds.into_iter().filter_map(start).collect()
 }
 
-fn row(message: Message, filters: &Filters) -> MessageRow {
+fn row(message: &Message, filters: &Filters) -> MessageRow {
     let zone = filters.zone;
     let time = message.sent.or_else(|| message.events.first().map(|event| event.time));
-    let (fate, share) = Fate::of_message(&message);
+    let (fate, share) = Fate::of_message(message);
     let text = |text: Option<&String>| text.map(|text| format::printable(text)).filter(|text| !text.trim().is_empty());
     let named = message.recipients.iter().take(NAMED_RECIPIENTS).map(|address| format::printable(address));
     let more = message.recipients.len().saturating_sub(NAMED_RECIPIENTS);

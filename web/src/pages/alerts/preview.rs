@@ -82,9 +82,12 @@ struct Together<'e> {
     changed: Vec<&'e Episode>,
 }
 
+/// Whether it is of the changed rule, and the episode.
+type Sided<'e> = (bool, &'e Episode);
+
 /// Whose, and since when: the key of the order in which differences are told.
 fn together<'e>(compared: &'e Compared) -> Vec<Together<'e>> {
-    let mut by_whose: BTreeMap<(&Option<String>, &Group), Vec<(bool, &'e Episode)>> = BTreeMap::new();
+    let mut by_whose: BTreeMap<(&Option<String>, &Group), Vec<Sided<'e>>> = BTreeMap::new();
     let sides = [(false, &compared.present), (true, &compared.changed)];
     for (is_changed, episode) in sides.into_iter().flat_map(|(side, all)| all.iter().map(move |one| (side, one))) {
         by_whose.entry((&episode.account_id, &episode.group)).or_default().push((is_changed, episode));
@@ -269,7 +272,7 @@ mod tests {
             preview.summary,
             "In the last 30 days the rule in force would have fired 5 times, for 48 min together; changed, 4 times, for 32 min together: 1 gone, 1 new, 2 shorter, 1 milder."
         );
-        let same = Compared { present: compared.present.clone(), changed: compared.present.clone() };
+        let same = Compared { present: compared.present.clone(), changed: compared.present };
         assert!(Preview::of(&same, Zone::UTC).summary.ends_with(": nothing differs."));
     }
 }

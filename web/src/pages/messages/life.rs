@@ -115,12 +115,12 @@ pub(crate) async fn message(
         let page = UnknownPage { shell: ground.shell, notice }.render();
         return Ok((StatusCode::NOT_FOUND, Html(page.map_err(Failure::from)?)).into_response());
     };
-    let page = page(ground.shell, sight::message(&visitor, message), more_events, zone);
+    let page = page(ground.shell, &sight::message(&visitor, message), more_events, zone);
     Ok(Html(page.render()?).into_response())
 }
 
-fn page(shell: Shell, message: Message, more_events: bool, zone: Zone) -> MessagePage {
-    let (fate, share) = Fate::of_message(&message);
+fn page(shell: Shell, message: &Message, more_events: bool, zone: Zone) -> MessagePage {
+    let (fate, share) = Fate::of_message(message);
     let is_several = message.recipients.len() > 1;
     let lanes: Vec<&String> = if is_several && message.recipients.len() <= MOST_LANES {
         message.recipients.iter().collect()
@@ -148,12 +148,12 @@ fn page(shell: Shell, message: Message, more_events: bool, zone: Zone) -> Messag
             .map(format::printable)
             .filter(|text| !text.trim().is_empty())
             .unwrap_or_else(|| "(no subject)".to_owned()),
-        facts: facts(&message, zone),
+        facts: facts(message, zone),
         fate,
         share: share.map(|(with, all)| format!("{with} of {all} recipients")),
-        recipients: recipients.map(|address| recipient(&message, address)).collect(),
+        recipients: recipients.map(|address| recipient(message, address)).collect(),
         more_recipients: (rest > 0).then(|| format!("and {}", format::count(rest as u64, "more recipient"))),
-        steps: steps(&message, &lanes, zone),
+        steps: steps(message, &lanes, zone),
         lanes: lanes.into_iter().map(|address| format::printable(address)).collect(),
         more,
         export: form_urlencoded::Serializer::new(String::new()).append_pair("message_id", &message.message_id).finish(),
