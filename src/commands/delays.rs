@@ -57,9 +57,9 @@ fn length(milliseconds: Option<i64>) -> String {
     milliseconds.map_or_else(|| "no data".to_owned(), words)
 }
 
-fn table(first: Vec<String>, rows: Vec<Vec<String>>) -> String {
+fn table(first: Vec<String>, rows: &[Vec<String>]) -> String {
     let left = first.len();
-    output::table(&[first, FIGURES.map(str::to_owned).to_vec()].concat(), &rows, left)
+    output::table(&[first, FIGURES.map(str::to_owned).to_vec()].concat(), rows, left)
 }
 
 fn text(found: &Delays, args: &DelaysArgs, now: DateTime<Utc>) -> String {
@@ -67,7 +67,7 @@ fn text(found: &Delays, args: &DelaysArgs, now: DateTime<Utc>) -> String {
         return "no deliveries or delays like that; `repute lake stats` shows the dates that the lake holds\n"
             .to_owned();
     }
-    let mut out = table(Vec::new(), vec![figures(&found.all)]);
+    let mut out = table(Vec::new(), &[figures(&found.all)]);
     if found.unknown > 0 {
         out += &format!("{} more deliveries do not say how long they took\n", thousands(found.unknown));
     }
@@ -75,7 +75,7 @@ fn text(found: &Delays, args: &DelaysArgs, now: DateTime<Utc>) -> String {
         let row = |window: &repute_query::TakenWindow| {
             [vec![window.start.format("%Y-%m-%d %H:%M").to_string()], figures(&window.times)].concat()
         };
-        out += &format!("\n{}", table(vec!["from".to_owned()], found.windows.iter().map(row).collect()));
+        out += &format!("\n{}", table(vec!["from".to_owned()], &found.windows.iter().map(row).collect::<Vec<_>>()));
     }
     out += &groups(found, &args.by);
     out + &delayed(&found.delayed, now, args.limit.into())
@@ -89,14 +89,14 @@ fn groups(found: &Delays, by: &[Dimension]) -> String {
     let row = |group: &repute_query::TakenGroup| {
         [group.group.iter().map(value).collect::<Vec<_>>(), figures(&group.times)].concat()
     };
-    let rows = found.groups.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = found.groups.iter().map(row).collect();
     let more = match found.others {
         (0, _) => String::new(),
         (groups, deliveries) => {
             format!("and {} with {} deliveries: see --limit\n", count(groups, "more group"), thousands(deliveries))
         }
     };
-    format!("\n{}{more}", table(by.iter().map(ToString::to_string).collect(), rows))
+    format!("\n{}{more}", table(by.iter().map(ToString::to_string).collect(), &rows))
 }
 
 fn delayed(delayed: &Delayed, now: DateTime<Utc>, limit: usize) -> String {

@@ -90,7 +90,7 @@ fn of_dump(config: &Config, args: &DoctorArgs, source: &Path, now: DateTime<Utc>
     let bounds = Bounds { newest, spread: usize::from(args.objects) - newest, ..Bounds::default() };
     let facts = super::runtime()?.block_on(async {
         let (listing, is_cut) = listed(&place, source).await?;
-        let facts = tokio::task::spawn_blocking(move || look(place, listing, is_cut, &bounds, now));
+        let facts = tokio::task::spawn_blocking(move || look(place, &listing, is_cut, &bounds, now));
         facts.await.map_err(|error| Failure::from(anyhow::Error::from(error)))
     })?;
     let found = dump_advice(&facts, &around);
@@ -137,7 +137,7 @@ async fn listed(place: &str, source: &Path) -> Result<(Listing, bool), Failure> 
 }
 
 /// Reads a sample of what was listed.
-fn look(place: String, listing: Listing, is_cut: bool, bounds: &Bounds, now: DateTime<Utc>) -> DumpFacts {
+fn look(place: String, listing: &Listing, is_cut: bool, bounds: &Bounds, now: DateTime<Utc>) -> DumpFacts {
     let limits = Limits { latest: Some(now + chrono::TimeDelta::days(1)), max_raw: 16 << 20, ..Limits::default() };
     let odd = OddTimes { late: Late::AFTER, before: Late::BEFORE };
     let mut events = ExaminedEvents::default();

@@ -19,11 +19,9 @@ fn noon() -> DateTime<Utc> {
 }
 
 /// An open or a click so many seconds after sending.
-fn act(mail: &Mail, kind: &str, after: i64, agent: &str, more: Value) -> String {
+fn act(mail: &Mail, kind: &str, after: i64, agent: &str, mut more: Value) -> String {
     let mut own = json!({"timestamp": mail.after(after), "ipAddress": "192.0.2.7", "userAgent": agent});
-    for (name, value) in more.as_object().unwrap() {
-        own[name] = value.clone();
-    }
+    own.as_object_mut().unwrap().append(more.as_object_mut().unwrap());
     mail.event(kind, &kind.to_lowercase(), own)
 }
 

@@ -67,7 +67,7 @@ fn event(kind: &str, number: usize, text: &str) -> Value {
             "remoteMtaIp": text,
         }),
         "Bounce" => json!({
-            "timestamp": time(2), "feedbackId": format!("{text}{number}"), "bounceType": if number % 2 == 0 { "Permanent" } else { text },
+            "timestamp": time(2), "feedbackId": format!("{text}{number}"), "bounceType": if number.is_multiple_of(2) { "Permanent" } else { text },
             "bounceSubType": text, "bouncedRecipients": [recipient], "reportingMTA": text, "remoteMtaIp": text,
         }),
         "Complaint" => json!({
@@ -104,7 +104,7 @@ fn paths(value: &Value, path: &str, found: &mut Vec<String>) {
         Value::String(_) => found.push(path.to_owned()),
         Value::Array(items) => items.iter().for_each(|item| paths(item, path, found)),
         Value::Object(members) => {
-            Map::iter(members).for_each(|(name, item)| paths(item, &format!("{path}.{name}"), found))
+            Map::iter(members).for_each(|(name, item)| paths(item, &format!("{path}.{name}"), found));
         }
         _ => {}
     }

@@ -250,7 +250,7 @@ fn groups_are_shown_whole_with_their_tail() {
     let noon: DateTime<Utc> = "2026-10-05T12:00:00Z".parse().unwrap();
     let mut events = Vec::new();
     for number in 0..40_usize {
-        let mail = Mail { to: format!("ann@domain{number:02}.example").into(), ..Mail::new(number, noon) };
+        let mail = Mail { to: format!("ann@domain{number:02}.example"), ..Mail::new(number, noon) };
         events.push(mail.send());
         if number < 3 {
             events.push(mail.bounce("Permanent", "General"));
