@@ -621,7 +621,7 @@ pub(crate) struct ServeArgs {
     /// Host names under which requests are answered, beside those of loopback
     #[arg(long = "host", env = "REPUTE_HOSTS", value_name = "NAME[:PORT]", value_delimiter = ',', value_parser = read_host)]
     pub(crate) hosts: Vec<String>,
-    /// Where people reach the dashboard, as https://ses.example.com; with https cookies are sent over TLS only
+    /// Where people reach the dashboard, as <https://ses.example.com>; with https cookies are sent over TLS only
     #[arg(long, env = "REPUTE_BASE_URL", value_name = "URL", value_parser = read_base_url)]
     pub(crate) base_url: Option<Url>,
     /// Who may sign in with a password; `repute user` keeps this file
@@ -665,7 +665,7 @@ pub(crate) enum UserCommand {
 /// Where users are kept.
 #[derive(Debug, Args)]
 pub(crate) struct UsersFile {
-    /// The file [default: `users_file` under [serve] in repute.toml]
+    /// The file [default: `serve.users_file` of repute.toml]
     #[arg(long, env = "REPUTE_USERS_FILE", value_name = "FILE")]
     pub(crate) users_file: Option<PathBuf>,
 }
@@ -747,7 +747,7 @@ pub(crate) enum TokenCommand {
 /// Where tokens are kept.
 #[derive(Debug, Args)]
 pub(crate) struct TokensFile {
-    /// The file [default: `tokens_file` under [serve] in repute.toml]
+    /// The file [default: `serve.tokens_file` of repute.toml]
     #[arg(long, env = "REPUTE_TOKENS_FILE", value_name = "FILE")]
     pub(crate) tokens_file: Option<PathBuf>,
 }

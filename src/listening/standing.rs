@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Limits;
 
 /// Bytes per second that a client takes in at least, once its patience is used up.
-const LEAST_RATE: u32 = 8 << 10;
+pub(super) const LEAST_RATE: u32 = 8 << 10;
 
 /// A connection that is to end has so long to send the rest of a request's head, or to say good-bye.
 const STOP_TIME: Duration = Duration::from_secs(1);

@@ -27,7 +27,7 @@ pub(crate) struct Memory {
     /// When a check that tells somebody last looked: as long as there is one, those that tell nobody leave incidents alone.
     #[serde(default, serialize_with = "write_some_time", deserialize_with = "read_some_time")]
     pub(crate) telling: Option<DateTime<Utc>>,
-    /// Incidents that are of the past now, on their way into the [`super::history`].
+    /// Incidents that are of the past now, on their way into the [`mod@super::history`].
     #[serde(skip)]
     pub(crate) past: Vec<Incident>,
 }

@@ -5,8 +5,8 @@
 //!              │                                                     ├ addresses: whole, or masked
 //!              └ nobody: 401, with the page to sign in               └ Act: what changes something
 //! ```
-//! [`admit`] finds out who a request is from and puts a [`Visitor`] beside it; handlers take that as an argument. Requests that
-//! change something are taken as an [`Act`], which only an operator's own page or program can send. Nothing here reads a file or
+//! `admit` finds out who a request is from and puts a `Visitor` beside it; handlers take that as an argument. Requests that
+//! change something are taken as an `Act`, which only an operator's own page or program can send. Nothing here reads a file or
 //! the clock: `src/` hands over [`AccessSettings`], and newer [`Users`] and [`Tokens`] whenever their files change.
 
 mod act;
