@@ -66,6 +66,7 @@ mod doctor;
 mod hostile;
 mod imports;
 mod live;
+mod masks;
 mod metrics;
 mod serve;
 mod signed_elsewhere;

@@ -9,6 +9,7 @@ use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
 use repute_query::{Dimension, Selection};
 use url::form_urlencoded;
 
+use crate::access::may_hold;
 use crate::failure::Failure;
 use crate::moment::parse_moment;
 use crate::parameters::Parameters;
@@ -161,10 +162,15 @@ impl Filters {
                 query.append_pair(name, &time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
             }
         }
-        for (dimension, value) in &self.only {
+        self.append_only(&mut query);
+        query.finish()
+    }
+
+    /// A link must not tell an address that its reader may not see: it leads to all, then.
+    fn append_only(&self, query: &mut form_urlencoded::Serializer<'_, String>) {
+        for (dimension, value) in self.only.iter().filter(|(_, value)| value.as_deref().is_none_or(may_hold)) {
             query.append_pair(&dimension.to_string(), value.as_deref().unwrap_or(NO_SET));
         }
-        query.finish()
     }
 
     /// The query string that leads here, without the question mark.
@@ -188,9 +194,7 @@ impl Filters {
         if self.zone != Zone::UTC {
             query.append_pair("zone", self.zone.name());
         }
-        for (dimension, value) in &self.only {
-            query.append_pair(&dimension.to_string(), value.as_deref().unwrap_or(NO_SET));
-        }
+        self.append_only(&mut query);
         query.extend_pairs(others).finish()
     }
 }

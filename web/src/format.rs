@@ -1,5 +1,6 @@
 //! Figures and times as people read them.
 
+use crate::access::shown;
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::JudgedRate;
 pub(crate) use repute_query::{count, thousands};
@@ -8,8 +9,13 @@ pub(crate) use repute_query::{count, thousands};
 pub(crate) const NO_DATA: &str = "no data";
 
 /// A text that came with an event, for showing: characters that steer a terminal, break lines or turn the direction of
-/// writing are replaced.
+/// writing are replaced, and addresses masked for whoever may not see them.
 pub(crate) fn printable(text: &str) -> String {
+    harmless(&shown(text))
+}
+
+/// The same of a text that is the reader's own.
+pub(crate) fn harmless(text: &str) -> String {
     let steers = |letter: char| {
         letter.is_control()
             || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

@@ -117,7 +117,7 @@ fn rules(registry: &Registry, found: &CheckResult, visitor: &Visitor) -> Result<
 /// `configuration_set=news`; empty for an account as a whole.
 fn group(finding: &Finding, visitor: &Visitor) -> String {
     let value = |(dimension, value): &(Dimension, Option<String>)| {
-        format!("{dimension}={}", visitor.value(dimension, value.as_deref().unwrap_or_default()))
+        format!("{dimension}={}", visitor.text(value.as_deref().unwrap_or_default()))
     };
     finding.group.iter().map(value).collect::<Vec<_>>().join(",")
 }

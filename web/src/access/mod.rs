@@ -49,4 +49,4 @@ pub(crate) use admit::{admit, introduce};
 pub(crate) use oidc::{DONE as OIDC_DONE, START as OIDC_START, done as end_oidc, start as start_oidc};
 pub(crate) use origin::refuse_foreign;
 pub(crate) use sign_in::{leave, show_sign_in, sign_in};
-pub(crate) use visitor::{SignedIn, Visitor, signed_in};
+pub(crate) use visitor::{SignedIn, Visitor, may_hold, shown, signed_in};

@@ -9,8 +9,8 @@ use axum::extract::FromRequestParts;
 use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::response::Response;
-use repute_query::{Dimension, Table};
 use serde_json::Value;
+use url::form_urlencoded;
 
 use super::audit::{Audit, Entry, What};
 use super::mask;
@@ -125,37 +125,16 @@ impl Visitor {
         if !mask::holds_address(text) || self.reveals() { Cow::Borrowed(text) } else { mask::text(text) }
     }
 
-    /// A value of a dimension; a sender's own address is no recipient's.
-    pub(crate) fn value<'a>(&self, dimension: &Dimension, value: &'a str) -> Cow<'a, str> {
-        if is_senders(&dimension.to_string()) { Cow::Borrowed(value) } else { self.text(value) }
-    }
-
     /// A report in which addresses may stand.
     pub(crate) fn json(&self, value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.text(&text).into_owned()),
             Value::Array(values) => values.into_iter().map(|value| self.json(value)).collect(),
             Value::Object(members) => {
-                let member = |(name, value): (String, Value)| {
-                    let value = if is_senders(&name) { value } else { self.json(value) };
-                    (name, value)
-                };
-                Value::Object(members.into_iter().map(member).collect())
+                Value::Object(members.into_iter().map(|(name, value)| (name, self.json(value))).collect())
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => value,
         }
-    }
-
-    /// A table in which addresses may stand.
-    pub(crate) fn table(&self, mut table: Table) -> Table {
-        for row in &mut table.rows {
-            for (name, cell) in table.header.iter().zip(row) {
-                if !is_senders(name) && mask::holds_address(cell) {
-                    *cell = self.text(cell).into_owned();
-                }
-            }
-        }
-        table
     }
 
     /// A subject; hidden without the right to see addresses.
@@ -212,12 +191,28 @@ pub(crate) fn signed_in() -> Option<SignedIn> {
         How::Password | How::Oidc => Some(visitor.token),
         How::Proxy | How::Token => None,
     };
-    Some(SignedIn { name: crate::format::printable(&visitor.name), role: visitor.role.as_str(), token })
+    Some(SignedIn { name: crate::format::harmless(&visitor.name), role: visitor.role.as_str(), token })
 }
 
-/// Whether what goes by this name is the sender's own.
-fn is_senders(name: &str) -> bool {
-    name == "source"
+/// A text as whoever the page is for may see it; whole where it is for nobody in particular.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    if !mask::holds_address(text) {
+        return Cow::Borrowed(text);
+    }
+    let shown = CURRENT.try_with(|visitor| visitor.text(text).into_owned());
+    shown.map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// Whether a link or a form of the page may hold this value: it holds no address, or one that its reader may see or has asked for.
+pub(crate) fn may_hold(value: &str) -> bool {
+    if !mask::holds_address(value) {
+        return true;
+    }
+    let may = |visitor: &Visitor| {
+        let query = visitor.asked.uri.query().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes()).any(|(_, asked)| asked == value) || visitor.reveals()
+    };
+    CURRENT.try_with(may).unwrap_or(true)
 }
 
 impl<S: Sync> FromRequestParts<S> for Visitor {
@@ -268,19 +263,25 @@ mod tests {
     }
 
     #[test]
-    fn reports_are_masked_but_for_the_senders_own() {
+    fn reports_are_masked() {
         let visitor = visitor(false, &(Arc::new(|_: &Entry<'_>| Ok(())) as Audit));
-        let report = serde_json::json!({"source": "shop@a.example", "tag:for": ["x@b.example", 3, null], "n": {"t": "<y@c.example>"}});
-        let masked = serde_json::json!({"source": "shop@a.example", "tag:for": ["x***@b.example", 3, null], "n": {"t": "<y***@c.example>"}});
+        let report = serde_json::json!({"tag:for": ["x@b.example", 3, null], "n": {"t": "<y@c.example>"}});
+        let masked = serde_json::json!({"tag:for": ["x***@b.example", 3, null], "n": {"t": "<y***@c.example>"}});
         assert_eq!(visitor.json(report), masked);
-        let table = Table {
-            header: ["source", "tag:for"].map(str::to_owned).into(),
-            rows: vec![["shop@a.example", "x@b.example"].map(str::to_owned).into()],
+    }
+
+    #[tokio::test]
+    async fn pages_show_and_link_what_their_reader_may_see() {
+        let audit: Audit = Arc::new(|_: &Entry<'_>| Ok(()));
+        let seen = |addresses| {
+            CURRENT.sync_scope(visitor(addresses, &audit), || {
+                (shown("to x@b.example").into_owned(), may_hold("x@b.example"), may_hold("a@b.example"), may_hold("x"))
+            })
         };
-        assert_eq!(visitor.table(table).rows, [["shop@a.example", "x***@b.example"]]);
-        let tag = Dimension::Tag("for".to_owned());
-        assert_eq!(visitor.value(&tag, "x@b.example"), "x***@b.example");
-        assert_eq!(visitor.value(&"source".parse().unwrap(), "shop@a.example"), "shop@a.example");
+        assert_eq!(seen(false), ("to x***@b.example".to_owned(), false, true, true), "a@b.example was asked for");
+        assert_eq!(seen(true), ("to x@b.example".to_owned(), true, true, true));
+        assert_eq!(shown("to x@b.example"), "to x@b.example");
+        assert!(may_hold("x@b.example"));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(crate) async fn bounces(
     let reader = state.current()?;
     let found = repute_query::bounce_reasons(&reader, &query).await?;
     if as_csv {
-        return Ok(csv("bounces", &visitor.table(bounces_table(&found, &query.by)))?);
+        return Ok(csv("bounces", &bounces_table(&found, &query.by))?);
     }
     Ok(Json(visitor.json(bounces_report(&found, &query.by))).into_response())
 }

@@ -52,7 +52,7 @@ pub(crate) async fn delays(
     if as_csv {
         return Ok(csv("delays", &delays_table(&found, by, rows))?);
     }
-    Ok(Json(delays_report(&found, by, now, limit)).into_response())
+    Ok(Json(visitor.json(delays_report(&found, by, now, limit))).into_response())
 }
 
 fn shown(visitor: &Visitor, found: &Delays) -> Delays {

@@ -54,7 +54,7 @@ pub(crate) async fn engagement(
     if as_csv {
         return Ok(csv("engagement", &engagement_table(&found, by, rows))?);
     }
-    Ok(Json(engagement_report(&found, by)).into_response())
+    Ok(Json(visitor.json(engagement_report(&found, by))).into_response())
 }
 
 /// Links may hold addresses.

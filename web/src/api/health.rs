@@ -6,6 +6,7 @@ use repute_query::doctor_report;
 use serde_json::Value;
 
 use super::schema::HealthReport;
+use crate::access::Visitor;
 use crate::failure::ApiFailure;
 use crate::pages::advice;
 use crate::parameters::Parameters;
@@ -20,8 +21,9 @@ use crate::state::AppState;
 )]
 pub(crate) async fn health(
     State(state): State<AppState>,
+    visitor: Visitor,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, ApiFailure> {
     Parameters::strict(query.as_deref(), &[], |_| false)?;
-    Ok(Json(doctor_report(&advice(&state).await?)))
+    Ok(Json(visitor.json(doctor_report(&advice(&state).await?))))
 }

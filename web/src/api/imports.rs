@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::objects::time;
 use super::question::read_range;
 use super::schema::{ImportsParameters, ImportsReport};
+use crate::access::Visitor;
 use crate::chart::Lags;
 use crate::failure::{ApiFailure, Failure};
 use crate::parameters::Parameters;
@@ -25,6 +26,7 @@ const PARAMETERS: [&str; 3] = ["since", "until", "zone"];
 )]
 pub(crate) async fn imports(
     State(state): State<AppState>,
+    visitor: Visitor,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, ApiFailure> {
     let parameters = Parameters::strict(query.as_deref(), &PARAMETERS, |_| false)?;
@@ -46,7 +48,7 @@ pub(crate) async fn imports(
         "imports": runs.iter().filter(is_in).map(run).collect::<Vec<_>>(),
     });
     report["sizes"] = sizes(books, reader.rollup_standing().await.as_ref());
-    Ok(Json(report))
+    Ok(Json(visitor.json(report)))
 }
 
 /// Lags of objects by their oldest and by their newest event, in seconds.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::answer::csv;
 use super::question::{read_format, read_number, read_range};
 use super::schema::{ObjectsParameters, ObjectsReport};
+use crate::access::Visitor;
 use crate::failure::{ApiFailure, Failure};
 use crate::parameters::Parameters;
 use crate::state::AppState;
@@ -28,7 +29,11 @@ const PARAMETERS: [&str; 8] = ["since", "until", "zone", "name", "state", "limit
     responses((status = 200, description = "A page of the ledger, and sums over all of it that fits.",
         content((ObjectsReport = "application/json"), (String = "text/csv")))),
 )]
-pub(crate) async fn objects(State(state): State<AppState>, RawQuery(query): RawQuery) -> Result<Response, ApiFailure> {
+pub(crate) async fn objects(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiFailure> {
     let parameters = Parameters::strict(query.as_deref(), &PARAMETERS, |_| false)?;
     let (since, until) = read_range(&parameters, state.now())?;
     let filter = ObjectFilter {
@@ -47,7 +52,7 @@ pub(crate) async fn objects(State(state): State<AppState>, RawQuery(query): RawQ
     if as_csv {
         return Ok(csv("objects", &table(&list))?);
     }
-    Ok(Json(report(&list)).into_response())
+    Ok(Json(visitor.json(report(&list))).into_response())
 }
 
 fn read_state(text: &str) -> Result<ObjectState, Failure> {

@@ -47,7 +47,7 @@ pub(crate) async fn rates(
     let rows = repute_query::rates(&reader, &selection, stepping).await?;
     refuse_beyond(rows.len(), "rows")?;
     if as_csv {
-        return Ok(csv("rates", &visitor.table(rates_table(&rows, &selection.by, false)))?);
+        return Ok(csv("rates", &rates_table(&rows, &selection.by, false))?);
     }
     let text = rates_text(&rows, &selection.by);
     // Written as text where no address can stand in it, which is quicker; else value by value, by who may see them.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use repute_query::{COLUMNS, Dimension, QueryError, Reader, Selection, Stepping, rates};
 
+use crate::access::{may_hold, shown};
 use crate::filters::{Filters, NO_SET, Preset, Range};
 use crate::format;
 use crate::history::Span;
@@ -198,8 +199,11 @@ pub(crate) fn period(filters: &Filters, span: Option<&Span>, now: DateTime<Utc>)
     format!("{from} to {}{windows}", filters.zone.time(until))
 }
 
-/// A value for an attribute of HTML, escaped so that a form sends back exactly this, control characters and all.
+/// A value for an attribute of HTML, escaped so that a form sends back exactly this, control characters and all; but for an address that
+/// its reader may not see.
 pub(crate) fn attribute(text: &str) -> String {
+    let masked = if may_hold(text) { Cow::Borrowed(text) } else { shown(text) };
+    let text = masked.as_ref();
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_' | '.') {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use repute_query::{Dimension, Finding, Group, Metric, Muted, Rule, Silence, State};
 use url::form_urlencoded;
 
+use crate::access::may_hold;
 use crate::alerting::{Remembered, Severity};
 use crate::failure::Failure;
 use crate::filters::{NO_SET, read_dimension};
@@ -181,7 +182,7 @@ pub(crate) fn whose_pairs(account_id: Option<&str>, group: &Group) -> Vec<(&'sta
     let pair = |(dimension, value): &(Dimension, Option<String>)| {
         ("only", format!("{dimension}={}", value.as_deref().unwrap_or(NO_SET)))
     };
-    account.iter().chain(group).map(pair).collect()
+    account.iter().chain(group).map(pair).filter(|(_, value)| may_hold(value)).collect()
 }
 
 /// Values of dimensions as `only` names them.
