@@ -255,7 +255,7 @@ pub(crate) struct SilenceRequest {
     /// When it ends.
     until: Option<DateTime<Utc>>,
     /// How long it lasts.
-    #[schema(rename = "for", example = "4h")]
+    #[schema(rename = "for", schema_with = super::parameters::duration)]
     lasting: Option<String>,
     /// Why, for whoever finds it.
     #[schema(min_length = 1, max_length = 500, example = "ticket 4711")]
