@@ -86,7 +86,7 @@ impl Failure {
         match self {
             Self::BadRequest(what) | Self::BadParameter(_, what) | Self::Unfit(_, what) | Self::Unanswerable(what) => {
                 what.clone()
-            },
+            }
             other => format!("{other:?}"),
         }
     }

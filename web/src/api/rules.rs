@@ -129,10 +129,8 @@ fn read_changes(parameters: &Parameters) -> Result<RuleChanges, Failure> {
             return Err(Failure::parameter("without", what));
         }
         if changes.iter().any(|(of, _)| of == key) {
-            return Err(Failure::parameter(
-                "without",
-                format!("`{key}` is given a value and left out, or left out twice"),
-            ));
+            let what = format!("`{key}` is given a value and left out, or left out twice");
+            return Err(Failure::Unfit("without".to_owned(), what));
         }
         changes.push((key.to_owned(), String::new()));
     }
