@@ -334,6 +334,29 @@ fn other_sites_change_nothing() {
     assert_eq!(adam.with("Origin", &own).post("/sign-out", &[("token", &token)]).status, 303);
 }
 
+/// Whoever may only look is refused whatever changes something, on every route that takes anything.
+#[test]
+fn viewers_change_nothing() {
+    let (desk, server) = open();
+    let mut vera = Client::signed_in(&server, "vera");
+    let token = vera.form_token("/");
+    let mut refused = 0;
+    for path in routes(Audience::SignedIn).into_iter().filter(|path| path != "/sign-out") {
+        let mut clients = vec![vera.clone()];
+        if is_for_programs(&path) {
+            clients =
+                vec![Client::bearing(&server, desk.token("reader")), Client::bearing(&server, desk.token("auditor"))];
+        }
+        for mut client in clients {
+            let response = client.post(&path, &[("token", &token), ("reason", "a"), ("for", "1h"), ("version", "1")]);
+            assert!([403, 405].contains(&response.status), "{path}: {}", response.status);
+            refused += usize::from(response.status == 403);
+        }
+    }
+    assert!(refused >= 6, "{refused} routes that change something");
+    assert!(desk.audit().iter().all(|line| line["what"] != "act"), "{:?}", desk.audit());
+}
+
 /// A link in a web mailer: the browser keeps a strict cookie to itself, and sends it when our own page asks again.
 #[test]
 fn links_of_other_sites_lead_in() {
