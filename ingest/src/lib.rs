@@ -30,10 +30,13 @@ mod worker;
 
 mod replay;
 
+mod landing;
+
 use std::io::{self, Read};
 
 pub use examine::{Bounds, Examined, ExaminedEvents, OddTimes, examine, sample};
 pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import};
+pub use landing::{Clock, Full, Landed, Landing, LandingError, LandingLimits, LandingPlace, Route};
 pub use limits::Limits;
 pub use replay::{Replay, ReplayError};
 pub use retry::{SecondReading, fragment, read_again, read_mended, resolution};
