@@ -52,6 +52,10 @@ mod rules;
 mod search;
 mod windows;
 
+mod deliveries;
+mod landing;
+mod topics;
+
 mod access;
 mod accessible;
 mod api;
