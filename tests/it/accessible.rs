@@ -24,7 +24,7 @@ const STATES: [&str; 17] = [
     "/alerts/bounce_rate_10m",
     "/alerts/bounce_rate_10m?preview=1&warn=2+%25",
     "/messages?event_type=Bounce&range=24h",
-    "/quarantine",
+    "/import/quarantine",
     "/health",
 ];
 
