@@ -141,7 +141,8 @@ impl Speaker {
                 Event::Late if standing.is_stopped() || !standing.is_idle() => {
                     return tracing::debug!(%peer, "connection closed: {}", standing.reason());
                 }
-                Event::Leave if standing.idle_since().is_some() && !standing.is_idle() => {
+                // Not told gracefully: where nothing was ever asked, a first request would be waited for.
+                Event::Leave if standing.idle_since().is_some() => {
                     return tracing::debug!(%peer, "connection closed: another needs its place");
                 }
                 Event::Late | Event::Leave | Event::Stop => {
