@@ -26,7 +26,8 @@ use tokio::sync::Semaphore;
 use crate::access::{Watched, warn_of_readers};
 use crate::aws;
 use crate::config::{LandingAt, LiveRoutes, SnsSettings};
-use crate::exit::Failure;
+use crate::exit::{Failure, told};
+use crate::output::plain;
 use certificates::Certificates;
 
 /// How often the file of access keys is looked at for changes.
@@ -181,8 +182,8 @@ impl Edge {
                 Ok(())
             }
             Err(error) => {
-                let error = aws_sdk_sns::error::DisplayErrorContext(error).to_string();
-                tracing::error!("the subscription of `{topic}` cannot be confirmed: {}", crate::output::plain(&error));
+                let error = told(&error.into());
+                tracing::error!("the subscription of `{topic}` cannot be confirmed: {}", plain(&error));
                 Err(Refusal::Unavailable("the subscription cannot be confirmed at present".to_owned()))
             }
         }

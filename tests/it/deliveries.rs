@@ -15,6 +15,8 @@ use tempfile::TempDir;
 use crate::dump::files;
 use crate::mail::{Mail, time};
 use crate::program::{PATIENCE, Response, Server, ask, import_ending, poll, runtime, scratch};
+use crate::s3;
+use crate::servers::Who;
 
 pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
 const OTHER: &str = "fedcba9876543210fedcba9876543210";
@@ -340,6 +342,31 @@ fn a_full_landing_area_says_so_and_takes_more_once_it_is_emptied() {
     drop(server);
     let door = Door { server: Door::serve(folder.path()), folder };
     assert_answer(&deliver(&door.server, "id", text), 200, "id");
+}
+
+/// A bucket keeps what a directory would. Without the right to write there nothing is acknowledged.
+#[test]
+fn a_landing_area_may_lie_in_a_bucket() {
+    let Some(store) = s3::server() else { return };
+    let folder = scratch();
+    fs::write(folder.path().join("keys"), KEY).unwrap();
+    let serve = |who| {
+        let mut command = store.command(who);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--landing", "s3://raw/live/landing/"]);
+        command.arg("--lake").arg(folder.path().join("lake"));
+        Server::start(command.arg("--firehose-keys-file").arg(folder.path().join("keys")))
+    };
+    let server = serve(Who::Owner);
+    for (number, id) in ["id-0", "id-1"].into_iter().enumerate() {
+        let text = body(id, &encoded(&sends(number * 10..number * 10 + 10)));
+        assert_answer(&deliver(&server, id, text), 200, id);
+    }
+    let refused = deliver(&serve(Who::Reader), "id", body("id", &encoded(&sends(0..1))));
+    assert_answer(&refused, 503, "id");
+    assert!(!refused.text.contains("raw"), "{}", refused.text);
+    let lake = folder.path().join("lake");
+    let summary = s3::import(store, Who::Reader, "s3://raw/live/landing", &lake).expect(0).json();
+    assert_eq!((&summary["objects"]["imported"], &summary["records"]["events"]), (&json!(2), &json!(20)), "{summary}");
 }
 
 /// A body that breaks off leaves nothing, and the next delivery is taken.

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
 
 NOW = datetime.datetime.fromisoformat(sys.argv[1])
-TOPIC = "arn:aws:sns:us-east-1:111122223333:ses-events"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events"
 HOST = "https://sns.us-east-1.amazonaws.com"
 DAY = datetime.timedelta(days=1)
 
@@ -171,7 +171,7 @@ def forgeries():
         "half a signature": good | {"Signature": good["Signature"][:100]},
         "signature that is no base64": good | {"Signature": "!" + good["Signature"]},
         "another topic": sign(message(8, TopicArn=TOPIC + "2")),
-        "topic of another account": sign(message(9, TopicArn=TOPIC.replace("1111", "9999"))),
+        "topic of another account": sign(message(9, TopicArn=TOPIC.replace("1234", "9999"))),
         "topic in capitals": sign(message(10, TopicArn=TOPIC.upper())),
         "topic changed to ours": sign(message(11, TopicArn=TOPIC + "2")) | {"TopicArn": TOPIC},
         "SHA-1": sign(message(12, SignatureVersion="1"), digest=hashes.SHA1()),
