@@ -20,7 +20,10 @@ mod replay;
 mod reputation;
 mod retry;
 mod serve;
+mod setup;
 mod silence;
+mod sources;
+mod stream;
 mod token;
 mod user;
 
@@ -70,6 +73,7 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
         Command::Quarantine(command) => quarantine::run(global, config, &command),
         Command::Generate(args) => generate::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Setup(args) => setup::run(&args),
         Command::Openapi => {
             output::print_json(&repute_web::openapi().map_err(anyhow::Error::from)?)?;
             Ok(Exit::Done)

@@ -35,10 +35,13 @@ use std::io::{self, Read};
 pub use examine::{Bounds, Examined, ExaminedEvents, OddTimes, examine, sample};
 pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import};
 pub use limits::Limits;
-pub use replay::{Replay, ReplayError};
+pub use replay::{Journal, JournalError, Position, Replay, ReplayError, Standing};
 pub use retry::{SecondReading, fragment, read_again, read_mended, resolution};
 pub use ses::bare_address;
-pub use source::{Content, Input, ListError, Listing, SourceObject, list, list_bucket, list_bucket_part};
+pub use source::{
+    Backup, Content, Destination, Encryption, Input, KeyRange, ListError, Listing, S3Place, SourceObject, StreamError,
+    StreamListing, StreamSetup, describe_stream, list, list_bucket, list_bucket_between, list_bucket_part, list_stream,
+};
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 
 use decode::Scratch;

@@ -21,6 +21,11 @@ use crate::worker::Tally;
 /// What stands between two records and nowhere else, up to the second one's start.
 const BETWEEN: [&[u8]; 3] = [b"}\n{\"", b"}{\"", b"}\r\n{\""];
 
+/// So many objects, and of those so many bytes, are fetched ahead of the threads that read them: at a delay of 20 ms that is
+/// enough for 3,000 small objects a second.
+const AHEAD: usize = 64;
+const AHEAD_BYTES: u64 = 32 << 20;
+
 /// How plain objects are split, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Splitting {
@@ -105,8 +110,18 @@ impl Tasks {
         Self(Mutex::new(tasks.into_iter()))
     }
 
-    pub(crate) fn take(&self) -> Option<Task> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).next()
+    /// The next task; what is read after it is fetched meanwhile.
+    pub(crate) fn take(&self, objects: &[SourceObject]) -> Option<Task> {
+        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let task = tasks.next();
+        let mut bytes = 0;
+        for next in tasks.as_slice().iter().filter(|next| next.range == 0).take(AHEAD) {
+            bytes += objects.get(next.object as usize).map_or(0, SourceObject::fetch_ahead);
+            if bytes >= AHEAD_BYTES {
+                break;
+            }
+        }
+        task
     }
 }
 

@@ -9,13 +9,12 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use chrono::Utc;
-use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import, list, list_bucket};
+use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import};
 use repute_lake::{Lake, Location, sweep_staged};
 use repute_query::{ImportRun, thousands};
 use serde_json::json;
-use tokio::sync::OnceCell;
 
-use crate::aws;
+use super::sources::{Taking, list_all};
 use crate::cli::{CountingArgs, Format, Global, ImportArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, remedy, told, without_markup};
@@ -35,7 +34,7 @@ pub(super) fn run(global: &Global, config: &Config, args: &ImportArgs) -> Result
     let start = Instant::now();
     let runtime = super::runtime()?;
     let summary = runtime.block_on(async {
-        let listed = list_all(&args.sources).await?;
+        let listed = list_all(&args.sources, &Taking::new(&args.objects, args.endpoint.as_deref())).await?;
         import_and_note(&location, tags, &args.sources, listed, reading).await
     })?;
     let seconds = start.elapsed().as_secs_f64();
@@ -70,37 +69,6 @@ async fn count(global: &Global, config: &Config) {
     if let Err(failure) = counted.await {
         tracing::debug!(?failure, "what was imported is counted by the first question");
     }
-}
-
-/// Lists every source, saying what is left out.
-pub(super) async fn list_all(sources: &[PathBuf]) -> Result<Vec<SourceObject>, Failure> {
-    let (client, mut objects) = (OnceCell::new(), Vec::new());
-    for source in sources {
-        let text = source.to_string_lossy();
-        let listing = match text.split_once("://") {
-            Some(("s3" | "s3a", place)) => {
-                let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-                if bucket.is_empty() {
-                    return Err(Failure::Usage(format!("`{text}`: name a bucket, as in s3://bucket/prefix")));
-                }
-                list_bucket(client.get_or_init(aws::s3).await, bucket, prefix).await?
-            }
-            Some((scheme, _)) => {
-                return Err(Failure::Usage(format!(
-                    "`{text}`: importing from {scheme}:// is not built yet; copy the objects to a directory or a bucket"
-                )));
-            }
-            None => list(source)?,
-        };
-        if listing.objects.is_empty() {
-            let _ = writeln!(io::stderr(), "nothing to import in `{}`", plain(&text));
-        }
-        for (path, reason) in listing.refused {
-            let _ = writeln!(io::stderr(), "left out `{}`: {reason}", plain(&path.to_string_lossy()));
-        }
-        objects.extend(listing.objects);
-    }
-    Ok(objects)
 }
 
 /// How objects are read.
