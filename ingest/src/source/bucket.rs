@@ -8,7 +8,6 @@ mod walk;
 
 use std::collections::HashSet;
 use std::io;
-use std::path::PathBuf;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -130,10 +129,6 @@ fn objects(client: &Client, bucket: &str, found: Vec<(String, Object)>) -> Resul
     for (key, object) in found {
         let size = u64::try_from(object.size.unwrap_or_default()).unwrap_or_default();
         let name = format!("s3://{bucket}/{key}");
-        if matches!(object.storage_class.as_ref().map(|class| class.as_str()), Some("GLACIER" | "DEEP_ARCHIVE")) {
-            listing.refused.push((PathBuf::from(name), "archived: restore it first"));
-            continue;
-        }
         let Some(etag) = object.e_tag else {
             let source = io::Error::other("the store gives no ETag for it");
             return Err(ListError { source_name: name, source, region: None });
@@ -194,6 +189,7 @@ where
         Some("PermanentRedirect" | "AuthorizationHeaderMalformed") => {
             "; the bucket lies in another region: set AWS_REGION to it".to_owned()
         }
+        Some("InvalidObjectState") => "; it is archived: restore it first (aws s3api restore-object)".to_owned(),
         Some("RequestTimeTooSkewed") => "; set this machine's clock".to_owned(),
         _ => String::new(),
     };
