@@ -33,14 +33,14 @@ mod replay;
 use std::io::{self, Read};
 
 pub use examine::{Bounds, Examined, ExaminedEvents, OddTimes, examine, sample};
-pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import};
+pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import, import_pages};
 pub use limits::Limits;
 pub use replay::{Journal, JournalError, Position, Replay, ReplayError, Standing};
 pub use retry::{SecondReading, fragment, read_again, read_mended, resolution};
 pub use ses::bare_address;
 pub use source::{
-    Backup, Content, Destination, Encryption, Input, KeyRange, ListError, Listing, S3Place, SourceObject, StreamError,
-    StreamListing, StreamSetup, describe_stream, list, list_bucket, list_bucket_between, list_bucket_part, list_stream,
+    Backup, Content, Destination, Each, Encryption, Input, KeyRange, ListError, Listing, S3Place, SourceObject,
+    StreamError, StreamSetup, describe_stream, list, list_bucket, list_bucket_into, list_bucket_part, list_stream,
 };
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 

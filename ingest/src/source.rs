@@ -15,11 +15,9 @@ use std::sync::Arc;
 use repute_lake::ObjectKey;
 use url::Url;
 
-pub use bucket::{list_bucket, list_bucket_between, list_bucket_part};
+pub use bucket::{Each, list_bucket, list_bucket_into, list_bucket_part};
 pub use dates::KeyRange;
-pub use stream::{
-    Backup, Destination, Encryption, S3Place, StreamError, StreamListing, StreamSetup, describe_stream, list_stream,
-};
+pub use stream::{Backup, Destination, Encryption, S3Place, StreamError, StreamSetup, describe_stream, list_stream};
 
 use crate::verdict::Place;
 

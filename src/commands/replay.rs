@@ -53,6 +53,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         bytes: seen.0.0.load(Ordering::Relaxed),
         objects: seen.0.1.load(Ordering::Relaxed),
         events: seen.1.load(Ordering::Relaxed),
+        ..Moment::default()
     });
     let replayed = runtime.block_on(async {
         let (sender, mut items) = mpsc::channel(READ_AHEAD);

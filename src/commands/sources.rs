@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::{TimeDelta, Utc};
 use repute_ingest::{
-    KeyRange, ListError, Listing, SourceObject, StreamSetup, describe_stream, list, list_bucket_between, list_stream,
+    Each, KeyRange, ListError, Listing, SourceObject, StreamSetup, describe_stream, list, list_bucket_into, list_stream,
 };
-use repute_query::{Tz, count, thousands};
+use repute_query::{Tz, count};
 
 use crate::aws::{self, Reach};
 use crate::cli::SourceArgs;
@@ -41,30 +41,50 @@ impl Taking {
 
 /// Lists every source, saying what is left out.
 pub(super) async fn list_all(sources: &[PathBuf], taking: &Taking) -> Result<Vec<SourceObject>, Failure> {
-    let (mut buckets, mut objects) = (Buckets { reach: &taking.reach, clients: HashMap::new() }, Vec::new());
+    let mut objects = Vec::new();
+    list_into(sources, taking, &mut |more| objects.extend(more)).await?;
+    Ok(objects)
+}
+
+/// The same, handed over while others are still being listed.
+pub(super) async fn list_into(
+    sources: &[PathBuf],
+    taking: &Taking,
+    give: &mut (dyn FnMut(Vec<SourceObject>) + Send),
+) -> Result<(), Failure> {
+    let mut buckets = Buckets { reach: &taking.reach, clients: HashMap::new() };
     let range = taking.range(taking.args.key_timezone.unwrap_or(Tz::UTC));
     for source in sources {
         let text = source.to_string_lossy();
-        let listing = match text.split_once("://") {
+        let mut found = 0;
+        let mut each = |listing: Listing| {
+            found += listing.objects.len();
+            say_what_is_left_out(&listing);
+            give(listing.objects);
+        };
+        match text.split_once("://") {
             Some(("s3" | "s3a", place)) => {
                 let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
                 if bucket.is_empty() {
                     return Err(Failure::Usage(format!("`{text}`: name a bucket, as in s3://bucket/prefix")));
                 }
-                buckets.list(bucket, async |client| list_bucket_between(&client, bucket, prefix, &range).await).await?
+                let list =
+                    async |client, each: Each<'_>| list_bucket_into(&client, (bucket, prefix), &range, each).await;
+                buckets.list(bucket, list, &mut each).await?;
             }
-            Some(("firehose", stream)) => of_stream(stream, taking, &mut buckets).await?,
+            Some(("firehose", stream)) => of_stream(stream, taking, &mut buckets, &mut each).await?,
             Some((scheme, _)) => {
                 return Err(Failure::Usage(format!(
                     "`{text}`: {scheme}:// is no source; name a file, a directory, s3://bucket/prefix or firehose://STREAM"
                 )));
             }
-            None => of_disk(source, &range)?,
-        };
-        say_what_is_left_out(&text, &listing);
-        objects.extend(listing.objects);
+            None => each(of_disk(source, &range)?),
+        }
+        if found == 0 {
+            let _ = writeln!(io::stderr(), "nothing to import in `{}`", plain(&text));
+        }
     }
-    Ok(objects)
+    Ok(())
 }
 
 fn of_disk(source: &Path, range: &KeyRange) -> Result<Listing, Failure> {
@@ -73,10 +93,7 @@ fn of_disk(source: &Path, range: &KeyRange) -> Result<Listing, Failure> {
     Ok(listing)
 }
 
-fn say_what_is_left_out(source: &str, listing: &Listing) {
-    if listing.objects.is_empty() {
-        let _ = writeln!(io::stderr(), "nothing to import in `{}`", plain(source));
-    }
+fn say_what_is_left_out(listing: &Listing) {
     for (path, reason) in &listing.refused {
         let _ = writeln!(io::stderr(), "left out `{}`: {reason}", plain(&path.to_string_lossy()));
     }
@@ -104,7 +121,7 @@ pub(super) async fn set_up(stream: &str) -> Result<StreamSetup, Failure> {
 }
 
 /// What a stream wrote to its bucket.
-async fn of_stream(stream: &str, taking: &Taking, buckets: &mut Buckets<'_>) -> Result<Listing, Failure> {
+async fn of_stream(stream: &str, taking: &Taking, buckets: &mut Buckets<'_>, each: Each<'_>) -> Result<(), Failure> {
     let setup = set_up(stream).await?;
     let place = setup.place()?;
     let range = taking.range(match taking.args.key_timezone {
@@ -118,18 +135,17 @@ async fn of_stream(stream: &str, taking: &Taking, buckets: &mut Buckets<'_>) -> 
             "stream `{stream}` delivers to {to}: its bucket holds only what could not be delivered"
         );
     }
-    let found = buckets.list(&place.bucket, async |client| list_stream(&client, stream, place, &range).await).await?;
-    if found.others > 0 {
-        let beside = count(found.others, "object");
+    let list = async |client, each: Each<'_>| list_stream(&client, stream, place, &range, each).await;
+    let others = buckets.list(&place.bucket, list, each).await?;
+    if others > 0 {
         let _ = writeln!(
             io::stderr(),
-            "left out {beside} beside those of stream `{stream}` as it is set up now; s3://{}/... takes them",
+            "left out {} beside those of stream `{stream}` as it is set up now; s3://{}/... takes them",
+            count(others, "object"),
             place.bucket
         );
     }
-    let (all, bucket) = (thousands(found.listing.objects.len() as u64), &place.bucket);
-    tracing::info!("stream {stream}: {all} objects in {bucket}");
-    Ok(found.listing)
+    Ok(())
 }
 
 /// Clients for buckets, each in the bucket's own region.
@@ -143,19 +159,21 @@ impl Buckets<'_> {
     async fn list<T>(
         &mut self,
         bucket: &str,
-        list: impl AsyncFn(aws_sdk_s3::Client) -> Result<T, ListError>,
+        list: impl AsyncFn(aws_sdk_s3::Client, Each<'_>) -> Result<T, ListError>,
+        each: Each<'_>,
     ) -> Result<T, Failure> {
         let client = match self.clients.get(bucket) {
             Some(client) => client.clone(),
             None => aws::s3_at(self.reach).await,
         };
         self.clients.insert(bucket.to_owned(), client.clone());
-        match list(client).await {
+        match list(client, each).await {
+            // The first request says so, before anything was listed.
             Err(ListError { region: Some(region), .. }) => {
                 tracing::info!("bucket {bucket} lies in {region}");
                 let client = aws::s3_at(&Reach { region: Some(region), ..self.reach.clone() }).await;
                 self.clients.insert(bucket.to_owned(), client.clone());
-                Ok(list(client).await?)
+                Ok(list(client, each).await?)
             }
             listed => Ok(listed?),
         }

@@ -19,6 +19,9 @@ use super::{ListError, Listing, SourceObject, is_bookkeeping};
 
 pub(super) use walk::{Choose, Step, by_date};
 
+/// Takes what was listed, part by part.
+pub type Each<'a> = &'a mut (dyn FnMut(Listing) + Send);
+
 /// The header in which S3 says where a bucket lies, also to whoever asks in another region.
 const REGION_HEADER: &str = "x-amz-bucket-region";
 
@@ -31,40 +34,67 @@ pub async fn list_bucket(client: &Client, bucket: &str, prefix: &str) -> Result<
     listing(client, bucket, prefix, found)
 }
 
-/// The same of those objects whose keys' dates are wanted, and of those without a date. Folders whose dates are not wanted are
-/// not listed.
-pub async fn list_bucket_between(
+/// The same of those objects whose keys' dates are wanted, and of those without a date, handed over while others are still being
+/// listed. Folders whose dates are not wanted are not listed.
+pub async fn list_bucket_into(
     client: &Client,
-    bucket: &str,
-    prefix: &str,
+    (bucket, prefix): (&str, &str),
     range: &KeyRange,
-) -> Result<Listing, ListError> {
-    if range.is_all() {
-        return list_bucket(client, bucket, prefix).await;
+    each: Each<'_>,
+) -> Result<(), ListError> {
+    let Some(folder) = folder(client, bucket, prefix).await? else {
+        let mut listing = list_bucket(client, bucket, prefix).await?;
+        listing.objects.retain(|object| range.takes(&object.key.name));
+        each(listing);
+        return Ok(());
+    };
+    if !range.is_all() {
+        let mut each = |found| listing(client, bucket, &folder, found).map(&mut *each);
+        return walk::walk(client, bucket, &folder, range, &|folder| by_date(range, folder), &mut each).await;
     }
-    // Whether the prefix is a folder must not depend on the dates that are wanted.
-    let folder = format!("{}/", prefix.trim_end_matches('/'));
-    let is_folder =
-        !prefix.is_empty() && !prefix.ends_with('/') && !keys(client, bucket, &folder, 1).await?.0.is_empty();
-    let prefix = if is_folder { &folder } else { prefix };
-    let found = walk::walk(client, bucket, prefix, range, &|folder| by_date(range, folder)).await?;
-    listing(client, bucket, prefix, found)
+    let mut pages = client.list_objects_v2().bucket(bucket).prefix(&folder).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| denied(bucket, &folder, &error))?;
+        each(listing(client, bucket, &folder, page.contents.unwrap_or_default())?);
+    }
+    Ok(())
 }
 
-/// The objects below a prefix, in the folders that are chosen, that a test takes, whatever their names; those it does not take
-/// are counted.
+/// The folder that a prefix stands for; nothing if it is an object, or the beginning of names.
+async fn folder(client: &Client, bucket: &str, prefix: &str) -> Result<Option<String>, ListError> {
+    if prefix.is_empty() || prefix.ends_with('/') {
+        return Ok(Some(prefix.to_owned()));
+    }
+    let first = async |prefix: &str| {
+        let listed = client.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1).send().await;
+        let found = listed.map_err(|error| denied(bucket, prefix, &error))?.contents.unwrap_or_default();
+        Ok(found.into_iter().next().and_then(|object| object.key))
+    };
+    let folder = format!("{prefix}/");
+    // The shortest name comes first.
+    let is_object = first(prefix).await?.is_some_and(|key| key == prefix);
+    Ok(if !is_object && first(&folder).await?.is_some() { Some(folder) } else { None })
+}
+
+/// The objects below a prefix, in the folders that are chosen, that a test takes, whatever their names; how many it does not take.
 pub(super) async fn list_matching(
     client: &Client,
     (bucket, prefix): (&str, &str),
     range: &KeyRange,
     choose: Choose<'_>,
     takes: &(dyn Fn(&str) -> bool + Send + Sync),
-) -> Result<(Listing, u64), ListError> {
-    let found = walk::walk(client, bucket, prefix, range, choose).await?;
-    let keyed = found.into_iter().filter_map(|mut object| object.key.take().map(|key| (key, object)));
-    let (taken, others): (Vec<_>, Vec<_>) =
-        keyed.filter(|(key, _)| !key.ends_with('/')).partition(|(key, _)| takes(key));
-    Ok((objects(client, bucket, taken)?, others.len() as u64))
+    each: Each<'_>,
+) -> Result<u64, ListError> {
+    let mut all_others = 0;
+    let mut each = |found: Vec<Object>| {
+        let keyed = found.into_iter().filter_map(|mut object| object.key.take().map(|key| (key, object)));
+        let (taken, others): (Vec<_>, Vec<_>) =
+            keyed.filter(|(key, _)| !key.ends_with('/')).partition(|(key, _)| takes(key));
+        all_others += others.len() as u64;
+        objects(client, bucket, taken).map(&mut *each)
+    };
+    walk::walk(client, bucket, prefix, range, choose, &mut each).await?;
+    Ok(all_others)
 }
 
 /// As [`list_bucket`], but of no more keys than `most` or a thousand more; where there are more, of the first ones and of those in the newest

@@ -9,10 +9,10 @@ mod setup;
 
 pub use setup::{Backup, Destination, Encryption, S3Place, StreamSetup};
 
-use super::bucket::{Step, by_date, list_matching};
+use super::ListError;
+use super::bucket::{Each, Step, by_date, list_matching};
 use super::dates::{KeyRange, folder_date};
 use super::prefix::PrefixPattern;
-use super::{ListError, Listing};
 
 /// Why a stream cannot be read from.
 #[derive(Debug, thiserror::Error)]
@@ -75,15 +75,6 @@ pub async fn describe_stream(client: &Client, stream: &str) -> Result<StreamSetu
     Ok(StreamSetup::of(&description))
 }
 
-/// What a stream wrote.
-#[derive(Debug, Default)]
-pub struct StreamListing {
-    /// Its objects: records, and error records.
-    pub listing: Listing,
-    /// Objects beside them that are not its own, which are left out.
-    pub others: u64,
-}
-
 impl StreamSetup {
     /// The time zone of the dates in its keys.
     ///
@@ -119,7 +110,8 @@ impl S3Place {
     }
 }
 
-/// Lists the objects that a stream wrote to its bucket under its present set-up: records and error records.
+/// Lists the objects that a stream wrote to its bucket under its present set-up: records and error records. They are handed
+/// over while others are still being listed. Gives how many objects lie beside them that are not its own, and are left out.
 ///
 /// # Errors
 /// Where its bucket cannot be listed.
@@ -128,7 +120,8 @@ pub async fn list_stream(
     stream: &str,
     place: &S3Place,
     range: &KeyRange,
-) -> Result<StreamListing, ListError> {
+    each: Each<'_>,
+) -> Result<u64, ListError> {
     let patterns = place.patterns();
     let takes = |key: &str| patterns.iter().any(|pattern| pattern.is_of(key, stream));
     let choose = |folder: &str| {
@@ -143,14 +136,11 @@ pub async fn list_stream(
             true => Step::Into,
         }
     };
-    let mut found = StreamListing::default();
+    let mut others = 0;
     for root in roots(&patterns) {
-        let (listing, others) = list_matching(client, (&place.bucket, root), range, &choose, &takes).await?;
-        found.listing.objects.extend(listing.objects);
-        found.listing.refused.extend(listing.refused);
-        found.others += others;
+        others += list_matching(client, (&place.bucket, root), range, &choose, &takes, each).await?;
     }
-    Ok(found)
+    Ok(others)
 }
 
 /// Where listing begins: no place lies within another.

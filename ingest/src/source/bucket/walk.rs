@@ -47,25 +47,26 @@ struct Found {
     folders: Vec<String>,
 }
 
-/// The objects below a prefix whose keys' dates are wanted, in the folders that are chosen.
+/// The objects below a prefix whose keys' dates are wanted, in the folders that are chosen; `each` gets those of a folder.
 pub(super) async fn walk(
     client: &Client,
     bucket: &str,
     prefix: &str,
     range: &KeyRange,
     choose: Choose<'_>,
-) -> Result<Vec<Object>, ListError> {
+    each: &mut (dyn FnMut(Vec<Object>) -> Result<(), ListError> + Send),
+) -> Result<(), ListError> {
     let wanted = |object: &Object| object.key().is_some_and(|key| range.meets(key_date(key)));
-    let (mut level, mut objects) = (vec![(prefix.to_owned(), Step::Into)], Vec::new());
+    let mut level = vec![(prefix.to_owned(), Step::Into)];
     for depth in 0.. {
         let steps = level.into_iter().map(|(folder, step)| {
             let step = if depth < DEEPEST { step } else { Step::Whole };
             list(client, bucket, folder, step)
         });
-        let found: Vec<Found> = stream::iter(steps).buffered(AT_ONCE).try_collect().await?;
+        let mut found = stream::iter(steps).buffered(AT_ONCE);
         level = Vec::new();
-        for Found { objects: more, folders } in found {
-            objects.extend(more.into_iter().filter(wanted));
+        while let Some(Found { objects, folders }) = found.try_next().await? {
+            each(objects.into_iter().filter(wanted).collect())?;
             let chosen = folders.into_iter().map(|folder| {
                 let step = choose(&folder);
                 (folder, step)
@@ -76,7 +77,7 @@ pub(super) async fn walk(
             break;
         }
     }
-    Ok(objects)
+    Ok(())
 }
 
 /// Lists one folder: its objects and the folders in it; or all that is below it.
