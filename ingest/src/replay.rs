@@ -14,13 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_firehose::Client;
-use aws_sdk_firehose::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_firehose::error::ProvideErrorMetadata;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 use repute_lake::ObjectKey;
 use tokio::time::Instant;
 
 pub use journal::{Journal, JournalError, Standing};
+
+use crate::source::said;
 
 const MAX_RECORDS: usize = 500;
 const MAX_BYTES: usize = 4 << 20;
@@ -203,14 +205,17 @@ async fn put_once(client: &Client, stream: &str, records: Vec<Record>) -> Result
     let refused = |reason| ReplayError::Refused { stream: stream.to_owned(), reason };
     let call = client.put_record_batch().delivery_stream_name(stream).set_records(Some(records.clone()));
     let answer = call.send().await.map_err(|error| {
-        let said = error.message().map_or_else(|| DisplayErrorContext(&error).to_string(), str::to_owned);
-        refused(match error.code() {
-            Some("ResourceNotFoundException") => {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let said = said(&error);
+        refused(match (error.code(), status) {
+            (Some("ResourceNotFoundException"), _) => {
                 format!(
                     "there is none of this name in this region and account ({said}); look at AWS_REGION and AWS_PROFILE"
                 )
             }
-            Some("AccessDeniedException") => format!("{said}; these credentials lack firehose:PutRecordBatch on it"),
+            (_, Some(403)) | (Some("AccessDeniedException"), _) => {
+                format!("{said}; these credentials lack firehose:PutRecordBatch on it")
+            }
             _ => said,
         })
     })?;

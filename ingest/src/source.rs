@@ -3,6 +3,7 @@
 mod bucket;
 mod dates;
 mod prefix;
+mod said;
 mod stream;
 
 use std::fmt::Debug;
@@ -18,6 +19,8 @@ use url::Url;
 pub use bucket::{Each, list_bucket, list_bucket_into, list_bucket_part};
 pub use dates::KeyRange;
 pub use stream::{Backup, Destination, Encryption, S3Place, StreamError, StreamSetup, describe_stream, list_stream};
+
+pub(crate) use said::said;
 
 use crate::verdict::Place;
 

@@ -4,9 +4,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
 use crate::dump;
+use crate::front::{Answer, Front};
 use crate::mail::{Mail, object, time};
 use crate::program::{Run, scratch};
 use crate::servers::Moto;
@@ -47,9 +50,9 @@ impl Firehose {
     }
 
     fn deliver(&self, stream: &str, size: usize, every: usize) -> Vec<Delivered> {
-        let folder = dump::small().path.to_string_lossy().into_owned();
+        let folder = dump::short().path.to_string_lossy().into_owned();
         let told = self.python(&["deliver", stream, &folder, &size.to_string(), &every.to_string()]);
-        assert_eq!(told["records"], dump::small().truth.records);
+        assert_eq!(told["records"], dump::short().truth.records);
         let objects = told["objects"].as_array().unwrap();
         objects
             .iter()
@@ -97,7 +100,7 @@ fn a_stream_is_imported_as_it_is_set_up() {
         "raw/lake/events/part-0.parquet": "no Parquet",
         "raw/2026/report.csv": "a,b",
     }}));
-    let (dump, folder) = (dump::small(), scratch());
+    let (dump, folder) = (dump::short(), scratch());
     for (stream, setup, others) in [
         ("plain", json!({"Prefix": "plain/"}), true),
         ("bare", json!({}), true),
@@ -167,7 +170,7 @@ fn since_and_until_work_through_the_prefix() {
         firehose.import(stream, &options, &lake).expect(0);
         assert_eq!(firehose.noted(&lake), wanted, "{stream}");
         firehose.import(stream, "", &lake).expect(0);
-        dump::small().assert_in(&lake);
+        dump::short().assert_in(&lake);
     }
 }
 
@@ -187,6 +190,20 @@ fn streams_that_cannot_be_read_from_are_told() {
     assert_eq!(firehose.import("away", "", &lake).expect(0).json()["records"]["events"], 1);
     let missing = firehose.import("no-such-stream", "", &lake).expect(4);
     assert!(missing.stderr.contains("no Firehose stream `no-such-stream`"), "{}", missing.stderr);
+    let denied = Front::start(&firehose.moto.endpoint, |_, _| {
+        let body = json!({"__type": "AccessDeniedException", "message": "not for you"}).to_string();
+        Answer::Own((StatusCode::BAD_REQUEST, body).into_response())
+    });
+    let mut command = firehose.moto.command();
+    command.args(["import", "firehose://ses-events", "--lake"]).arg(&lake).env("AWS_ENDPOINT_URL", &denied.endpoint);
+    let denied = Run::of(&mut command).expect(4);
+    assert!(
+        denied
+            .stderr
+            .contains("AccessDeniedException: not for you; these credentials lack firehose:DescribeDeliveryStream"),
+        "{}",
+        denied.stderr
+    );
     for wrong in ["", "a/b", "a%20b"] {
         let run = firehose.import(wrong, "", &lake).expect(2);
         assert!(run.stderr.contains("firehose://my-stream"), "{}", run.stderr);

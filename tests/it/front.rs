@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::{StreamExt, stream};
 
 use crate::program::runtime;
 
@@ -37,6 +37,8 @@ impl Asked {
 pub(crate) enum Answer {
     /// The server behind answers.
     Pass,
+    /// The server behind answers a request for this path instead, if it checks no signatures.
+    As(String),
     /// The server behind answers, and the connection ends after so many bytes of it.
     Cut(usize),
     /// This, and nothing is done.
@@ -112,13 +114,15 @@ async fn handle(State(behind): State<Arc<Behind>>, request: Request) -> Response
         all.len() - 1
     };
     tokio::time::sleep(behind.delay).await;
-    let cut = match (behind.decide)(&asked, before) {
+    let path = asked.path.clone();
+    let (path, cut) = match (behind.decide)(&asked, before) {
         Answer::Own(response) => return response,
-        Answer::Pass => None,
-        Answer::Cut(after) => Some(after),
+        Answer::Pass => (path, None),
+        Answer::As(path) => (path, None),
+        Answer::Cut(after) => (path, Some(after)),
     };
     // The signature covers the path as it was written and the `Host` header, which stay as they are.
-    let to = behind.client.request(asked.method, format!("{}{}", behind.upstream, asked.path));
+    let to = behind.client.request(asked.method, format!("{}{path}", behind.upstream));
     let Ok(answer) = to.headers(end_to_end(asked.headers)).body(asked.body).send().await else {
         return StatusCode::BAD_GATEWAY.into_response();
     };
@@ -128,7 +132,12 @@ async fn handle(State(behind): State<Arc<Behind>>, request: Request) -> Response
         None => Body::from(body),
         Some(after) => {
             let some = body.slice(..after.min(body.len()));
-            Body::from_stream(stream::iter([Ok(some), Err(std::io::Error::other("cut"))]))
+            // What was sent must be on its way before the connection ends.
+            let end = stream::once(async {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Err(std::io::Error::other("cut"))
+            });
+            Body::from_stream(stream::iter([Ok(some)]).chain(end))
         }
     };
     let mut response = Response::new(body);

@@ -1,7 +1,5 @@
 //! What `setup` prints, judged by cfn-lint, by the AWS SDK's models, and by carrying it out on moto.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use crate::mail::{Mail, object, time};
@@ -61,7 +59,9 @@ fn what_is_set_up_works_with_the_readers_rights() {
     let (moto, folder) = (Moto::start(&python), scratch());
     let script = object(folder.path(), "script.sh", print("commands", &format!("{NAMES} --account 123456789012")));
     let mail = Mail::new(1, time("2026-10-05T08:00:00Z")).send();
-    let made = run_python(&python, "setup.py", ["make", &moto.endpoint, script.to_str().unwrap()]);
+    let event = object(folder.path(), "event.json", mail);
+    let arguments = ["make", &moto.endpoint, script.to_str().unwrap(), "my-ses-events", event.to_str().unwrap()];
+    let made = run_python(&python, "setup.py", arguments);
     println!("moto lacks {}", made["lacking"]);
     assert!(made["lacking"].as_array().unwrap().iter().all(|said| said.to_string().contains("event-destination")));
     let user = |arguments: &str| {
@@ -73,15 +73,15 @@ fn what_is_set_up_works_with_the_readers_rights() {
     let sound = user("doctor firehose://ses.orders --format json").expect(0).json();
     assert_eq!(sound["findings"], json!([]));
     assert_eq!(sound["stream"]["prefix"], "mail/!{timestamp:yyyy/MM/dd/HH}/");
-    let dump = object(folder.path(), "event.json", mail);
     let lake = folder.path().join("lake");
-    let put = user(&format!("replay {} --to firehose://ses.orders", dump.display())).expect(4);
+    let put = user(&format!("replay {} --to firehose://ses.orders", event.display())).expect(4);
     assert!(put.stderr.contains("firehose:PutRecordBatch"), "{}", put.stderr);
-    let empty = user(&format!("import firehose://ses.orders --quiet --lake {}", lake.display())).expect(0);
-    assert!(empty.stderr.contains("nothing to import"), "{}", empty.stderr);
-    let other = user(&format!("import firehose://ses-events --quiet --lake {}", lake.display())).expect(4);
-    assert!(other.stderr.contains("firehose:DescribeDeliveryStream"), "{}", other.stderr);
-    assert!(!Path::new(&lake.join("events/_delta_log/00000000000000000001.json")).exists());
+    let import =
+        |stream: &str| user(&format!("import firehose://{stream} --quiet --format json --lake {}", lake.display()));
+    assert_eq!(import("ses.orders").expect(0).json()["records"]["events"], 1);
+    // The bucket of another stream.
+    let other = import("ses-events").expect(4);
+    assert!(other.stderr.contains("s3:ListBucket on arn:aws:s3:::raw"), "{}", other.stderr);
 }
 
 #[test]

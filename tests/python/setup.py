@@ -5,11 +5,14 @@ setup.py same YAML JSON               whether both are the same template
 setup.py compare SCRIPT JSON REGION ACCOUNT
                                       takes the script apart with shlex, checks every command against botocore's model of its
                                       operation, and compares its documents with the template's; prints the operations
-setup.py make ENDPOINT SCRIPT         carries the script out on moto, makes a user with the reader's policy only, and from then
-                                      on has every request checked; prints the user's keys, and commands that moto lacks
+setup.py make ENDPOINT SCRIPT BUCKET FILE
+                                      carries the script out on moto, puts FILE where the stream would, makes a user with the
+                                      reader's policy only, and from then on has every request checked; prints the user's
+                                      keys, and commands that moto lacks
 """
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -20,7 +23,8 @@ from answer import answer
 
 
 def lint(file):
-    run = subprocess.run([sys.executable, "-m", "cfnlint", file], capture_output=True, text=True)
+    program = os.path.join(os.path.dirname(sys.executable), "cfn-lint")
+    run = subprocess.run([program, file], capture_output=True, text=True)
     return {"code": run.returncode, "said": run.stdout + run.stderr}
 
 
@@ -148,27 +152,38 @@ def compare(script, file, region, account):
     return [operation for _, operation, _ in made]
 
 
-def make(endpoint, script):
+def make(endpoint, script, bucket, event):
     import boto3
-    from botocore import xform_name
     from botocore.exceptions import ClientError
 
     def client(service):
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", **keys)
 
-    lacking, policy = [], None
+    lacking = []
     for service, operation, arguments in calls(script):
         try:
-            made = getattr(client(service), xform_name(operation).replace("-", "_"))(**arguments)
-            policy = made["Policy"]["Arn"] if operation == "create-policy" else policy
+            getattr(client(service), operation.replace("-", "_"))(**arguments)
         except ClientError as error:
             lacking.append(f"{operation}: {error}")
+    # Moto speaks without TLS, which this policy forbids.
+    client("s3").delete_bucket_policy(Bucket=bucket)
+    with open(event, "rb") as body:
+        key = "mail/2026/10/05/08/ses.orders-1-2026-10-05-08-00-00-u"
+        client("s3").put_object(Bucket=bucket, Key=key, Body=body.read())
     iam = client("iam")
     iam.create_user(UserName="repute")
-    iam.attach_user_policy(UserName="repute", PolicyArn=policy)
+    # Moto knows resources of S3 only, and no conditions.
+    rights = json.loads(next(a for _, name, a in calls(script) if name == "create-policy")["PolicyDocument"])
+    for statement in rights["Statement"]:
+        if not str(statement["Action"]).startswith("s3:"):
+            statement["Resource"] = "*"
+        statement.pop("Condition", None)
+    iam.put_user_policy(UserName="repute", PolicyName="reads", PolicyDocument=json.dumps(rights))
     key = iam.create_access_key(UserName="repute")["AccessKey"]
-    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset-auth", data=b"0", method="POST"))
+    guard = urllib.request.Request(f"{endpoint}/moto-api/reset-auth", data=b"0", method="POST")
+    guard.add_header("Content-Type", "text/plain")
+    urllib.request.urlopen(guard)
     return {"key": key["AccessKeyId"], "secret": key["SecretAccessKey"], "lacking": lacking}
 
 

@@ -10,12 +10,12 @@ use std::collections::HashSet;
 use std::io;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::Object;
 use repute_lake::ObjectKey;
 
 use super::dates::KeyRange;
-use super::{ListError, Listing, SourceObject, is_bookkeeping};
+use super::{ListError, Listing, SourceObject, is_bookkeeping, said};
 
 pub(super) use walk::{Choose, Step, by_date};
 
@@ -203,11 +203,7 @@ fn failure<E, R>(error: &SdkError<E, R>, right: &str) -> io::Error
 where
     SdkError<E, R>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    let text = match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        _ => DisplayErrorContext(error).to_string(),
-    };
+    let text = said(error);
     let remedy = match error.code() {
         Some("AccessDenied" | "AllAccessDisabled" | "Forbidden") => format!(
             "; these credentials lack {right}, or a policy of the bucket denies it (a bucket whose reader pays needs --requester-pays)"

@@ -1,7 +1,7 @@
 //! A Firehose stream: what it is set up to write where, and the objects that it wrote.
 
 use aws_sdk_firehose::Client;
-use aws_sdk_firehose::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_firehose::error::ProvideErrorMetadata;
 use aws_sdk_s3::Client as S3Client;
 use chrono_tz::Tz;
 
@@ -9,10 +9,10 @@ mod setup;
 
 pub use setup::{Backup, Destination, Encryption, S3Place, StreamSetup};
 
-use super::ListError;
 use super::bucket::{Each, Step, by_date, list_matching};
 use super::dates::{KeyRange, folder_date};
 use super::prefix::PrefixPattern;
+use super::{ListError, said};
 
 /// Why a stream cannot be read from.
 #[derive(Debug, thiserror::Error)]
@@ -64,10 +64,11 @@ pub async fn describe_stream(client: &Client, stream: &str) -> Result<StreamSetu
     let asked = client.describe_delivery_stream().delivery_stream_name(stream).send().await;
     let answer = asked.map_err(|error| {
         let stream = stream.to_owned();
-        let reason = error.message().map_or_else(|| DisplayErrorContext(&error).to_string(), str::to_owned);
-        match error.code() {
-            Some("ResourceNotFoundException") => StreamError::Missing(stream),
-            Some("AccessDeniedException" | "AccessDenied") => StreamError::Denied { stream, reason },
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let reason = said(&error);
+        match (error.code(), status) {
+            (Some("ResourceNotFoundException"), _) => StreamError::Missing(stream),
+            (_, Some(403)) | (Some("AccessDeniedException"), _) => StreamError::Denied { stream, reason },
             _ => StreamError::Failed { stream, reason },
         }
     })?;
