@@ -82,7 +82,7 @@ async fn list_and_import(
     let listing = async move {
         let mut begin = Some(begin);
         let give = &mut |objects| {
-            drop(begin.take().map(|begin| begin.send(())));
+            let _ = begin.take().map(|begin| begin.send(()));
             drop(sender.send(objects));
         };
         list_into(&args.sources, &taking, give).await

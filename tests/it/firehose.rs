@@ -43,7 +43,7 @@ impl Firehose {
     }
 
     /// A stream to the bucket `raw`.
-    fn stream(&self, name: &str, more: Value) {
+    fn stream(&self, name: &str, more: &Value) {
         let mut to = json!({"RoleARN": "arn:aws:iam::123456789012:role/r", "BucketARN": "arn:aws:s3:::raw", "CompressionFormat": "GZIP"});
         to.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.make(&json!({"streams": [{"DeliveryStreamName": name, "ExtendedS3DestinationConfiguration": to}]}));
@@ -123,7 +123,7 @@ fn a_stream_is_imported_as_it_is_set_up() {
             false,
         ),
     ] {
-        firehose.stream(stream, setup);
+        firehose.stream(stream, &setup);
         let delivered = firehose.deliver(stream, 200, 7);
         assert!(delivered.iter().any(|object| object.is_error));
         let lake = folder.path().join(stream);
@@ -156,7 +156,7 @@ fn since_and_until_work_through_the_prefix() {
             json!({"Prefix": "sets/!{partitionKeyFromQuery:set}/!{timestamp:yyyy/MM}/", "ErrorOutputPrefix": "sets-errors/"}),
         ),
     ] {
-        firehose.stream(stream, setup);
+        firehose.stream(stream, &setup);
         let delivered = firehose.deliver(stream, 1_000, 9);
         let middle = delivered[delivered.len() / 2].arrival;
         let (since, until) = (middle, middle + chrono::TimeDelta::days(2));
@@ -224,7 +224,7 @@ fn what_hurts_in_a_set_up_is_told() {
     let logged = json!({"Enabled": true, "LogGroupName": "g", "LogStreamName": "s"});
     firehose.stream(
         "sound",
-        json!({
+        &json!({
             "Prefix": "ses/", "ErrorOutputPrefix": "errors/", "CloudWatchLoggingOptions": logged,
             "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 60},
         }),
@@ -233,7 +233,7 @@ fn what_hurts_in_a_set_up_is_told() {
     assert_eq!((names, &report["stream"]["prefix"]), (Vec::new(), &json!("ses/")));
     firehose.stream(
         "poor",
-        json!({
+        &json!({
             "Prefix": "!{partitionKeyFromQuery:set}/!{timestamp:yyyy}/",
             "CompressionFormat": "UNCOMPRESSED",
             "BufferingHints": {"SizeInMBs": 128, "IntervalInSeconds": 900},

@@ -182,7 +182,7 @@ fn a_killed_replay_goes_on_where_it_was() {
 fn a_stream_that_refuses_for_ever_is_given_up() {
     let (front, taken) = firehose(|number, _| number == 0);
     let folder = scratch();
-    object(folder.path(), "a", "{\"n\":1}\n{\"n\":2}\n".to_owned());
+    object(folder.path(), "a", "{\"n\":1}\n{\"n\":2}\n");
     let child = replay(&front, folder.path(), "").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // Two records need two calls to be refused as the first of one; the last is never taken.
     let run = finish_within(child, Duration::from_secs(120)).expect(4);

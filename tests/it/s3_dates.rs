@@ -40,12 +40,15 @@ fn put(python: &Path, moto: &Moto, keys: &[String], first: usize) {
     run_python(python, "s3.py", [&moto.endpoint, "put", file.to_str().unwrap()]);
 }
 
+/// A key of a month, day and hour.
+type Key = fn(u32, u32, u32) -> String;
+
 /// Each layout holds an object for every hour of 40 days; what is taken is worked out here from the hours that were asked for.
 #[test]
 fn dates_in_keys_say_what_is_taken() {
     let Some(python) = python() else { return };
     let moto = Moto::start(&python);
-    let layouts: [(&str, fn(u32, u32, u32) -> String); 4] = [
+    let layouts: [(&str, Key); 4] = [
         ("plain", |month, day, hour| {
             format!("plain/2026/{month:02}/{day:02}/{hour:02}/ses-1-2026-{month:02}-{day:02}-{hour:02}-30-00-u.gz")
         }),

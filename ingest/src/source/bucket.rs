@@ -199,13 +199,14 @@ where
 }
 
 /// What the SDK says, with all causes, and what helps; `right` is the one that the request needs.
-fn failure<E, R>(error: &SdkError<E, R>, right: &str) -> io::Error
+fn failure<E>(error: &SdkError<E>, right: &str) -> io::Error
 where
-    SdkError<E, R>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    SdkError<E>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     let text = said(error);
+    let is_forbidden = error.raw_response().is_some_and(|response| response.status().as_u16() == 403);
     let remedy = match error.code() {
-        Some("AccessDenied" | "AllAccessDisabled" | "Forbidden") => format!(
+        None | Some("AccessDenied" | "AllAccessDisabled" | "Forbidden") if is_forbidden => format!(
             "; these credentials lack {right}, or a policy of the bucket denies it (a bucket whose reader pays needs --requester-pays)"
         ),
         Some("InvalidAccessKeyId" | "SignatureDoesNotMatch") => {
