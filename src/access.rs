@@ -77,7 +77,7 @@ fn read_secret(secret: &Secret) -> Result<String, Failure> {
 }
 
 /// Says so where others may read a file that holds secrets.
-fn warn_of_readers(path: &Path) {
+pub(crate) fn warn_of_readers(path: &Path) {
     /// Rights of those who are neither owner nor in the group.
     const OTHERS: u32 = 0o007;
     if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS != 0) {
@@ -105,7 +105,7 @@ async fn follow_files(serving: &Serving, access: &Access) {
 }
 
 /// A file, and what tells whether it is still the same.
-struct Watched {
+pub(crate) struct Watched {
     path: Option<PathBuf>,
     stamp: Option<Stamp>,
 }
@@ -114,13 +114,13 @@ struct Watched {
 type Stamp = (u64, i64, i64, u64);
 
 impl Watched {
-    fn new(path: Option<&PathBuf>) -> Self {
+    pub(crate) fn new(path: Option<&PathBuf>) -> Self {
         Self { path: path.cloned(), stamp: path.and_then(|path| stamp(path)) }
     }
 
     /// What the file says now, if that may be something new. A file that cannot be read, or has a mistake, is told of once, and what it
     /// said before stays in force.
-    fn changed<T>(&mut self, read: impl FnOnce(&Path) -> Result<T, Failure>) -> Option<T> {
+    pub(crate) fn changed<T>(&mut self, read: impl FnOnce(&Path) -> Result<T, Failure>) -> Option<T> {
         let path = self.path.as_ref()?;
         let now = stamp(path);
         if now == self.stamp {

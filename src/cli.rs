@@ -1,5 +1,6 @@
 //! What can be typed: commands, options, help.
 
+mod ingest;
 mod stream;
 
 use std::borrow::Cow;
@@ -16,7 +17,7 @@ use url::Url;
 use crate::config::{read_base_url, read_host};
 use crate::exit::Failure;
 use crate::when::{When, parse_duration, parse_time, parse_when};
-
+pub(crate) use ingest::IngestArgs;
 pub(crate) use stream::{ReplayArgs, SetUp, SetupArgs, SourceArgs, TemplateFormat};
 
 /// The bounce and complaint rates Amazon SES judges you by, from your own event dumps.
@@ -99,7 +100,7 @@ pub(crate) enum Command {
     #[command(
         after_help = "Without further options only this machine is listened to, and nobody needs to sign in. For others to come, people must sign in: with a password (`repute user add`), through a proxy that knows them, or at an identity provider; programs send a token (`repute token add`). docs/access.md has recipes."
     )]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Keep the people who may sign in to the dashboard with a password
     #[command(
         subcommand,
@@ -666,6 +667,8 @@ pub(crate) struct ServeArgs {
     /// Data older than this is shown as stale [default: 2h]
     #[arg(long, env = "REPUTE_MAX_AGE", value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_age: Option<TimeDelta>,
+    #[command(flatten)]
+    pub(crate) ingest: IngestArgs,
 }
 
 #[derive(Debug, Subcommand)]

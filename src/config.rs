@@ -4,6 +4,7 @@
 //! an error that names the file and line.
 
 mod edit;
+mod ingest;
 mod limits;
 mod notify;
 mod people;
@@ -24,18 +25,20 @@ use repute_web::Capacity;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::cli::{CountingArgs, Global, ServeArgs, VolumeArgs};
+use crate::cli::{CountingArgs, Global, IngestArgs, ServeArgs, VolumeArgs};
 use crate::exit::Failure;
 use crate::listening::Limits;
 use crate::listening::tls::TlsFiles;
 use crate::notify::Notifier;
 use crate::when::{parse_duration, parse_time};
 pub(crate) use edit::{EditMistake, Edited, changed, values};
+use ingest::IngestText;
 use notify::{Around, NotifyText};
 use reasons::ReasonText;
 use rules::{Mistake, RuleText, SentText, SilenceText};
 use serve::ServeText;
 
+pub(crate) use ingest::{LandingAt, LiveRoutes, MirrorUrl, SnsSettings};
 pub(crate) use people::{read_tokens, read_users};
 pub(crate) use serve::{Serving, read_base_url, read_host};
 
@@ -61,6 +64,7 @@ pub(crate) struct Config {
     reasons: Vec<Spanned<ReasonText>>,
     notify: Vec<Spanned<NotifyText>>,
     serve: ServeText,
+    ingest: IngestText,
     /// Where it was read from, to name places in it.
     #[serde(skip)]
     file: File,
@@ -184,6 +188,7 @@ impl Config {
         config.notifiers("")?;
         config.urls()?;
         config.serving(&ServeArgs::default())?;
+        config.live_routes(&IngestArgs::default())?;
         Ok(config)
     }
 
@@ -240,6 +245,11 @@ impl Config {
     /// Where the dashboard is, and who may sign in.
     pub(crate) fn serving(&self, args: &ServeArgs) -> Result<Serving, Failure> {
         self.serve.read(&self.file, args)
+    }
+
+    /// Which live routes there are, and where what they receive lands; nothing if there are none.
+    pub(crate) fn live_routes(&self, args: &IngestArgs) -> Result<Option<LiveRoutes>, Failure> {
+        self.ingest.read(&self.file, args)
     }
 
     /// The users file.

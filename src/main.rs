@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod config;
 mod exit;
+mod intake;
 mod listening;
 mod notify;
 mod output;

@@ -3,6 +3,7 @@
 //! ```text
 //! bytes --decode--> text --frame--> JSON objects --envelope--> SES objects --ses--> events
 //!      (gzip, zip, ...)      (places)                (SNS, SQS, Firehose, ...)
+//! live routes ── delivery, sns (is it signed?) ──> landing ──> objects
 //! objects ── read by workers ──> rows, bad records ──> import ──> lake
 //! ```
 //!
@@ -30,14 +31,24 @@ mod worker;
 
 mod replay;
 
+mod delivery;
+mod landing;
+mod sns;
+
 use std::io::{self, Read};
 
+pub use delivery::{BadDelivery, FirehoseDelivery, inflate, read_delivery};
 pub use examine::{Bounds, Examined, ExaminedEvents, OddTimes, examine, sample};
 pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import, import_pages};
+pub use landing::{Clock, Full, Landed, Landing, LandingError, LandingLimits, LandingPlace, Route};
 pub use limits::Limits;
 pub use replay::{Journal, JournalError, Position, Replay, ReplayError, Standing};
 pub use retry::{SecondReading, fragment, read_again, read_mended, resolution};
 pub use ses::bare_address;
+pub use sns::{
+    Authorities, BadAuthorities, BadTopic, CertificateAddress, FetchCertificate, MOST_CERTIFICATE_BYTES, SnsDoor,
+    SnsMessage, SnsRefusal, SnsRules, Topic,
+};
 pub use source::{
     Backup, Content, Destination, Each, Encryption, Input, KeyRange, ListError, Listing, S3Place, SourceObject,
     StreamError, StreamSetup, describe_stream, list, list_bucket, list_bucket_into, list_bucket_part, list_stream,

@@ -89,6 +89,13 @@ pub struct ListError {
     pub region: Option<String>,
 }
 
+impl ListError {
+    /// That a path or URL cannot be listed, and why.
+    pub(crate) fn new(source_name: String, source: io::Error) -> Self {
+        Self { source_name, source, region: None }
+    }
+}
+
 impl SourceObject {
     /// An object of some other kind of source.
     pub fn new(key: ObjectKey, size: u64, content: Arc<dyn Content>) -> Self {

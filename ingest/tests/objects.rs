@@ -137,14 +137,14 @@ fn records_before_damage_inside_one_block_are_kept() {
 
 #[test]
 fn other_compressions_are_one_rejection() {
-    let (all, counts) = read(b"PK\x03\x04\x14\n\n\n{}\n");
-    assert_eq!(
-        all,
-        [
-            "0:1 unsupported_compression: object is compressed as `zip`, which is not supported, `0` complete records before it"
-        ]
-    );
-    assert_eq!(counts, ObjectBytes { read: 11, decoded: 0 });
+    for (object, told) in [
+        (&b"BZh91AY&\n{}\n"[..], "unsupported_compression: object is `bzip2`, which is not supported"),
+        (b"PK\x03\x04\x14\n\n\n{}\n", "corrupt_compression: `zip` object is corrupt after `0` bytes of text"),
+    ] {
+        let (all, counts) = read(object);
+        assert!(all.len() == 1 && all[0].starts_with(&format!("0:1 {told}")), "{all:?}");
+        assert_eq!(counts, ObjectBytes { read: object.len() as u64, decoded: 0 });
+    }
 }
 
 #[test]

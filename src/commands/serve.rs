@@ -19,6 +19,7 @@ use crate::alerting::Desk;
 use crate::cli::{Global, ServeArgs};
 use crate::config::{Config, Serving};
 use crate::exit::{Exit, Failure, told};
+use crate::intake;
 use crate::listening::tls::Certificate;
 use crate::listening::{self, Limits, Signals};
 use crate::runs::Runs;
@@ -36,6 +37,7 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
     let location = config.location(global)?;
     let serving = config.serving(args)?;
     let certificate = config.tls_files(args)?.map(Certificate::read).transpose().map_err(Failure::Usage)?;
+    let live_routes = config.live_routes(&args.ingest)?;
     let access = access::set_up(&serving, certificate.is_some())?;
     let at = args.volume.at;
     let last_sends = config.last_sends(&args.volume);
@@ -75,6 +77,17 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
     let scheme = if certificate.is_some() { "https" } else { "http" };
     let door = Door { serving: &serving, certificate, limits: config.limits() };
     let runtime = super::runtime()?;
+    let live =
+        live_routes.as_ref().map(|routes| runtime.block_on(intake::open(routes, &source.location))).transpose()?;
+    let state = match &live {
+        Some(live) => state.with_intake(Arc::clone(&live.intake)),
+        None => state,
+    };
+    if let (Some(routes), Some(live)) = (live_routes, &live) {
+        let (bytes, objects) = live.landing.waiting();
+        tracing::info!("{:?} is open, where {objects} objects of {bytes} bytes wait", live.landing);
+        runtime.spawn(intake::follow(routes, Arc::clone(&live.intake)));
+    }
     let ended = runtime.block_on(serve(door, state, source, |address| {
         let _ = writeln!(io::stderr(), "serving {scheme}://{address}/ (stop with Ctrl-C)");
     }));

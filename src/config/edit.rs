@@ -438,7 +438,11 @@ until = 2026-12-01T08:00:00Z
     fn mistakes_name_their_key() {
         for (changes, key, what) in [
             (vec![("warn", "lots")], "warn", "`lots` is no threshold"),
-            (vec![("warn", "30 %"), ("critical", "10 %"), ("min_sends", "5")], "warn", "`critical` lies below `warn`"),
+            (
+                vec![("warn", "30 %"), ("critical", "10 %"), ("min_sends", "5")],
+                "critical",
+                "`critical` lies below `warn`",
+            ),
             (vec![("min_sends", "many")], "min_sends", "`many` is no whole number"),
             (vec![("min_sends", "-1")], "min_sends", "invalid value: integer `-1`"),
             (vec![("warn", "25 %"), ("for", "soon")], "for", "`soon` is no duration"),

@@ -19,6 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use repute_web::ingest::{BODY_TIME, takes_deliveries};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -140,7 +141,8 @@ impl Speaker {
                 Event::Late if standing.is_stopped() || !standing.is_idle() => {
                     return tracing::debug!(%peer, "connection closed: {}", standing.reason());
                 }
-                Event::Leave if standing.idle_since().is_some() && !standing.is_idle() => {
+                // Not told gracefully: where nothing was ever asked, a first request would be waited for.
+                Event::Leave if standing.idle_since().is_some() => {
                     return tracing::debug!(%peer, "connection closed: another needs its place");
                 }
                 Event::Late | Event::Leave | Event::Stop => {
@@ -158,7 +160,8 @@ impl Speaker {
         standing: &Arc<Standing>,
     ) -> Result<Response<Answer>, Infallible> {
         let reception = Arc::new(Reception::default());
-        let mut response = if is_too_large(request.headers()) {
+        let is_delivery = takes_deliveries(request.uri().path());
+        let mut response = if !is_delivery && is_too_large(request.headers()) {
             read_away(&mut request).await;
             refusal(Received::TooLarge)
         } else {
@@ -166,7 +169,11 @@ impl Speaker {
             let request = request.map(|body| match body.is_end_stream() {
                 true => Body::empty(),
                 false => {
-                    Body::new(Upload::new(body, MOST_BODY_BYTES, self.limits.body_timeout, Arc::clone(&reception)))
+                    let (most, limit) = match is_delivery {
+                        true => (u64::MAX, BODY_TIME),
+                        false => (MOST_BODY_BYTES, self.limits.body_timeout),
+                    };
+                    Body::new(Upload::new(body, most, limit, Arc::clone(&reception)))
                 }
             });
             let response = match self.application.call(request).await {
@@ -174,6 +181,8 @@ impl Speaker {
                 Err(never) => match never {},
             };
             match reception.get() {
+                // Bodies of deliveries are bounded, and their failures told, by those routes.
+                _ if is_delivery => response,
                 Received::Waiting if response.status() != StatusCode::GATEWAY_TIMEOUT => response,
                 Received::Well => response,
                 state => refusal(state),

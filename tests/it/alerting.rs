@@ -491,7 +491,7 @@ fn mistakes_in_the_form_name_the_field_and_change_nothing() {
         assert_eq!(saved.status, 422, "{key} {value}");
         assert!(saved.text.contains(&mark), "{key} {value}: {}", saved.text);
         let problem = server.get(&format!("/api/v1/rules/test/preview?{query}"));
-        assert_eq!((problem.status, problem.json()["parameter"].as_str()), (400, Some(key)), "{value}");
+        assert_eq!((problem.status, problem.json()["parameter"].as_str()), (422, Some(key)), "{value}");
     }
     assert_eq!(fs::read_to_string(&path).unwrap(), RULES);
     assert_eq!(send(&server, "/alerts/test", &[("version", &version), ("warn", "3 %")]).status, 403);
@@ -670,18 +670,18 @@ fn silences_through_the_api() {
     let made: Value = serde_json::from_str(&made.text).unwrap();
     assert_eq!(holding(&server)["id"], made["id"]);
     config.run("").expect(0);
-    for (fields, parameter) in [
-        (vec![("rule", "bounces"), ("for", "4h")], "reason"),
-        (vec![("rule", "bounces"), ("reason", "a")], "until"),
-        (vec![("rule", "bounces"), ("reason", "a"), ("for", "99d")], "until"),
-        (vec![("rule", "bounces"), ("reason", "a"), ("for", "soon")], "for"),
-        (vec![("rule", "x"), ("reason", "a"), ("for", "1h")], "rule"),
-        (vec![("rule", "bounces"), ("reason", "a"), ("for", "1h"), ("colour", "red")], "colour"),
-        (vec![("rule", "bounces"), ("reason", "a"), ("for", "1h"), ("total", "yes")], "total"),
+    for (fields, status, parameter) in [
+        (vec![("rule", "bounces"), ("for", "4h")], 400, "reason"),
+        (vec![("rule", "bounces"), ("reason", "a")], 422, "until"),
+        (vec![("rule", "bounces"), ("reason", "a"), ("for", "99d")], 422, "until"),
+        (vec![("rule", "bounces"), ("reason", "a"), ("for", "soon")], 400, "for"),
+        (vec![("rule", "x"), ("reason", "a"), ("for", "1h")], 422, "rule"),
+        (vec![("rule", "bounces"), ("reason", "a"), ("for", "1h"), ("colour", "red")], 400, "colour"),
+        (vec![("rule", "bounces"), ("reason", "a"), ("for", "1h"), ("total", "yes")], 400, "total"),
     ] {
         let answer = post(&server, path, &fields);
         let problem: Value = serde_json::from_str(&answer.text).unwrap();
-        assert_eq!((answer.status, problem["parameter"].as_str()), (400, Some(parameter)), "{fields:?}: {problem}");
+        assert_eq!((answer.status, problem["parameter"].as_str()), (status, Some(parameter)), "{fields:?}: {problem}");
     }
     assert_eq!(send(&server, path, &[("rule", "bounces"), ("for", "4h"), ("reason", "api")]).status, 403);
     let end = format!("{path}/{}/end", made["id"].as_str().unwrap());

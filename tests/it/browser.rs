@@ -20,7 +20,7 @@ const LIGHT: i64 = 60_000;
 const UNPACKED: i64 = 150_000;
 
 /// A lake as the demo makes it: 60,000 events up to a fixed time.
-fn demo_lake() -> &'static (TempDir, PathBuf) {
+pub(crate) fn demo_lake() -> &'static (TempDir, PathBuf) {
     static LAKE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     LAKE.get_or_init(|| {
         let folder = scratch();

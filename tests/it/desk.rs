@@ -97,6 +97,7 @@ pub(crate) fn with_line(command: &mut std::process::Command, line: &str) -> Run 
 /// Whoever asks, with what they send along each time.
 #[derive(Clone)]
 pub(crate) struct Client {
+    http: reqwest::Client,
     url: String,
     /// As a browser keeps them: `name=value`.
     pub(crate) cookies: Vec<String>,
@@ -106,7 +107,8 @@ pub(crate) struct Client {
 impl Client {
     /// Somebody who has not signed in.
     pub(crate) fn of(server: &Server) -> Self {
-        Self { url: server.url.clone(), cookies: Vec::new(), headers: Vec::new() }
+        let http = reqwest::Client::builder().redirect(redirect::Policy::none()).build().unwrap();
+        Self { http, url: server.url.clone(), cookies: Vec::new(), headers: Vec::new() }
     }
 
     /// One of [`USERS`], signed in.
@@ -147,8 +149,7 @@ impl Client {
     /// Sends a request as it is, follows no redirect, and keeps cookies.
     #[track_caller]
     pub(crate) fn send(&mut self, method: Method, path: &str, body: Option<(&str, String)>) -> Response {
-        let client = reqwest::Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        let mut request = client.request(method, format!("{}{path}", self.url)).timeout(PATIENCE);
+        let mut request = self.http.request(method, format!("{}{path}", self.url)).timeout(PATIENCE);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

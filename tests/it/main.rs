@@ -57,6 +57,10 @@ mod search;
 mod setup;
 mod windows;
 
+mod deliveries;
+mod landing;
+mod topics;
+
 mod access;
 mod accessible;
 mod api;

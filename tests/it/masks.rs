@@ -84,7 +84,7 @@ fn addresses(server: &Server, desk: &Desk) -> Vec<String> {
             "/messages/{id}" => "/messages/0102019a-00000000".to_owned(),
             route => route.replace("{id}", &bad).replace("{type}", "forbidden"),
         };
-        if audience == Audience::Everybody {
+        if audience != Audience::SignedIn {
             continue;
         }
         addresses.push(path.clone());

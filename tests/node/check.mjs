@@ -5,7 +5,7 @@
 //
 // The question: {"base": "http://127.0.0.1:8025", "navigation": true, "pages": [{"path": "/?range=24h", "status": 200, "texts": ["a<b"]}],
 // "widths": [390, 1280], "schemes": ["light", "dark"], "axe": true}. With "navigation" every page that the navigation of "/" leads to is
-// visited too. The answer: {"visited": ["/", ...], "findings": [{"page", "width", "scheme", "what"}]}.
+// visited too; "cookies": [["name", "value"]] are sent along. The answer: {"visited": ["/", ...], "findings": [{"page", "width", "scheme", "what"}]}.
 //
 // Modules are looked for in $REPUTE_NODE.
 
@@ -19,7 +19,7 @@ const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 const question = JSON.parse(readFileSync(0, "utf8"));
-const { base, pages = [], widths = [1280], schemes = ["light"] } = question;
+const { base, pages = [], cookies = [], widths = [1280], schemes = ["light"] } = question;
 const findings = [];
 const visited = new Set();
 
@@ -39,6 +39,7 @@ const watch = () => {
 
 async function open(width, scheme) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme, baseURL: base });
+  await context.addCookies(cookies.map(([name, value]) => ({ name, value, url: base })));
   await context.addInitScript(watch);
   const page = await context.newPage();
   const state = { page, context, width, scheme, path: "", expected: 200 };

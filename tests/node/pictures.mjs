@@ -14,7 +14,7 @@ for (const picture of pictures) {
   const page = await browser.newPage({ viewport: { width: Number(width), height: Number(height) }, colorScheme });
   await page.goto(base + path);
   // The time of the picture says nothing.
-  await page.evaluate(() => document.querySelector("[data-live-status]").replaceChildren("Live"));
+  await page.evaluate(() => document.querySelector("[data-live-status]")?.replaceChildren("Live"));
   await page.screenshot({ path: `${folder}/${file}.png` });
   await page.close();
 }

@@ -23,6 +23,8 @@ pub(crate) enum Failure {
     BadParameter(String, String),
     /// Every parameter is well formed, but there is no answer to them together: why, in a sentence.
     Unanswerable(String),
+    /// A value is well formed, but none that can be, by itself or beside the others: its name, and why in a sentence.
+    Unfit(String, String),
     /// Nobody has signed in: what to do, in a sentence.
     Unauthorized(String),
     /// Wrong too often; again in so many seconds.
@@ -82,7 +84,9 @@ impl Failure {
     #[cfg(test)]
     pub(crate) fn what(&self) -> String {
         match self {
-            Self::BadRequest(what) | Self::BadParameter(_, what) | Self::Unanswerable(what) => what.clone(),
+            Self::BadRequest(what) | Self::BadParameter(_, what) | Self::Unfit(_, what) | Self::Unanswerable(what) => {
+                what.clone()
+            }
             other => format!("{other:?}"),
         }
     }
@@ -120,7 +124,7 @@ impl Failure {
         match self {
             Self::BadRequest(_) => ProblemType::BadRequest,
             Self::BadParameter(..) => ProblemType::BadParameter,
-            Self::Unanswerable(_) => ProblemType::Unanswerable,
+            Self::Unanswerable(_) | Self::Unfit(..) => ProblemType::Unanswerable,
             Self::Unauthorized(_) => ProblemType::SignInRequired,
             Self::TooOften(_) => ProblemType::TooManyRequests,
             Self::Forbidden(_) => ProblemType::Forbidden,
@@ -145,7 +149,7 @@ impl Failure {
 
     fn title(&self) -> &'static str {
         match self {
-            Self::BadRequest(_) | Self::BadParameter(..) | Self::Unanswerable(_) => {
+            Self::BadRequest(_) | Self::BadParameter(..) | Self::Unfit(..) | Self::Unanswerable(_) => {
                 "The request cannot be answered as put"
             }
             Self::Unauthorized(_) => "Sign in first",
@@ -170,6 +174,7 @@ impl Failure {
         match self {
             Self::BadRequest(what)
             | Self::BadParameter(_, what)
+            | Self::Unfit(_, what)
             | Self::Unanswerable(what)
             | Self::Unauthorized(what)
             | Self::Forbidden(what)
@@ -191,7 +196,7 @@ impl Failure {
 
     fn remedy(&self) -> &'static str {
         match self {
-            Self::BadRequest(_) | Self::BadParameter(..) | Self::Unanswerable(_) => {
+            Self::BadRequest(_) | Self::BadParameter(..) | Self::Unfit(..) | Self::Unanswerable(_) => {
                 "Correct the value in the address, or start again from the overview."
             }
             Self::Unauthorized(_) => "Sign in, then ask again.",
@@ -229,7 +234,7 @@ impl Failure {
             Self::Broken => tracing::error!(instance, "request failed: its handler panicked"),
             Self::TooSlow(limit) => tracing::warn!(instance, "request given up after {limit:?}"),
             Self::Overloaded => tracing::debug!("request refused: the server is busy"),
-            Self::BadParameter(name, _) => problem.parameter = Some(format::printable(name)),
+            Self::BadParameter(name, _) | Self::Unfit(name, _) => problem.parameter = Some(format::printable(name)),
             Self::BadRequest(_)
             | Self::Unanswerable(_)
             | Self::Unauthorized(_)
@@ -261,7 +266,7 @@ impl From<QueryError> for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Mistake(Some(field), what) => Self::BadParameter(field, what),
+            Refusal::Mistake(Some(field), what) => Self::Unfit(field, what),
             Refusal::Mistake(None, what) => Self::Unanswerable(what),
             Refusal::Missing(what) => Self::Missing(what),
             Refusal::Changed(what) => Self::Conflict(what),

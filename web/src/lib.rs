@@ -7,6 +7,7 @@
 //!                                                             ├──> chart    data -> SVG
 //!                                                             └──> api      JSON, the same as the command line's
 //! ```
+//! Beside those guards stand the live routes (`ingest`), whose senders prove themselves.
 //! Nothing but a `POST` changes anything, and only an operator's (`access`). Every text that came with an event is somebody else's,
 //! and leaves here through an escaping template, the SVG writer or the URL encoder.
 
@@ -14,6 +15,7 @@ pub mod access;
 mod admission;
 pub mod alerting;
 mod guard;
+pub mod ingest;
 mod mend;
 mod routes;
 mod state;
@@ -91,6 +93,7 @@ fn routes() -> Routes {
         .open("/healthz", get(async || "ok"))
         .open(stylesheet::path(), get(stylesheet::serve))
         .open(script::path(), get(script::serve))
+        .deliveries(ingest::routes(), [ingest::FIREHOSE, ingest::SNS])
 }
 
 /// Paths of all routes as they are written, such as `/charts/{file}`, and who may ask for them: for tests that try each.
@@ -102,13 +105,15 @@ pub fn route_list() -> Vec<(String, Audience)> {
 pub fn app(state: AppState) -> Router {
     let place = from_fn_with_state(state.clone(), admission::admit);
     let admit = from_fn_with_state(state.clone(), access::admit);
-    routes()
-        .into_router(|answers| answers.layer(place), |closed| closed.fallback(failure::not_found).layer(admit))
+    let (pages, deliveries) = routes()
+        .into_routers(|answers| answers.layer(place), |closed| closed.fallback(failure::not_found).layer(admit));
+    pages
         .layer(CompressionLayer::new())
         .layer(from_fn_with_state(state.clone(), guard::limit_time))
         .layer(from_fn_with_state(state.clone(), access::refuse_foreign))
         .layer(from_fn_with_state(state.clone(), guard::allow_host))
         .layer(from_fn(problem::tell))
+        .merge(deliveries)
         .layer(from_fn_with_state(state.clone(), guard::set_headers))
         .with_state(state)
 }

@@ -189,8 +189,9 @@ impl ProblemType {
                 "The header `Host` names a host that this server does not answer for. Add the name to the allowed hosts if it should."
             }
             Self::Unanswerable => {
-                "Each parameter is well formed, but together they have no answer: the range ends before it begins, or the answer \
-                 would have more rows than are given at once. `detail` says what to change."
+                "Each value is well formed, but there is no answer to them: the range ends before it begins, the answer would have more \
+                 rows than are given at once, or no rule or silence can be so. `detail` says what to change, and `parameter` names the \
+                 value where it is one."
             }
             Self::TooManyRequests => "Too many attempts from there. Wait for as long as `Retry-After` says.",
             Self::HeadersTooLarge => "The headers of the request are larger, together, than 32 KiB.",

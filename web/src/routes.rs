@@ -15,6 +15,8 @@ pub(crate) struct Routes {
     closed: Router<AppState>,
     /// For everybody.
     open: Router<AppState>,
+    /// For senders that prove themselves with each request.
+    deliveries: Router<AppState>,
     paths: Vec<(String, Audience)>,
 }
 
@@ -25,11 +27,19 @@ pub enum Audience {
     Everybody,
     /// Whoever has signed in.
     SignedIn,
+    /// A service of AWS's that proves itself with each request.
+    Sender,
 }
 
 impl Routes {
     pub(crate) fn new() -> Self {
-        Self { answers: Router::new(), closed: Router::new(), open: Router::new(), paths: Vec::new() }
+        Self {
+            answers: Router::new(),
+            closed: Router::new(),
+            open: Router::new(),
+            deliveries: Router::new(),
+            paths: Vec::new(),
+        }
     }
 
     /// Adds a route that asks the lake, for those who have signed in.
@@ -56,19 +66,25 @@ impl Routes {
         Self { answers: self.answers.merge(router), ..self }
     }
 
+    /// Adds routes whose senders prove themselves, of which these are the paths.
+    pub(crate) fn deliveries<const N: usize>(mut self, router: Router<AppState>, paths: [&str; N]) -> Self {
+        self.paths.extend(paths.map(|path| (path.to_owned(), Audience::Sender)));
+        Self { deliveries: self.deliveries.merge(router), ..self }
+    }
+
     /// The paths, as written where the routes are added.
     pub(crate) fn paths(self) -> Vec<(String, Audience)> {
         self.paths
     }
 
-    /// One router; whatever is not for everybody, also what does not exist, has passed `admit` first, and what asks the lake then has
-    /// got a `place`.
-    pub(crate) fn into_router(
+    /// A router for people and their programs, and one for senders. In the first, whatever is not for everybody, also what does not
+    /// exist, has passed `admit` first, and what asks the lake then has got a `place`.
+    pub(crate) fn into_routers(
         self,
         place: impl FnOnce(Router<AppState>) -> Router<AppState>,
         admit: impl FnOnce(Router<AppState>) -> Router<AppState>,
-    ) -> Router<AppState> {
+    ) -> (Router<AppState>, Router<AppState>) {
         let (answers, closed) = (self.answers.layer(from_fn(introduce)), self.closed.layer(from_fn(introduce)));
-        self.open.merge(admit(place(answers).merge(closed)))
+        (self.open.merge(admit(place(answers).merge(closed))), self.deliveries)
     }
 }

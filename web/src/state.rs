@@ -15,6 +15,7 @@ use crate::access::{Access, AccessSettings};
 use crate::admission::{Admission, Capacity};
 use crate::alerting::{AlertDesk, MadeSilence, Remembered, RuleBook};
 use crate::failure::Failure;
+use crate::ingest::Intake;
 use crate::mend::Mender;
 use crate::outlook::Outlooks;
 
@@ -88,6 +89,7 @@ pub struct AppState {
     last_check: Arc<watch::Sender<Option<DateTime<Utc>>>>,
     runs: Arc<watch::Sender<Arc<Vec<ImportRun>>>>,
     mender: Option<Arc<dyn Mender>>,
+    intake: Option<Arc<Intake>>,
     now: Now,
     location: Arc<str>,
     options: Arc<watch::Sender<Arc<Options>>>,
@@ -109,6 +111,7 @@ impl AppState {
             last_check: Arc::new(watch::Sender::new(None)),
             runs: Arc::default(),
             mender: None,
+            intake: None,
             now,
             location: location.into(),
             options: Arc::new(watch::Sender::new(Arc::new(options))),
@@ -138,6 +141,15 @@ impl AppState {
 
     pub(crate) fn mender(&self) -> Option<&Arc<dyn Mender>> {
         self.mender.as_ref()
+    }
+
+    /// With live routes; without an intake they take nothing.
+    pub fn with_intake(self, intake: Arc<Intake>) -> Self {
+        Self { intake: Some(intake), ..self }
+    }
+
+    pub(crate) fn intake(&self) -> Option<&Intake> {
+        self.intake.as_deref()
     }
 
     /// Tells what imports did, newest first.

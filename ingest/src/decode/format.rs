@@ -3,6 +3,8 @@
 //! Names and headers lie, so only bytes are believed. Two formats that Firehose writes have no magic number: raw Snappy, and Hadoop's
 //! blocks of it. They are known by their lengths, and by the `{` or `[` with which JSON begins and which Snappy keeps as it is.
 
+use super::snappy::MAX_BLOCK;
+
 /// So many bytes tell how an object is packed.
 pub(crate) const HEAD_BYTES: usize = 32;
 
@@ -94,8 +96,11 @@ fn is_hadoop(head: &[u8]) -> bool {
     let Some((lengths, block)) = head.split_first_chunk::<8>() else { return false };
     let [u0, u1, u2, u3, c0, c1, c2, c3] = *lengths;
     let (whole, chunk) = (u32::from_be_bytes([u0, u1, u2, u3]), u32::from_be_bytes([c0, c1, c2, c3]));
-    // Snappy makes no block longer than this.
-    chunk > 0 && u64::from(chunk) <= 32 + u64::from(whole) * 7 / 6 && is_snappy_of_json(block, Some(whole))
+    // Text that is no block begins with no byte below a tab's: taken for a length, it would be beyond what is read of a block.
+    let is_block = (1..=MAX_BLOCK).contains(&(whole as usize));
+    // Snappy makes no chunk longer than this.
+    let is_chunk = chunk > 0 && u64::from(chunk) <= 32 + u64::from(whole) * 7 / 6;
+    is_block && is_chunk && is_snappy_of_json(block, Some(whole))
 }
 
 /// Whether a block of Snappy begins here whose text begins as JSON does, and is no longer than `most` bytes.
@@ -140,6 +145,9 @@ mod tests {
             b"\n\n  {\"a\":1}",
             b"[ [ {",
             b"{ { {",
+            b"[{\"a\":1}, [1], {\"b\":2}]",
+            b"{\"a\":1}\n\",[",
+            b"{}\r\n{}\n{\n  \"k\": null\n}",
             b"\"text\"",
             b"hello, world, this is a text without JSON",
             b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",

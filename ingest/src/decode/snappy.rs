@@ -12,8 +12,8 @@ use snap::raw::{Decoder, decompress_len};
 use super::foreign::refused;
 use crate::RejectClass;
 
-/// A block may unpack to so much.
-const MAX_BLOCK: usize = 128 << 20;
+/// A block may unpack to so many bytes.
+pub(super) const MAX_BLOCK: usize = 128 << 20;
 
 /// The text of an object that is one block.
 pub(super) fn raw(object: &[u8]) -> io::Result<Vec<u8>> {

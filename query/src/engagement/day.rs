@@ -106,7 +106,7 @@ pub(crate) struct Day {
 impl Day {
     /// The rows of messages whose hash begins with these bits: their places.
     pub(crate) fn part(&self, part: usize, parts: usize) -> std::ops::Range<usize> {
-        let width = u64::MAX / parts as u64 + 1;
+        let width = (u64::MAX / parts as u64).saturating_add(1);
         let first = |part: usize| {
             let from = width.saturating_mul(part as u64);
             self.rows.partition_point(|row| row.message < from)

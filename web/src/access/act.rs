@@ -2,8 +2,8 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
@@ -13,6 +13,7 @@ use super::audit::What;
 use super::secret;
 use super::visitor::{How, Visitor};
 use crate::failure::Failure;
+use crate::problem::ProblemType;
 use crate::state::AppState;
 
 /// A form's fields, sent by an operator from a page of ours, or the same as JSON, sent by an operator's program.
@@ -23,9 +24,6 @@ pub(crate) struct Act<T> {
     pub(crate) visitor: Visitor,
     pub(crate) form: T,
 }
-
-/// A form of ours is no larger.
-const MOST_BYTES: usize = 256 << 10;
 
 impl<T: DeserializeOwned> FromRequest<AppState> for Act<T> {
     type Rejection = Response;
@@ -57,19 +55,23 @@ pub(super) async fn receive(request: Request, state: &AppState) -> Result<(Visit
     let is_program = is_for_programs(request.uri().path());
     let (mut parts, body) = request.into_parts();
     let visitor = Visitor::from_request_parts(&mut parts, state).await?;
-    let refuse = |what: String| told(Failure::BadRequest(what), is_program);
-    let is_json = read_type(&parts.headers).map_err(refuse)?;
-    let bytes = axum::body::to_bytes(body, MOST_BYTES).await.map_err(|error| refuse(error.to_string()))?;
+    let refuse = |kind| told(Failure::Refused(kind), is_program);
+    let is_json = read_type(&parts.headers).ok_or_else(|| refuse(ProblemType::UnknownMediaType))?;
+    let bytes = Bytes::from_request(Request::from_parts(parts, body), state).await;
+    let bytes = bytes.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => refuse(ProblemType::BodyTooLarge),
+        _ => refuse(ProblemType::BadRequest),
+    })?;
     Ok((visitor, Body { bytes, is_json }))
 }
 
-/// Whether the body is JSON, and not a form.
-fn read_type(headers: &HeaderMap) -> Result<bool, String> {
+/// Whether the body is JSON, and not a form; nothing if it is neither.
+fn read_type(headers: &HeaderMap) -> Option<bool> {
     let given = headers.get(CONTENT_TYPE).map_or("", |given| given.to_str().unwrap_or("?"));
     match given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "" | "application/x-www-form-urlencoded" => Ok(false),
-        "application/json" => Ok(true),
-        _ => Err("send a form (application/x-www-form-urlencoded) or JSON (application/json)".to_owned()),
+        "" | "application/x-www-form-urlencoded" => Some(false),
+        "application/json" => Some(true),
+        _ => None,
     }
 }
 

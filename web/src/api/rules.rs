@@ -7,7 +7,7 @@ use repute_query::{Compare, Confidence, Counting, Dimension, Missing, Rule, Wind
 use serde_json::{Map, Value, json};
 
 use super::schema::{PreviewParameters, RuleDescription, RulePreview};
-use crate::alerting::{RULE_KEYS, Refusal, RuleChanges};
+use crate::alerting::{RULE_KEYS, RuleChanges};
 use crate::failure::{ApiFailure, Failure};
 use crate::pages::{RuleOrigin, preview};
 use crate::parameters::Parameters;
@@ -100,11 +100,7 @@ pub(crate) async fn rule_preview(
     let rule = options.rules.iter().find(|rule| rule.name == name).ok_or_else(missing)?;
     let desk =
         state.desk().ok_or_else(|| Failure::Unanswerable("this server has no configuration to try".to_owned()))?;
-    let tried = desk.tried(rule, &changes).await.map_err(|refusal| match refusal {
-        // What the file makes impossible is no fault of a value's.
-        Refusal::Mistake(None, what) => Failure::Unanswerable(what),
-        other => other.into(),
-    })?;
+    let tried = desk.tried(rule, &changes).await.map_err(Failure::from)?;
     let reader = state.current()?;
     let now = state.now();
     let compared = preview::compare(&reader, rule, &tried.rule, now, options.reset).await?;
@@ -133,10 +129,8 @@ fn read_changes(parameters: &Parameters) -> Result<RuleChanges, Failure> {
             return Err(Failure::parameter("without", what));
         }
         if changes.iter().any(|(of, _)| of == key) {
-            return Err(Failure::parameter(
-                "without",
-                format!("`{key}` is given a value and left out, or left out twice"),
-            ));
+            let what = format!("`{key}` is given a value and left out, or left out twice");
+            return Err(Failure::Unfit("without".to_owned(), what));
         }
         changes.push((key.to_owned(), String::new()));
     }

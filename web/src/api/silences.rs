@@ -87,6 +87,7 @@ const FIELDS: [&str; 6] = ["rule", "only", "total", "until", "for", "reason"];
 /// What a body asks for; nothing that is not known may stand in it.
 fn read_wish(body: &Value, author: &str, now: DateTime<Utc>) -> Result<SilenceWish, Failure> {
     let wrong = |field: &str, what: &str| Failure::parameter(field, format!("`{field}` {what}"));
+    let unfit = |field: &str, what: &str| Failure::Unfit(field.to_owned(), format!("`{field}` {what}"));
     let Some(body) = body.as_object() else {
         return Err(Failure::BadRequest(
             "send an object, such as {\"rule\": \"a\", \"for\": \"4h\", \"reason\": \"b\"}".to_owned(),
@@ -102,8 +103,8 @@ fn read_wish(body: &Value, author: &str, now: DateTime<Utc>) -> Result<SilenceWi
         Some(_) => Err(wrong(field, "is no string")),
     };
     let until = match (text("until")?, text("for")?) {
-        (Some(_), Some(_)) => return Err(wrong("for", "and `until` exclude each other; keep one")),
-        (None, None) => return Err(wrong("until", "is missing; give it, or `for`")),
+        (Some(_), Some(_)) => return Err(unfit("for", "and `until` exclude each other; keep one")),
+        (None, None) => return Err(unfit("until", "is missing; give it, or `for`")),
         (Some(until), None) => DateTime::parse_from_rfc3339(until)
             .map(|until| until.to_utc())
             .map_err(|_| wrong("until", "is no time; write it as 2026-10-31T12:00:00Z"))?,
@@ -139,7 +140,7 @@ fn read_only(only: Option<&Value>) -> Result<Vec<(Dimension, Option<String>)>, F
     };
     let read = |(name, found): (&String, &Value)| {
         let dimension = read_dimension(name).map_err(|failure| match failure {
-            Failure::BadRequest(what) | Failure::BadParameter(_, what) => Failure::parameter("only", what),
+            Failure::BadRequest(what) | Failure::BadParameter(_, what) => Failure::Unfit("only".to_owned(), what),
             other => other,
         })?;
         Ok((dimension, value(found)?))

@@ -8,7 +8,7 @@ use utoipa::openapi::schema::ArrayBuilder;
 
 use super::check::{MetricName, StateName};
 use super::names;
-use super::parameters::{choice, parameters, query, since, text, until, zone};
+use super::parameters::{choice, parameters, query, since, text, until, value, zone};
 use crate::alerting::{RULE_KEYS, Severity};
 use crate::pages::RuleOrigin;
 
@@ -26,7 +26,7 @@ parameters! { SilencesParameters =
 
 parameters! { PreviewParameters =
     RULE_KEYS.into_iter().filter_map(|key| {
-        query(key, &format!("The rule's `{key}`, as in `repute.toml`."), text().min_length(Some(1)))
+        query(key, &format!("The rule's `{key}`, as in `repute.toml`."), value())
     }),
     query(
         "without",
@@ -255,7 +255,7 @@ pub(crate) struct SilenceRequest {
     /// When it ends.
     until: Option<DateTime<Utc>>,
     /// How long it lasts.
-    #[schema(rename = "for", example = "4h")]
+    #[schema(rename = "for", schema_with = super::parameters::duration)]
     lasting: Option<String>,
     /// Why, for whoever finds it.
     #[schema(min_length = 1, max_length = 500, example = "ticket 4711")]

@@ -5,7 +5,7 @@
 use repute_query::{BounceClass, COLUMNS, ZONES};
 use serde_json::json;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
-use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, Required};
 
 use crate::filters::NO_SET;
@@ -67,6 +67,14 @@ pub(crate) fn moment(example: &str) -> AnyOfBuilder {
         .item(format(KnownFormat::Date))
         .item(text().pattern(Some(DURATION)).description(Some("Seconds, minutes, hours, days or weeks back from now.")))
         .examples([json!(example)])
+}
+
+/// How long something lasts; may be null.
+pub(crate) fn duration() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .pattern(Some(DURATION))
+        .examples([json!("4h")])
 }
 
 /// The width of a window.
