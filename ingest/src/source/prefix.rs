@@ -16,6 +16,8 @@ enum Part {
         least: usize,
         most: usize,
     },
+    /// A kind of error: `processing-failed`, `format-conversion-failed`, ...
+    Failure,
     /// Whatever Firehose puts there, at least one character.
     Any,
 }
@@ -39,6 +41,7 @@ impl PrefixPattern {
                     has_timestamp = true;
                     parts.extend(date_parts(form));
                 }
+                Some(("firehose", "error-output-type")) => parts.push(Part::Failure),
                 _ => parts.push(Part::Any),
             }
             rest = after;
@@ -133,6 +136,11 @@ fn fits(parts: &[Part], key: &str, is_cut: bool, goes_on: &dyn Fn(&str) -> bool)
             let digits = key.bytes().take(*most).take_while(u8::is_ascii_digit).count();
             (is_cut && digits == key.len()) || (*least..=digits).any(from)
         }
+        Part::Failure => {
+            let run = key.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'-').count();
+            let is_failure = |at: &usize| key.get(..*at).is_some_and(|kind| kind.contains("failed"));
+            (is_cut && run == key.len()) || (1..=run).filter(is_failure).any(from)
+        }
         // Keys have at most 1,024 bytes, and prefixes few such parts.
         Part::Any => is_cut || (1..=key.len()).any(from),
     }
@@ -191,6 +199,8 @@ mod tests {
         }
         assert!(may_be("ses/!{timestamp:yyyy}/", "ses/") && !may_be("ses/!{timestamp:yyyy}/", "seen/"));
         assert!(may_be("errors/!{firehose:error-output-type}/", "errors/format-conversion-failed/2026/"));
+        assert!(may_be("!{firehose:error-output-type}/", "AmazonOpenSearchService-failed/"));
+        assert!(!may_be("!{firehose:error-output-type}/", "plain/"));
     }
 
     #[test]
