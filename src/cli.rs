@@ -1,6 +1,7 @@
 //! What can be typed: commands, options, help.
 
 mod ingest;
+mod stream;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::config::{read_base_url, read_host};
 use crate::exit::Failure;
 use crate::when::{When, parse_duration, parse_time, parse_when};
 pub(crate) use ingest::IngestArgs;
+pub(crate) use stream::{ReplayArgs, SetUp, SetupArgs, SourceArgs, TemplateFormat};
 
 /// The bounce and complaint rates Amazon SES judges you by, from your own event dumps.
 #[derive(Debug, Parser)]
@@ -57,7 +59,10 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Generate three weeks of sample mail with an incident, import it, serve the dashboard
     Demo(DemoArgs),
-    /// Import SES event dumps: files, or directories laid out as Firehose lays out a bucket
+    /// Import SES event dumps: files, directories, buckets, and what a Firehose stream wrote
+    #[command(
+        after_help = "For example, what the stream wrote since yesterday, whatever its prefix, error records included:\n  repute import firehose://ses-events --since 24h --lake ./lake\n\nRights it needs: s3:ListBucket and s3:GetObject, and firehose:DescribeDeliveryStream for firehose://. Nothing is written to the source. docs/routes.md has each route as a recipe."
+    )]
     Import(ImportArgs),
     /// Show counts and rates per window and group
     Rates(RatesArgs),
@@ -110,7 +115,7 @@ pub(crate) enum Command {
     Token(TokenCommand),
     /// Say why a dashboard is empty or a rate impossible, of a lake or of a dump that was not imported: exit 0 nothing found, 1 findings
     #[command(
-        after_help = "Of the lake:\n  repute doctor --lake ./lake\nOf a dump, without importing it (a bounded sample of its objects is read, the newest and some spread over all):\n  repute doctor s3://bucket/ses\n\nEach finding has its evidence and its remedy; docs/doctor.md explains them all. Notes are worth knowing, and no findings."
+        after_help = "Of the lake:\n  repute doctor --lake ./lake\nOf a dump, without importing it (a bounded sample of its objects is read, the newest and some spread over all):\n  repute doctor s3://bucket/ses\nOf how a Firehose stream is set up:\n  repute doctor firehose://ses-events\n\nEach finding has its evidence and its remedy; docs/doctor.md explains them all. Notes are worth knowing, and no findings."
     )]
     Doctor(DoctorArgs),
     /// Look after a lake: what it holds, whether it is sound, and small files put together
@@ -121,8 +126,16 @@ pub(crate) enum Command {
     Quarantine(QuarantineCommand),
     /// Generate a synthetic event dump together with its exact counts
     Generate(GenerateArgs),
-    /// Put the records of a dump onto a Firehose stream
+    /// Put the records of a dump onto a Firehose stream, for load tests and to move history
+    #[command(
+        after_help = "For example, 2,000 records a second, to be gone on with if it is interrupted:\n  repute replay ./dump --to firehose://ses-events --rate 2000 --resume replay.progress\n\nRecords arrive at least once: those of the batch that was under way when it was interrupted may arrive again. Importing counts them once."
+    )]
     Replay(ReplayArgs),
+    /// Print what sets up AWS: a CloudFormation template, AWS CLI commands, or the IAM policy that repute needs
+    #[command(
+        after_help = "For example:\n  repute setup --print cloudformation --bucket my-ses-events > repute.yaml\n  aws cloudformation deploy --stack-name repute --template-file repute.yaml --capabilities CAPABILITY_NAMED_IAM\n\ndocs/setup.md says what each part is for and what it costs."
+    )]
+    Setup(SetupArgs),
     /// Print the OpenAPI document of the JSON API, from which clients can be generated
     Openapi,
     /// Print a completion script for a shell
@@ -259,12 +272,17 @@ pub(crate) struct VolumeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// Files, directories and `s3://bucket/prefix`; what was imported before is skipped, so running again is safe
+    /// Files, directories, `s3://bucket/prefix` and `firehose://STREAM`; what was imported before is skipped, so running again is safe
     ///
     /// Buckets are reached with the credentials, region and endpoint of the usual AWS settings (`AWS_PROFILE`,
     /// `AWS_REGION`, `AWS_ENDPOINT_URL`, and `AWS_ALLOW_HTTP=true` for an endpoint without TLS).
     #[arg(required = true, value_name = "SOURCE")]
     pub(crate) sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) objects: SourceArgs,
+    /// Another S3 than AWS's, where the sources lie [default: as the AWS settings say]
+    #[arg(long, env = "REPUTE_S3_ENDPOINT", value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
     /// Threads that read and parse [default: one per processor]
     #[arg(long, short, env = "REPUTE_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
@@ -492,7 +510,7 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// A file, a directory or `s3://bucket/prefix` to look into; without one the lake is looked at
+    /// A file, a directory or `s3://bucket/prefix` to look into, or `firehose://STREAM`; without one the lake is looked at
     #[arg(value_name = "SOURCE")]
     pub(crate) source: Option<PathBuf>,
     /// At most so many objects of a source are read
@@ -832,22 +850,6 @@ pub(crate) struct GenerateArgs {
     /// Where the dump ends [default: 2026-11-01T00:00:00Z]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) end: Option<DateTime<Utc>>,
-    /// No progress on standard error
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ReplayArgs {
-    /// Files, directories and `s3://bucket/prefix` with event records
-    #[arg(required = true, value_name = "SOURCE")]
-    pub(crate) sources: Vec<PathBuf>,
-    /// The stream, as in firehose://my-stream
-    #[arg(long, value_name = "firehose://STREAM")]
-    pub(crate) to: String,
-    /// Another Firehose endpoint, for tests
-    #[arg(long, env = "REPUTE_FIREHOSE_ENDPOINT", value_name = "URL")]
-    pub(crate) endpoint: Option<String>,
     /// No progress on standard error
     #[arg(long, short)]
     pub(crate) quiet: bool,

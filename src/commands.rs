@@ -20,7 +20,10 @@ mod replay;
 mod reputation;
 mod retry;
 mod serve;
+mod setup;
 mod silence;
+mod sources;
+mod stream;
 mod token;
 mod user;
 
@@ -70,6 +73,7 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
         Command::Quarantine(command) => quarantine::run(global, config, &command),
         Command::Generate(args) => generate::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Setup(args) => setup::run(&args),
         Command::Openapi => {
             output::print_json(&repute_web::openapi().map_err(anyhow::Error::from)?)?;
             Ok(Exit::Done)
@@ -81,11 +85,18 @@ fn carry_out(global: &Global, config: &Config, command: Command) -> Result<Exit,
     }
 }
 
-/// Logs to standard error. The Delta kernel reports a table's first creation as an error, so it is not listened to.
+/// Logs to standard error. The Delta kernel reports a table's first creation as an error, so it is not listened to; what the AWS SDK
+/// tries for credentials is told with the error that comes of it.
 fn start_log(text: &str) -> Result<(), Failure> {
     let wrong = |e: String| Failure::Usage(format!("--log `{text}`: {e}"));
     let filter = EnvFilter::try_new(text).map_err(|e| wrong(e.to_string()))?;
-    let quiet = ["delta_kernel=off", "deltalake_core=off", "buoyant_kernel=off", "buoyant_kernel_engine=off"];
+    let quiet = [
+        "delta_kernel=off",
+        "deltalake_core=off",
+        "buoyant_kernel=off",
+        "buoyant_kernel_engine=off",
+        "aws_config=error",
+    ];
     // Who did what is told however little else is, unless the filter says otherwise.
     let audit = format!("{AUDIT_LOG}=info");
     let audit = if text.contains(AUDIT_LOG) { None } else { Some(audit.as_str()) };

@@ -24,6 +24,8 @@ pub(crate) struct Moment {
     pub(crate) objects: u64,
     /// Records or events done.
     pub(crate) events: u64,
+    /// Bytes and objects that are to be done as far as is known, where that grows.
+    pub(crate) listed: Option<(u64, u64)>,
 }
 
 /// How much there is to do.
@@ -40,6 +42,16 @@ impl Work {
     /// Objects full of events.
     pub(crate) fn of_events(bytes: u64, objects: u64) -> Self {
         Self { bytes, objects, nouns: ["objects", "events"] }
+    }
+}
+
+impl Work {
+    /// What is known of it at a moment.
+    fn at(self, moment: Moment) -> Self {
+        match moment.listed {
+            Some((bytes, objects)) => Self { bytes, objects, ..self },
+            None => self,
+        }
     }
 }
 
@@ -81,6 +93,8 @@ fn bar(work: Work, done: &AtomicBool, look: impl Fn() -> Moment) {
     let start = Instant::now();
     while !done.load(Ordering::Relaxed) {
         let moment = look();
+        let work = work.at(moment);
+        bar.set_length(work.bytes);
         bar.set_position(moment.bytes);
         bar.set_message(words(work, moment, start.elapsed()));
         std::thread::park_timeout(TICK);
@@ -98,6 +112,7 @@ fn lines(work: Work, done: &AtomicBool, look: impl Fn() -> Moment) {
         }
         next += LINE_EVERY;
         let moment = look();
+        let work = work.at(moment);
         let left = time_left(work, moment, start.elapsed());
         let _ = writeln!(io::stderr(), "{}{left}", words(work, moment, start.elapsed()));
     }

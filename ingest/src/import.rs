@@ -1,22 +1,22 @@
 //! The one importer: objects in, rows in the lake, every record accounted for.
 //!
 //! ```text
-//! objects ──> worker threads: read_object, EventRows ──parcels──> one batch ──> Lake::append
+//! pages of objects ──> worker threads: read_object, EventRows ──parcels──> one batch ──> Lake::append
 //!                                                                              Lake::quarantine
 //!                                                                              Lake::record_objects
 //! ```
-//! While one batch is committed, the next is put together. A parcel holds some rows, the bad records found beside them and the objects finished with them. Parcels go through a
+//! Objects are read while others are still being listed. While one batch is committed, the next is put together. A parcel holds some rows, the bad records found beside them and the objects finished with them. Parcels go through a
 //! bounded channel, so reading waits while a batch is committed, and memory stays bounded. An object is noted as read
 //! only after its last row and bad record are in; a crash before that has it read again, and the lake leaves out the
 //! rows it already holds.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_lake::{BadRecord, EventChunk, EventCounts, ImportedObject, Lake, LakeError};
+use repute_lake::{BadRecord, EventChunk, EventCounts, ImportedObject, Lake, LakeError, ObjectKey};
 use tokio::sync::mpsc;
 
 use crate::limits::Limits;
@@ -55,6 +55,10 @@ impl ImportOptions {
 /// Counters that move while an import runs.
 #[derive(Debug, Default)]
 pub struct Meter {
+    /// Objects listed so far.
+    pub listed: AtomicU64,
+    /// Bytes of those that are read.
+    pub listed_bytes: AtomicU64,
     /// Objects read to their end, or failed.
     pub objects: AtomicU64,
     /// Bytes of objects read so far.
@@ -120,41 +124,120 @@ pub async fn import(
     options: &ImportOptions,
     meter: &Arc<Meter>,
 ) -> Result<ImportSummary, ImportError> {
-    let mut summary = ImportSummary { listed: objects.len() as u64, ..Default::default() };
-    let noted = lake.imported_objects().await?;
-    let mut listed = HashSet::new();
-    let is_wanted = |object: &SourceObject| {
-        let is_new = options.again || !noted.contains(&object.key);
-        object.fragment_start().is_some() || (is_new && listed.insert(object.key.clone()))
-    };
-    let fresh: Vec<SourceObject> = objects.into_iter().filter(is_wanted).collect();
-    summary.skipped = summary.listed - fresh.len() as u64;
-    meter.objects.fetch_add(summary.skipped, Ordering::Relaxed);
+    let (sender, pages) = mpsc::unbounded_channel();
+    // The receiver is at hand.
+    let _ = sender.send(objects);
+    drop(sender);
+    import_pages(lake, pages, options, meter).await
+}
 
-    let objects = Arc::new(fresh);
-    let tasks = Arc::new(Tasks::new(&objects));
+/// The same of objects that are still being listed, until nobody sends pages of them any more.
+///
+/// # Errors
+/// As [`import`].
+pub async fn import_pages(
+    lake: &mut Lake,
+    pages: mpsc::UnboundedReceiver<Vec<SourceObject>>,
+    options: &ImportOptions,
+    meter: &Arc<Meter>,
+) -> Result<ImportSummary, ImportError> {
+    let noted = Arc::new(lake.imported_objects().await?);
+    let (tasks, shelf) = (Closing(Arc::default()), Arc::<Shelf>::default());
+    let listing = Listing {
+        noted: Arc::clone(&noted),
+        again: options.again,
+        shelf: Arc::clone(&shelf),
+        tasks: Closing(Arc::clone(&tasks.0)),
+        meter: Arc::clone(meter),
+    };
+    let listing = tokio::spawn(listing.take(pages));
     let (sender, parcels) = mpsc::channel(options.jobs);
     for _ in 0..options.jobs {
         let worker = Worker::new(lake.promoted_tags(), options, Arc::clone(meter), sender.clone());
-        let (objects, tasks) = (Arc::clone(&objects), Arc::clone(&tasks));
-        tokio::task::spawn_blocking(move || worker.run(&objects, &tasks));
+        let tasks = Arc::clone(&tasks.0);
+        tokio::task::spawn_blocking(move || worker.run(&tasks));
     }
     drop(sender);
 
+    let mut summary = ImportSummary::default();
     let (full, mut batches) = mpsc::channel(1);
     let collecting = tokio::spawn(collect(parcels, full));
     let mut written = HashMap::new();
     while let Some(batch) = batches.recv().await {
-        let notes = commit(lake, batch, &objects, &mut written, &mut summary, options).await?;
+        let notes = commit(lake, batch, &shelf, &mut written, &mut summary, options).await?;
         let fresh: Vec<_> = notes.into_iter().filter(|note| !noted.contains(&note.key)).collect();
         lake.record_objects(&fresh).await?;
     }
     if collecting.await.is_err() {
         tracing::error!("collecting parcels ended early");
     }
+    match listing.await {
+        Ok((listed, skipped)) => (summary.listed, summary.skipped) = (listed, skipped),
+        Err(_) => tracing::error!("listing ended early"),
+    }
     match summary.listed - summary.imported - summary.skipped - summary.failed.len() as u64 {
         0 => Ok(summary),
         unfinished => Err(ImportError::Unfinished(unfinished)),
+    }
+}
+
+/// The objects that are read, by their numbers.
+#[derive(Default)]
+struct Shelf(RwLock<Vec<Arc<SourceObject>>>);
+
+impl Shelf {
+    /// Adds objects; gives the number of the first.
+    fn add(&self, objects: &[Arc<SourceObject>]) -> u32 {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let first = all.len() as u32;
+        all.extend_from_slice(objects);
+        first
+    }
+
+    fn get(&self, number: u32) -> Option<Arc<SourceObject>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(number as usize).cloned()
+    }
+}
+
+/// Lets the workers go when it is dropped: also when an import is given up.
+struct Closing(Arc<Tasks>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// What takes pages of objects and makes tasks of those that are to be read.
+struct Listing {
+    noted: Arc<HashSet<ObjectKey>>,
+    again: bool,
+    shelf: Arc<Shelf>,
+    tasks: Closing,
+    meter: Arc<Meter>,
+}
+
+impl Listing {
+    /// Until there are no more pages. Gives how many objects were listed, and how many of them skipped.
+    async fn take(self, mut pages: mpsc::UnboundedReceiver<Vec<SourceObject>>) -> (u64, u64) {
+        let (mut listed, mut skipped, mut seen) = (0, 0, HashSet::new());
+        while let Some(objects) = pages.recv().await {
+            let all = objects.len() as u64;
+            let is_wanted = |object: &SourceObject| {
+                let is_new = self.again || !self.noted.contains(&object.key);
+                object.fragment_start().is_some() || (is_new && seen.insert(object.key.clone()))
+            };
+            let fresh: Vec<_> = objects.into_iter().filter(is_wanted).map(Arc::new).collect();
+            let others = all - fresh.len() as u64;
+            self.meter.objects.fetch_add(others, Ordering::Relaxed);
+            self.meter.listed.fetch_add(all, Ordering::Relaxed);
+            let bytes = fresh.iter().map(|object| object.size).sum();
+            self.meter.listed_bytes.fetch_add(bytes, Ordering::Relaxed);
+            (listed, skipped) = (listed + all, skipped + others);
+            let first = self.shelf.add(&fresh);
+            self.tasks.0.add(&fresh, first);
+        }
+        (listed, skipped)
     }
 }
 
@@ -201,7 +284,7 @@ impl Batch {
 async fn commit(
     lake: &mut Lake,
     batch: Batch,
-    objects: &[SourceObject],
+    shelf: &Shelf,
     written: &mut HashMap<u32, EventCounts>,
     summary: &mut ImportSummary,
     options: &ImportOptions,
@@ -223,14 +306,14 @@ async fn commit(
     let mut done = Vec::new();
     for Finished { object: number, mut tally } in batch.finished {
         let counts = written.remove(&number).unwrap_or_default();
-        let Some(object) = objects.get(number as usize) else { continue };
+        let Some(object) = shelf.get(number) else { continue };
         summary.take(&tally);
         match tally.failure.take() {
             Some(failure) => summary.failed.push((object.key.name.clone(), failure)),
             None => {
                 summary.imported += 1;
                 if object.fragment_start().is_none() {
-                    done.push(note(object, &tally, counts, options.now));
+                    done.push(note(&object, &tally, counts, options.now));
                 }
             }
         }

@@ -39,17 +39,20 @@ use std::io::{self, Read};
 
 pub use delivery::{BadDelivery, FirehoseDelivery, inflate, read_delivery};
 pub use examine::{Bounds, Examined, ExaminedEvents, OddTimes, examine, sample};
-pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import};
+pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import, import_pages};
 pub use landing::{Clock, Full, Landed, Landing, LandingError, LandingLimits, LandingPlace, Route};
 pub use limits::Limits;
-pub use replay::{Replay, ReplayError};
+pub use replay::{Journal, JournalError, Position, Replay, ReplayError, Standing};
 pub use retry::{SecondReading, fragment, read_again, read_mended, resolution};
 pub use ses::bare_address;
 pub use sns::{
     Authorities, BadAuthorities, BadTopic, CertificateAddress, FetchCertificate, MOST_CERTIFICATE_BYTES, SnsDoor,
     SnsMessage, SnsRefusal, SnsRules, Topic,
 };
-pub use source::{Content, Input, ListError, Listing, SourceObject, list, list_bucket, list_bucket_part};
+pub use source::{
+    Backup, Content, Destination, Each, Encryption, Input, KeyRange, ListError, Listing, S3Place, SourceObject,
+    StreamError, StreamSetup, describe_stream, list, list_bucket, list_bucket_into, list_bucket_part, list_stream,
+};
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 
 use decode::Scratch;

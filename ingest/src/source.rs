@@ -1,6 +1,10 @@
 //! Where objects come from: files and directories laid out as Firehose lays out a bucket, and buckets themselves.
 
 mod bucket;
+mod dates;
+mod prefix;
+mod said;
+mod stream;
 
 use std::fmt::Debug;
 use std::fs::{self, File, Metadata};
@@ -12,8 +16,11 @@ use std::sync::Arc;
 use repute_lake::ObjectKey;
 use url::Url;
 
-pub(crate) use bucket::failure as said;
-pub use bucket::{list_bucket, list_bucket_part};
+pub use bucket::{Each, list_bucket, list_bucket_into, list_bucket_part};
+pub use dates::KeyRange;
+pub use stream::{Backup, Destination, Encryption, S3Place, StreamError, StreamSetup, describe_stream, list_stream};
+
+pub(crate) use said::said;
 
 use crate::verdict::Place;
 
@@ -26,6 +33,11 @@ impl<T: Read + Seek + Send> Input for T {}
 pub trait Content: Debug + Send + Sync {
     /// Opens the bytes at their start.
     fn open(&self) -> io::Result<Box<dyn Input>>;
+
+    /// Has the first bytes brought here, for who opens it soon. Gives how many are on their way or have come.
+    fn fetch_ahead(&self) -> u64 {
+        0
+    }
 }
 
 impl Content for PathBuf {
@@ -73,12 +85,14 @@ pub struct ListError {
     pub source_name: String,
     /// Why.
     source: io::Error,
+    /// The region of the bucket, where that is why.
+    pub region: Option<String>,
 }
 
 impl ListError {
     /// That a path or URL cannot be listed, and why.
     pub(crate) fn new(source_name: String, source: io::Error) -> Self {
-        Self { source_name, source }
+        Self { source_name, source, region: None }
     }
 }
 
@@ -91,6 +105,11 @@ impl SourceObject {
     /// Opens the object for reading.
     pub fn open(&self) -> io::Result<Box<dyn Input>> {
         self.content.open()
+    }
+
+    /// Has its first bytes brought here; see [`Content::fetch_ahead`].
+    pub(crate) fn fetch_ahead(&self) -> u64 {
+        self.content.fetch_ahead()
     }
 
     /// Part of an object that was read before, from this place on. It is read whatever the lake knows of its object, and does not
@@ -118,7 +137,7 @@ impl SourceObject {
 /// dump carries. Left out with a reason: symbolic links (which may lead out of the source) and what is no regular file.
 /// The path given itself may be a link.
 pub fn list(source: &Path) -> Result<Listing, ListError> {
-    let failed = |path: &Path, source| ListError { source_name: path.display().to_string(), source };
+    let failed = |path: &Path, source| ListError { source_name: path.display().to_string(), source, region: None };
     let root = fs::canonicalize(source).map_err(|e| failed(source, e))?;
     let mut listing = Listing::default();
     let mut pending = vec![root];

@@ -158,10 +158,10 @@ impl Worker {
     }
 
     /// Works until nothing is left or nobody listens any more.
-    pub(crate) fn run(mut self, objects: &[SourceObject], tasks: &Tasks) {
+    pub(crate) fn run(mut self, tasks: &Tasks) {
         while let Some(task) = tasks.take() {
-            let Some(object) = objects.get(task.object as usize) else { break };
-            let done = if task.is_whole() { self.whole(object, task.object) } else { self.range(object, task) };
+            let object = Arc::clone(&task.source);
+            let done = if task.is_whole() { self.whole(&object, task.object) } else { self.range(&object, task) };
             if done.is_err() {
                 return;
             }

@@ -3,6 +3,7 @@
 //! ```text
 //! lake ── gather: a few cheap questions, once per version ──> LakeFacts ──┐
 //! dump ── a sample of its objects, read by the caller ──────> DumpFacts ──┼── checks: facts -> Option<Advice> ──> [Advice]
+//! stream ── DescribeDeliveryStream, asked by the caller ────> StreamFacts ┤
 //! configuration, clock, what checks and imports wrote down ──> Around ────┘
 //! ```
 //! A check is a pure function. Each has a name, under which `docs/doctor.md` says what its evidence means and what to do.
@@ -21,6 +22,7 @@ mod imports;
 mod lake;
 mod report;
 mod rules;
+mod stream;
 mod tags;
 mod types;
 mod upkeep;
@@ -33,6 +35,7 @@ use crate::scan::Reader;
 pub use advice::{Advice, Severity, explanation};
 pub use lake::{damaged_lake, no_lake};
 pub use report::{doctor_report, dump_report};
+pub use stream::{StreamFacts, stream_advice, stream_report};
 
 pub use facts::{
     Around, DumpFacts, EventFacts, Failed, ImportRun, LakeFacts, Late, RuleFacts, SampledObject, Seen, SendingDelays,

@@ -16,6 +16,7 @@ use repute_web::AppState;
 
 use super::retry::LakeMender;
 use super::serve::{Door, LakeSource, serve};
+use super::sources::Taking;
 use crate::cli::{DemoArgs, Global};
 use crate::config::{Config, Serving};
 use crate::exit::{Exit, Failure};
@@ -40,7 +41,7 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
     let location = Location::parse(&scratch.path.join("lake").to_string_lossy())?;
     say("\nImporting it, as you would: repute import DUMP --lake LAKE");
     let start = Instant::now();
-    let objects = runtime.block_on(super::import::list_all(std::slice::from_ref(&dump)))?;
+    let objects = runtime.block_on(super::sources::list_all(std::slice::from_ref(&dump), &Taking::default()))?;
     let summary = runtime.block_on(super::import::import_and_note(
         &location,
         &[],

@@ -30,7 +30,10 @@ const WIDTH: usize = 100;
 pub(super) fn run(global: &Global, config: &Config, args: &DoctorArgs) -> Result<Exit, Failure> {
     let now = args.volume.at.unwrap_or_else(Utc::now);
     match &args.source {
-        Some(source) => of_dump(config, args, source, now),
+        Some(source) => match source.to_str().and_then(|text| text.strip_prefix("firehose://")) {
+            Some(stream) => super::stream::examine(args, stream),
+            None => of_dump(config, args, source, now),
+        },
         None => of_lake(global, config, args, now),
     }
 }
@@ -108,13 +111,13 @@ fn of_dump(config: &Config, args: &DoctorArgs, source: &Path, now: DateTime<Utc>
     Ok(ending(&found))
 }
 
-fn extend(report: &mut serde_json::Value, more: serde_json::Value) {
+pub(super) fn extend(report: &mut serde_json::Value, more: serde_json::Value) {
     if let (Some(report), serde_json::Value::Object(more)) = (report.as_object_mut(), more) {
         report.extend(more);
     }
 }
 
-fn ending(found: &[Advice]) -> Exit {
+pub(super) fn ending(found: &[Advice]) -> Exit {
     if found.iter().any(|advice| advice.severity.is_finding()) { Exit::FINDINGS } else { Exit::Done }
 }
 
@@ -129,7 +132,7 @@ async fn listed(place: &str, source: &Path) -> Result<(Listing, bool), Failure> 
             Ok(list_bucket_part(&aws::s3().await, bucket, prefix, MOST_LISTED).await?)
         }
         Some((scheme, _)) => Err(Failure::Usage(format!(
-            "`{}`: {scheme}:// cannot be looked into; give a directory, a file or s3://bucket/prefix",
+            "`{}`: {scheme}:// cannot be looked into; give a directory, a file, s3://bucket/prefix or firehose://STREAM",
             plain(place)
         ))),
         None => Ok((list(source)?, false)),
@@ -196,7 +199,7 @@ fn event_facts(events: &ExaminedEvents) -> EventFacts {
 }
 
 /// `lake ./lake: 1 problem, 2 warnings, 1 note`.
-fn head(kind: &str, place: &str, found: &[Advice]) -> String {
+pub(super) fn head(kind: &str, place: &str, found: &[Advice]) -> String {
     let number = |severity: Severity| found.iter().filter(|advice| advice.severity == severity).count() as u64;
     let numbers = [(Severity::Problem, "problem"), (Severity::Warning, "warning"), (Severity::Note, "note")]
         .map(|(severity, noun)| (number(severity), noun))
@@ -208,7 +211,7 @@ fn head(kind: &str, place: &str, found: &[Advice]) -> String {
     format!("{kind} {}: {told}\n", plain(place))
 }
 
-fn text(found: &[Advice]) -> String {
+pub(super) fn text(found: &[Advice]) -> String {
     let one = |advice: &Advice| {
         let mut lines =
             vec![format!("{:<8} {} ({})", advice.severity.as_str().to_uppercase(), plain(&advice.title), advice.check)];

@@ -48,7 +48,7 @@ pub(super) fn write(plan: &Plan, out: &Path, quiet: bool) -> Result<Truth, Failu
     let work = Work::of_events(plan.events * RECORD_BYTES, 0);
     let progress = Progress::start(work, quiet, move || {
         let events = seen.load(Ordering::Relaxed);
-        Moment { bytes: events * RECORD_BYTES, objects: 0, events }
+        Moment { bytes: events * RECORD_BYTES, events, ..Moment::default() }
     });
     let truth = generate(plan, out, &mut |events| written.store(events, Ordering::Relaxed));
     drop(progress);

@@ -5,17 +5,17 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use chrono::Utc;
-use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import, list, list_bucket};
+use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import_pages};
 use repute_lake::{Lake, Location, sweep_staged};
 use repute_query::{ImportRun, thousands};
 use serde_json::json;
-use tokio::sync::OnceCell;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::aws;
+use super::sources::{Taking, list_into};
 use crate::cli::{CountingArgs, Format, Global, ImportArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, remedy, told, without_markup};
@@ -34,10 +34,7 @@ pub(super) fn run(global: &Global, config: &Config, args: &ImportArgs) -> Result
     let reading = Reading { jobs, again: args.again, quiet: args.quiet };
     let start = Instant::now();
     let runtime = super::runtime()?;
-    let summary = runtime.block_on(async {
-        let listed = list_all(&args.sources).await?;
-        import_and_note(&location, tags, &args.sources, listed, reading).await
-    })?;
+    let summary = runtime.block_on(list_and_import(&location, tags, args, reading))?;
     let seconds = start.elapsed().as_secs_f64();
     if summary.rows > 0 {
         runtime.block_on(count(global, config));
@@ -72,38 +69,40 @@ async fn count(global: &Global, config: &Config) {
     }
 }
 
-/// Lists every source, saying what is left out.
-pub(super) async fn list_all(sources: &[PathBuf]) -> Result<Vec<SourceObject>, Failure> {
-    let (client, mut objects) = (OnceCell::new(), Vec::new());
-    for source in sources {
-        let text = source.to_string_lossy();
-        let listing = match text.split_once("://") {
-            Some(("s3" | "s3a", place)) => {
-                let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-                if bucket.is_empty() {
-                    return Err(Failure::Usage(format!("`{text}`: name a bucket, as in s3://bucket/prefix")));
-                }
-                list_bucket(client.get_or_init(aws::s3).await, bucket, prefix).await?
-            }
-            Some((scheme, _)) => {
-                return Err(Failure::Usage(format!(
-                    "`{text}`: importing from {scheme}:// is not built yet; copy the objects to a directory or a bucket"
-                )));
-            }
-            None => list(source)?,
+/// Imports what is listed while more is being listed.
+async fn list_and_import(
+    location: &Location,
+    promoted_tags: &[String],
+    args: &ImportArgs,
+    reading: Reading,
+) -> Result<ImportSummary, Failure> {
+    let taking = Taking::new(&args.objects, args.endpoint.as_deref());
+    let (sender, pages) = mpsc::unbounded_channel();
+    let (begin, begun) = oneshot::channel();
+    let listing = async move {
+        let mut begin = Some(begin);
+        let give = &mut |objects| {
+            let _ = begin.take().map(|begin| begin.send(()));
+            drop(sender.send(objects));
         };
-        if listing.objects.is_empty() {
-            let _ = writeln!(io::stderr(), "nothing to import in `{}`", plain(&text));
+        list_into(&args.sources, &taking, give).await
+    };
+    let importing = async {
+        // A source that cannot be listed at all leaves no lake behind.
+        if begun.await.is_err() {
+            return Ok(None);
         }
-        for (path, reason) in listing.refused {
-            let _ = writeln!(io::stderr(), "left out `{}`: {reason}", plain(&path.to_string_lossy()));
-        }
-        objects.extend(listing.objects);
+        import_pages_and_note(location, promoted_tags, &args.sources, pages, reading).await.map(Some)
+    };
+    match tokio::try_join!(async { Ok::<_, Failure>(listing.await) }, importing)? {
+        (Err(failure), _) => Err(failure),
+        (Ok(()), Some(summary)) => Ok(summary),
+        (Ok(()), None) => import_and_note(location, promoted_tags, &args.sources, Vec::new(), reading).await,
     }
-    Ok(objects)
 }
 
 /// How objects are read.
+#[derive(Clone, Copy)]
 pub(super) struct Reading {
     /// Threads; one per processor unless said.
     pub(super) jobs: Option<usize>,
@@ -113,6 +112,9 @@ pub(super) struct Reading {
     pub(super) quiet: bool,
 }
 
+/// Objects as they are listed.
+type Pages = mpsc::UnboundedReceiver<Vec<SourceObject>>;
+
 /// Imports what was listed, and writes down beside the lake what came of it.
 pub(super) async fn import_and_note(
     location: &Location,
@@ -121,13 +123,29 @@ pub(super) async fn import_and_note(
     objects: Vec<SourceObject>,
     reading: Reading,
 ) -> Result<ImportSummary, Failure> {
-    let (began, listed) = (Utc::now(), objects.len() as u64);
+    let (sender, pages) = mpsc::unbounded_channel();
+    // The receiver is at hand.
+    drop(sender.send(objects));
+    drop(sender);
+    import_pages_and_note(location, promoted_tags, sources, pages, reading).await
+}
+
+/// The same of what is still being listed.
+async fn import_pages_and_note(
+    location: &Location,
+    promoted_tags: &[String],
+    sources: &[PathBuf],
+    pages: Pages,
+    reading: Reading,
+) -> Result<ImportSummary, Failure> {
+    let (began, meter) = (Utc::now(), Arc::new(Meter::default()));
     let sources = sources.iter().map(|source| source.to_string_lossy().into_owned()).collect();
-    let done = run_import(location, promoted_tags, objects, reading).await;
+    let done = run_import(location, promoted_tags, pages, reading, &meter).await;
     let span = (began, Utc::now());
     let run = match &done {
         Ok(summary) => runs::run(sources, summary, span),
         Err(Failure::Failed(error) | Failure::Unknown(error)) => {
+            let listed = meter.listed.load(Ordering::Relaxed);
             let nothing = ImportSummary { listed, ..ImportSummary::default() };
             ImportRun { error: Some(told(error)), ..runs::run(sources, &nothing, span) }
         }
@@ -137,12 +155,13 @@ pub(super) async fn import_and_note(
     done
 }
 
-/// Imports what was listed, with progress on standard error.
+/// Imports what is listed, with progress on standard error.
 async fn run_import(
     location: &Location,
     promoted_tags: &[String],
-    objects: Vec<SourceObject>,
+    pages: Pages,
     reading: Reading,
+    meter: &Arc<Meter>,
 ) -> Result<ImportSummary, Failure> {
     let now = Utc::now();
     if let Err(error) = sweep_staged(location, now) {
@@ -151,15 +170,18 @@ async fn run_import(
     let mut lake = Lake::open_or_create(location, promoted_tags).await?;
     let Reading { jobs, again, quiet } = reading;
     let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let meter = Arc::new(Meter::default());
-    let work = Work::of_events(objects.iter().map(|object| object.size).sum(), objects.len() as u64);
-    let seen = Arc::clone(&meter);
-    let progress = Progress::start(work, quiet, move || Moment {
-        bytes: seen.bytes.load(Ordering::Relaxed),
-        objects: seen.objects.load(Ordering::Relaxed),
-        events: seen.records.load(Ordering::Relaxed),
+    let seen = Arc::clone(meter);
+    let progress = Progress::start(Work::of_events(0, 0), quiet, move || {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Moment {
+            bytes: of(&seen.bytes),
+            objects: of(&seen.objects),
+            events: of(&seen.records),
+            listed: Some((of(&seen.listed_bytes), of(&seen.listed))),
+        }
     });
-    let summary = import(&mut lake, objects, &ImportOptions { again, ..ImportOptions::new(jobs, now) }, &meter).await;
+    let options = ImportOptions { again, ..ImportOptions::new(jobs, now) };
+    let summary = import_pages(&mut lake, pages, &options, meter).await;
     drop(progress);
     Ok(summary?)
 }

@@ -82,6 +82,7 @@ fn compact(location: &Location, args: &CompactArgs) -> Result<Exit, Failure> {
                 bytes: seen.bytes.load(Ordering::Relaxed),
                 objects: seen.files.load(Ordering::Relaxed),
                 events: seen.rows.load(Ordering::Relaxed),
+                ..Moment::default()
             });
         lake.compact(Utc::now(), threads, &meter).await
     })?;

@@ -4,48 +4,67 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use repute_ingest::{Limits, Replay, SourceObject, read_object};
-use repute_query::thousands;
+use repute_ingest::{Journal, Limits, Position, Replay, SourceObject, Standing, read_object};
+use repute_query::{count, thousands};
 use tokio::sync::mpsc;
 
+use super::sources::{Taking, list_all, stream_name};
 use crate::aws;
 use crate::cli::ReplayArgs;
 use crate::exit::{Exit, Failure};
-use crate::output;
+use crate::output::{self, bytes};
 use crate::progress::{Moment, Progress, Work};
 
 /// Records read ahead of the stream.
 const READ_AHEAD: usize = 1_000;
 
+/// What is read.
+enum Item {
+    Record(Position, Vec<u8>),
+    /// An object has no more.
+    End(Arc<repute_lake::ObjectKey>),
+}
+
+/// An object, and how many of its records were put before.
+struct Rest {
+    object: SourceObject,
+    skipped: u64,
+}
+
 pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
-    let stream = args
-        .to
-        .strip_prefix("firehose://")
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| Failure::Usage(format!("--to `{}`: name a stream as in firehose://my-stream", args.to)))?;
+    let stream = stream_name(&args.to).map_err(|failure| match failure {
+        Failure::Usage(text) => Failure::Usage(format!("--to {text}")),
+        other => other,
+    })?;
     let runtime = super::runtime()?;
-    let objects = runtime.block_on(super::import::list_all(&args.sources))?;
-    let total = objects.iter().map(|object| object.size).sum();
-    let (bytes, done, sent) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let seen = (Arc::clone(&bytes), Arc::clone(&done), Arc::clone(&sent));
-    let progress = Progress::start(Work::of_events(total, objects.len() as u64), args.quiet, move || Moment {
-        bytes: seen.0.load(Ordering::Relaxed),
-        objects: seen.1.load(Ordering::Relaxed),
-        events: seen.2.load(Ordering::Relaxed),
+    let objects = runtime.block_on(list_all(&args.sources, &Taking::new(&args.objects, None)))?;
+    // A rehearsal makes no file.
+    let resumed = args.resume.as_deref().filter(|path| !args.dry_run || path.exists());
+    let journal = resumed.map(|path| Journal::open(path, stream)).transpose()?;
+    let (rests, done) = left(objects, journal.as_ref());
+    if done > 0 {
+        let _ = writeln!(io::stderr(), "{} done before", count(done, "object"));
+    }
+    let journal = journal.filter(|_| !args.dry_run);
+    let total = rests.iter().map(|rest| rest.object.size).sum();
+    let (read, sent) = (Arc::new((AtomicU64::new(0), AtomicU64::new(0))), Arc::new(AtomicU64::new(0)));
+    let seen = (Arc::clone(&read), Arc::clone(&sent));
+    let progress = Progress::start(Work::of_events(total, rests.len() as u64), args.quiet, move || Moment {
+        bytes: seen.0.0.load(Ordering::Relaxed),
+        objects: seen.0.1.load(Ordering::Relaxed),
+        events: seen.1.load(Ordering::Relaxed),
+        ..Moment::default()
     });
     let replayed = runtime.block_on(async {
-        let (sender, mut records) = mpsc::channel::<Vec<u8>>(READ_AHEAD);
-        let reading = tokio::task::spawn_blocking(move || {
-            objects.iter().try_for_each(|object| {
-                read(object, &sender)?;
-                bytes.fetch_add(object.size, Ordering::Relaxed);
-                done.fetch_add(1, Ordering::Relaxed);
-                Ok::<_, anyhow::Error>(())
-            })
-        });
-        let mut replay = Replay::new(aws::firehose(args.endpoint.as_deref()).await, stream);
-        while let Some(record) = records.recv().await {
-            replay.push(&record).await?;
+        let (sender, mut items) = mpsc::channel(READ_AHEAD);
+        let reading = tokio::task::spawn_blocking(move || read_all(&rests, &sender, &read));
+        let client = if args.dry_run { None } else { Some(aws::firehose(args.endpoint.as_deref()).await) };
+        let mut replay = Replay::new(client, stream, args.rate, journal);
+        while let Some(item) = items.recv().await {
+            match item {
+                Item::Record(at, record) => replay.push(&at, &record).await?,
+                Item::End(object) => replay.finish(&object),
+            }
             sent.store(replay.put, Ordering::Relaxed);
         }
         replay.flush().await?;
@@ -53,8 +72,32 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         Ok::<_, Failure>(replay)
     });
     drop(progress);
-    let replay = replayed?;
-    output::print(&format!("{} records put onto {stream}\n", thousands(replay.put)))?;
+    finish(args, stream, &replayed?)
+}
+
+/// What is left to be put, and how many objects are done.
+fn left(objects: Vec<SourceObject>, journal: Option<&Journal>) -> (Vec<Rest>, u64) {
+    let all = objects.len();
+    let rest = |object: SourceObject| match journal.and_then(|journal| journal.standing(&object.key)) {
+        Some(Standing::Done) => None,
+        Some(Standing::Begun(skipped)) => Some(Rest { object, skipped }),
+        None => Some(Rest { object, skipped: 0 }),
+    };
+    let rests: Vec<Rest> = objects.into_iter().filter_map(rest).collect();
+    let done = (all - rests.len()) as u64;
+    (rests, done)
+}
+
+fn finish(args: &ReplayArgs, stream: &str, replay: &Replay) -> Result<Exit, Failure> {
+    let put = thousands(replay.put);
+    output::print(&match args.dry_run {
+        true => format!(
+            "{put} records, {}, would be put onto {stream} in {}\n",
+            bytes(replay.bytes),
+            count(replay.batches, "call")
+        ),
+        false => format!("{put} records put onto {stream}\n"),
+    })?;
     if replay.too_large > 0 {
         let _ = writeln!(io::stderr(), "{} records left out: larger than Firehose takes", thousands(replay.too_large));
         return Ok(Exit::BadRecords);
@@ -62,17 +105,33 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+fn read_all(rests: &[Rest], items: &mpsc::Sender<Item>, read: &(AtomicU64, AtomicU64)) -> anyhow::Result<()> {
+    for rest in rests {
+        read_rest(rest, items)?;
+        read.0.fetch_add(rest.object.size, Ordering::Relaxed);
+        read.1.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
 /// Sends each outermost record of an object as it stands, good or bad: the importer at the other end judges it.
-fn read(object: &SourceObject, records: &mpsc::Sender<Vec<u8>>) -> anyhow::Result<()> {
+fn read_rest(rest: &Rest, items: &mpsc::Sender<Item>) -> anyhow::Result<()> {
     let limits = Limits { max_raw: 2 << 20, ..Limits::default() };
-    let mut last = None;
-    let mut gone = false;
-    read_object(object.open()?, &limits, &mut |place, raw, _| {
+    let object = Arc::new(rest.object.key.clone());
+    let (mut last, mut number, mut gone) = (None, 0, false);
+    read_object(rest.object.open()?, &limits, &mut |place, raw, _| {
         // A wrapper that holds several events is handed out once for each.
-        if last != Some(place.offset) {
-            last = Some(place.offset);
-            gone = gone || records.blocking_send(raw.to_vec()).is_err();
+        if last == Some(place.offset) {
+            return;
+        }
+        last = Some(place.offset);
+        number += 1;
+        if number > rest.skipped && !gone {
+            let at = Position { object: Arc::clone(&object), number };
+            gone = items.blocking_send(Item::Record(at, raw.to_vec())).is_err();
         }
     })?;
+    // Nobody listens any more if putting failed, which is told there.
+    let _ = items.blocking_send(Item::End(object));
     Ok(())
 }

@@ -45,6 +45,12 @@ pub(crate) fn small() -> &'static Dump {
     DUMP.get_or_init(|| Dump::generate("small", &plan(5_000)))
 }
 
+/// 800 events of four days, in few objects.
+pub(crate) fn short() -> &'static Dump {
+    static DUMP: OnceLock<Dump> = OnceLock::new();
+    DUMP.get_or_init(|| Dump::generate("short", &Plan { days: 4, buffer_seconds: 900, ..plan(800) }))
+}
+
 /// More rows than the importer commits at once.
 pub(crate) fn large() -> &'static Dump {
     static DUMP: OnceLock<Dump> = OnceLock::new();

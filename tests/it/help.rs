@@ -6,10 +6,27 @@ use std::process::{Command, Stdio};
 use crate::program::repute;
 
 /// Commands and options that their help must show.
-const COMMANDS: [(&str, &[&str]); 22] = [
+const COMMANDS: [(&str, &[&str]); 23] = [
     ("bounces", &["--since", "--until", "--by", "--only", "--class", "--limit", "--addresses", "--format"]),
     ("demo", &["--dir", "--events", "--listen"]),
-    ("import", &["--lake", "--jobs", "--max-bad", "--promote-tag", "--again", "--quiet", "--format"]),
+    (
+        "import",
+        &[
+            "--since",
+            "--until",
+            "--margin",
+            "--endpoint",
+            "--requester-pays",
+            "firehose://",
+            "--lake",
+            "--jobs",
+            "--max-bad",
+            "--promote-tag",
+            "--again",
+            "--quiet",
+            "--format",
+        ],
+    ),
     (
         "rates",
         &[
@@ -40,7 +57,8 @@ const COMMANDS: [(&str, &[&str]); 22] = [
     ("quarantine", &["list", "show", "retry"]),
     ("quarantine retry", &["--class", "--all", "--from", "--format"]),
     ("generate", &["--events", "--seed", "--out", "--gzip", "--framing", "--days", "--end"]),
-    ("replay", &["--to", "--endpoint", "--quiet"]),
+    ("replay", &["--to", "--rate", "--resume", "--dry-run", "--since", "--endpoint", "--quiet"]),
+    ("setup", &["--print", "--bucket", "--configuration-set", "--stream", "--region", "cloudformation", "policy"]),
     ("openapi", &["document"]),
     ("completions", &["<SHELL>"]),
 ];

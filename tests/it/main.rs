@@ -8,6 +8,7 @@
 
 mod driver;
 mod dump;
+mod front;
 mod mail;
 mod program;
 mod proxy;
@@ -18,6 +19,7 @@ mod tools;
 
 mod compact;
 mod damage;
+mod firehose;
 mod fsck;
 mod import;
 mod interrupted;
@@ -25,6 +27,7 @@ mod packing;
 mod quarantine;
 mod readers;
 mod s3;
+mod s3_dates;
 mod s3_faults;
 mod samples;
 mod truth;
@@ -47,9 +50,11 @@ mod messages;
 mod notify;
 mod peers;
 mod replay;
+mod replaying;
 mod rollups;
 mod rules;
 mod search;
+mod setup;
 mod windows;
 
 mod deliveries;

@@ -21,6 +21,7 @@ def client(service):
 def make():
     client("s3").create_bucket(Bucket="raw")
     destination = {"RoleARN": "arn:aws:iam::123456789012:role/r", "BucketARN": "arn:aws:s3:::raw", "Prefix": "ses/"}
+    destination["CompressionFormat"] = "UNCOMPRESSED"
     client("firehose").create_delivery_stream(DeliveryStreamName="ses-events", ExtendedS3DestinationConfiguration=destination)
     return {}
 

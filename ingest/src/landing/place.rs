@@ -117,7 +117,7 @@ impl Store {
             Self::Bucket { client, bucket, prefix } => {
                 let key = format!("{prefix}{folder}/{name}");
                 let put = client.put_object().bucket(bucket).key(&key).body(ByteStream::from(lines(&records)));
-                let put = put.send().await.map_err(|error| said(&error));
+                let put = put.send().await.map_err(|error| io::Error::other(said(&error)));
                 put.map(|_| format!("s3://{bucket}/{key}"))
             }
         };
@@ -150,7 +150,7 @@ impl Store {
             Self::Bucket { client, bucket, prefix } => match name.strip_prefix(&format!("s3://{bucket}/")) {
                 Some(key) if key.starts_with(prefix.as_str()) => {
                     let removed = client.delete_object().bucket(bucket).key(key).send().await;
-                    removed.map(|_| ()).map_err(|error| said(&error))
+                    removed.map(|_| ()).map_err(|error| io::Error::other(said(&error)))
                 }
                 _ => Err(io::Error::new(ErrorKind::InvalidInput, format!("`{name}` does not lie in the landing area"))),
             },

@@ -1,33 +1,29 @@
-//! Objects of an S3 bucket, read in pieces, the next of which is fetched while one is read.
+//! Objects of an S3 bucket: listed as a whole, in part, or by the dates in their keys.
 //!
 //! The AWS SDK does this rather than the store that lakes lie in: that one cannot name keys with empty or dot segments
 //! (`ses//2026/...`), which S3 allows and Firehose writes where a prefix begins or ends with a slash too many.
 
+mod object;
+mod walk;
+
 use std::collections::HashSet;
-use std::fmt::Debug;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
-use std::sync::Arc;
-use std::time::Duration;
+use std::io;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::Object;
-use bytes::{Buf, Bytes};
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use repute_lake::ObjectKey;
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 
-use super::{Content, Input, ListError, Listing, SourceObject, is_bookkeeping};
+use super::dates::KeyRange;
+use super::{ListError, Listing, SourceObject, is_bookkeeping, said};
 
-/// Bytes asked for at a time: enough that a request's delay hardly counts, little enough to hold two for every thread.
-const PIECE: u64 = 8 << 20;
+pub(super) use walk::{Choose, Step, by_date};
 
-/// So often a piece is asked for whose bytes break off. The SDK itself repeats only requests that were not answered.
-const ATTEMPTS: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Takes what was listed, part by part.
+pub type Each<'a> = &'a mut (dyn FnMut(Listing) + Send);
+
+/// The header in which S3 says where a bucket lies, also to whoever asks in another region.
+const REGION_HEADER: &str = "x-amz-bucket-region";
 
 /// Lists the objects of a bucket below a prefix, to be read within this runtime.
 ///
@@ -38,7 +34,70 @@ pub async fn list_bucket(client: &Client, bucket: &str, prefix: &str) -> Result<
     listing(client, bucket, prefix, found)
 }
 
-/// The same of no more keys than `most` or a thousand more; where there are more, of the first ones and of those in the newest
+/// The same of those objects whose keys' dates are wanted, and of those without a date, handed over while others are still being
+/// listed. Folders whose dates are not wanted are not listed.
+pub async fn list_bucket_into(
+    client: &Client,
+    (bucket, prefix): (&str, &str),
+    range: &KeyRange,
+    each: Each<'_>,
+) -> Result<(), ListError> {
+    let Some(folder) = folder(client, bucket, prefix).await? else {
+        let mut listing = list_bucket(client, bucket, prefix).await?;
+        listing.objects.retain(|object| range.takes(&object.key.name));
+        each(listing);
+        return Ok(());
+    };
+    if !range.is_all() {
+        let mut each = |found| listing(client, bucket, &folder, found).map(&mut *each);
+        return walk::walk(client, bucket, &folder, range, &|folder| by_date(range, folder), &mut each).await;
+    }
+    let mut pages = client.list_objects_v2().bucket(bucket).prefix(&folder).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| denied(bucket, &folder, &error))?;
+        each(listing(client, bucket, &folder, page.contents.unwrap_or_default())?);
+    }
+    Ok(())
+}
+
+/// The folder that a prefix stands for; nothing if it is an object, or the beginning of names.
+async fn folder(client: &Client, bucket: &str, prefix: &str) -> Result<Option<String>, ListError> {
+    if prefix.is_empty() || prefix.ends_with('/') {
+        return Ok(Some(prefix.to_owned()));
+    }
+    let first = async |prefix: &str| {
+        let listed = client.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1).send().await;
+        let found = listed.map_err(|error| denied(bucket, prefix, &error))?.contents.unwrap_or_default();
+        Ok(found.into_iter().next().and_then(|object| object.key))
+    };
+    let folder = format!("{prefix}/");
+    // The shortest name comes first.
+    let is_object = first(prefix).await?.is_some_and(|key| key == prefix);
+    Ok(if !is_object && first(&folder).await?.is_some() { Some(folder) } else { None })
+}
+
+/// The objects below a prefix, in the folders that are chosen, that a test takes, whatever their names; how many it does not take.
+pub(super) async fn list_matching(
+    client: &Client,
+    (bucket, prefix): (&str, &str),
+    range: &KeyRange,
+    choose: Choose<'_>,
+    takes: &(dyn Fn(&str) -> bool + Send + Sync),
+    each: Each<'_>,
+) -> Result<u64, ListError> {
+    let mut all_others = 0;
+    let mut each = |found: Vec<Object>| {
+        let keyed = found.into_iter().filter_map(|mut object| object.key.take().map(|key| (key, object)));
+        let (taken, others): (Vec<_>, Vec<_>) =
+            keyed.filter(|(key, _)| !key.ends_with('/')).partition(|(key, _)| takes(key));
+        all_others += others.len() as u64;
+        objects(client, bucket, taken).map(&mut *each)
+    };
+    walk::walk(client, bucket, prefix, range, choose, &mut each).await?;
+    Ok(all_others)
+}
+
+/// As [`list_bucket`], but of no more keys than `most` or a thousand more; where there are more, of the first ones and of those in the newest
 /// folder, by name, at every level below the prefix. Says whether there are more.
 pub async fn list_bucket_part(
     client: &Client,
@@ -57,11 +116,10 @@ pub async fn list_bucket_part(
 }
 
 async fn keys(client: &Client, bucket: &str, prefix: &str, most: usize) -> Result<(Vec<Object>, bool), ListError> {
-    let failed = |source| ListError { source_name: format!("s3://{bucket}/{prefix}"), source };
     let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
     let mut found: Vec<Object> = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| failed(failure(&error)))?;
+        let page = page.map_err(|error| denied(bucket, prefix, &error))?;
         let is_last = !page.is_truncated.unwrap_or_default();
         found.extend(page.contents.unwrap_or_default());
         if found.len() >= most && !is_last {
@@ -77,11 +135,10 @@ async fn newest_folder(client: &Client, bucket: &str, prefix: &str) -> Result<St
     const DEEPEST: usize = 16;
     let mut folder = prefix.to_owned();
     for _ in 0..DEEPEST {
-        let failed = |source| ListError { source_name: format!("s3://{bucket}/{folder}"), source };
         let mut pages = client.list_objects_v2().bucket(bucket).prefix(&folder).delimiter("/").into_paginator().send();
         let mut last = None;
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| failed(failure(&error)))?;
+            let page = page.map_err(|error| denied(bucket, &folder, &error))?;
             let folders = page.common_prefixes.unwrap_or_default().into_iter().filter_map(|folder| folder.prefix);
             last = folders.max().max(last);
         }
@@ -94,15 +151,20 @@ async fn newest_folder(client: &Client, bucket: &str, prefix: &str) -> Result<St
 }
 
 fn listing(client: &Client, bucket: &str, prefix: &str, found: Vec<Object>) -> Result<Listing, ListError> {
-    let failed = |source| ListError { source_name: format!("s3://{bucket}/{prefix}"), source };
+    objects(client, bucket, below(prefix, found))
+}
+
+fn objects(client: &Client, bucket: &str, found: Vec<(String, Object)>) -> Result<Listing, ListError> {
     let mut listing = Listing::default();
-    for (key, object) in below(prefix, found) {
+    for (key, object) in found {
         let size = u64::try_from(object.size.unwrap_or_default()).unwrap_or_default();
-        let etag = object.e_tag.ok_or_else(|| failed(io::Error::other(format!("no ETag for `{key}`"))))?;
         let name = format!("s3://{bucket}/{key}");
-        let pieces = S3Object { client: client.clone(), bucket: bucket.to_owned(), key, etag: etag.clone() };
-        let content = Remote { pieces: Arc::new(pieces), size, runtime: Handle::current() };
-        listing.objects.push(SourceObject::new(ObjectKey { name, etag }, size, Arc::new(content)));
+        let Some(etag) = object.e_tag else {
+            let source = io::Error::other("the store gives no ETag for it");
+            return Err(ListError { source_name: name, source, region: None });
+        };
+        let content = object::remote(client, bucket, key, &etag, size);
+        listing.objects.push(SourceObject::new(ObjectKey { name, etag }, size, content));
     }
     listing.objects.sort_by(|a, b| a.key.name.cmp(&b.key.name));
     Ok(listing)
@@ -121,175 +183,44 @@ fn below(prefix: &str, found: Vec<Object>) -> Vec<(String, Object)> {
     if within.is_empty() { beside } else { within }
 }
 
-/// What the SDK says, with all causes.
-pub(crate) fn failure<E, R>(error: &SdkError<E, R>) -> io::Error
+/// Why a listing failed, and where the bucket lies if it was looked for in another region.
+fn denied<E>(bucket: &str, prefix: &str, error: &SdkError<E>) -> ListError
 where
-    SdkError<E, R>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    SdkError<E>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    let text = match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        _ => DisplayErrorContext(error).to_string(),
+    let header = error.raw_response().and_then(|response| response.headers().get(REGION_HEADER));
+    let is_elsewhere = matches!(
+        error.code(),
+        Some("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
+    );
+    let region = header.filter(|_| is_elsewhere).map(str::to_owned);
+    let right = format!("s3:ListBucket on arn:aws:s3:::{bucket}");
+    ListError { source_name: format!("s3://{bucket}/{prefix}"), source: failure(error, &right), region }
+}
+
+/// What the SDK says, with all causes, and what helps; `right` is the one that the request needs.
+fn failure<E>(error: &SdkError<E>, right: &str) -> io::Error
+where
+    SdkError<E>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let text = said(error);
+    let is_forbidden = error.raw_response().is_some_and(|response| response.status().as_u16() == 403);
+    let remedy = match error.code() {
+        None | Some("AccessDenied" | "AllAccessDisabled" | "Forbidden") if is_forbidden => format!(
+            "; these credentials lack {right}, or a policy of the bucket denies it (a bucket whose reader pays needs --requester-pays)"
+        ),
+        Some("InvalidAccessKeyId" | "SignatureDoesNotMatch") => {
+            "; look at AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned()
+        }
+        Some("ExpiredToken" | "TokenRefreshRequired") => "; sign in again: these credentials have ended".to_owned(),
+        Some("PermanentRedirect" | "AuthorizationHeaderMalformed") => {
+            "; the bucket lies in another region: set AWS_REGION to it".to_owned()
+        }
+        Some("InvalidObjectState") => "; it is archived: restore it first (aws s3api restore-object)".to_owned(),
+        Some("RequestTimeTooSkewed") => "; set this machine's clock".to_owned(),
+        _ => String::new(),
     };
-    io::Error::other(text)
-}
-
-/// What gives the pieces of one object.
-trait Pieces: Debug + Send + Sync {
-    /// The bytes of a range that is not empty.
-    fn get(&self, range: Range<u64>) -> BoxFuture<'static, io::Result<Bytes>>;
-}
-
-/// An object of a bucket as it was listed: one that has been replaced since is refused.
-#[derive(Debug, Clone)]
-struct S3Object {
-    client: Client,
-    bucket: String,
-    key: String,
-    etag: String,
-}
-
-impl Pieces for S3Object {
-    fn get(&self, range: Range<u64>) -> BoxFuture<'static, io::Result<Bytes>> {
-        let object = self.clone();
-        async move {
-            let mut pause = FIRST_PAUSE;
-            for _ in 1..ATTEMPTS {
-                match object.try_get(&range).await {
-                    Err(Trouble::BrokeOff(why)) => tracing::debug!(key = object.key, why, "asked for again"),
-                    Err(Trouble::Refused(error)) => return Err(error),
-                    Ok(bytes) => return Ok(bytes),
-                }
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            object.try_get(&range).await.map_err(|trouble| match trouble {
-                Trouble::BrokeOff(why) => io::Error::other(why),
-                Trouble::Refused(error) => error,
-            })
-        }
-        .boxed()
-    }
-}
-
-/// Why a piece was not got.
-enum Trouble {
-    /// An answer that ended too soon.
-    BrokeOff(String),
-    /// An answer that another attempt would not change.
-    Refused(io::Error),
-}
-
-impl S3Object {
-    async fn try_get(&self, range: &Range<u64>) -> Result<Bytes, Trouble> {
-        let request = self.client.get_object().bucket(&self.bucket).key(&self.key).if_match(&self.etag);
-        let wanted = range.end - range.start;
-        let answer = request.range(format!("bytes={}-{}", range.start, range.end - 1)).send().await;
-        let answer = answer.map_err(|error| match error.as_service_error().and_then(ProvideErrorMetadata::code) {
-            Some("PreconditionFailed") => {
-                Trouble::Refused(io::Error::other("it was replaced after it was listed: run the import again"))
-            }
-            _ => Trouble::Refused(failure(&error)),
-        })?;
-        let bytes =
-            answer.body.collect().await.map_err(|why| Trouble::BrokeOff(DisplayErrorContext(why).to_string()))?;
-        let bytes = bytes.into_bytes();
-        if bytes.len() as u64 == wanted {
-            Ok(bytes)
-        } else {
-            Err(Trouble::BrokeOff(format!("the store gave {} bytes where {wanted} were asked for", bytes.len())))
-        }
-    }
-}
-
-/// An object read by pieces.
-#[derive(Debug, Clone)]
-struct Remote {
-    pieces: Arc<dyn Pieces>,
-    size: u64,
-    runtime: Handle,
-}
-
-impl Content for Remote {
-    fn open(&self) -> io::Result<Box<dyn Input>> {
-        Ok(Box::new(RemoteReader { remote: self.clone(), at: 0, piece: Bytes::new(), ahead: None }))
-    }
-}
-
-impl Remote {
-    /// Starts to fetch the piece at this offset.
-    fn fetch(&self, from: u64) -> Fetch {
-        let range = from..self.size.min(from + PIECE);
-        let task = self.runtime.spawn(self.pieces.get(range.clone()));
-        Fetch { range, task }
-    }
-}
-
-/// A piece on its way.
-struct Fetch {
-    range: Range<u64>,
-    task: JoinHandle<io::Result<Bytes>>,
-}
-
-impl Drop for Fetch {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Reads an object of a bucket from a thread that may block.
-struct RemoteReader {
-    remote: Remote,
-    at: u64,
-    /// What was fetched and begins at `at`.
-    piece: Bytes,
-    ahead: Option<Fetch>,
-}
-
-impl RemoteReader {
-    fn next_piece(&mut self) -> io::Result<()> {
-        let ahead = self.ahead.take().filter(|ahead| ahead.range.start == self.at);
-        let mut fetch = ahead.unwrap_or_else(|| self.remote.fetch(self.at));
-        self.piece = self.remote.runtime.block_on(&mut fetch.task).map_err(io::Error::other)??;
-        if fetch.range.end < self.remote.size {
-            self.ahead = Some(self.remote.fetch(fetch.range.end));
-        }
-        Ok(())
-    }
-}
-
-impl Read for RemoteReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.piece.is_empty() {
-            if self.at >= self.remote.size {
-                return Ok(0);
-            }
-            self.next_piece()?;
-        }
-        let count = self.piece.len().min(buffer.len());
-        self.piece.copy_to_slice(buffer.get_mut(..count).unwrap_or_default());
-        self.at += count as u64;
-        Ok(count)
-    }
-}
-
-impl Seek for RemoteReader {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let target = match to {
-            SeekFrom::Start(offset) => Some(offset),
-            SeekFrom::End(offset) => self.remote.size.checked_add_signed(offset),
-            SeekFrom::Current(offset) => self.at.checked_add_signed(offset),
-        };
-        let target = target.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a place before the start"))?;
-        let forward = target.checked_sub(self.at).filter(|forward| *forward <= self.piece.len() as u64);
-        match forward {
-            // Within what was fetched.
-            Some(forward) => self.piece.advance(forward as usize),
-            None => self.piece = Bytes::new(),
-        }
-        self.at = target;
-        Ok(target)
-    }
+    io::Error::other(text + &remedy)
 }
 
 #[cfg(test)]
@@ -326,38 +257,5 @@ mod tests {
         assert_eq!(taken(&keys, "ses//"), ["ses//2026/12/d"]);
         assert_eq!(taken(&keys, "").len(), 6);
         assert_eq!(taken(&keys, "nothing/").len(), 0);
-    }
-
-    #[derive(Debug)]
-    struct Memory(Bytes);
-
-    impl Pieces for Memory {
-        fn get(&self, range: Range<u64>) -> BoxFuture<'static, io::Result<Bytes>> {
-            let piece = self.0.slice(range.start as usize..range.end as usize);
-            async move { Ok(piece) }.boxed()
-        }
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn an_object_is_read_from_any_place() {
-        let bytes: Bytes = (0..PIECE as usize * 5 / 2).map(|at| (at % 251) as u8).collect();
-        let pieces = Arc::new(Memory(bytes.clone()));
-        let remote = Remote { pieces, size: bytes.len() as u64, runtime: Handle::current() };
-        tokio::task::spawn_blocking(move || {
-            let mut input = remote.open().unwrap();
-            let mut all = Vec::new();
-            input.read_to_end(&mut all).unwrap();
-            assert!(all == bytes);
-            for from in [0, 5, 3, PIECE - 1, PIECE, 2 * PIECE + 7, bytes.len() as u64, bytes.len() as u64 + 9] {
-                assert_eq!(input.seek(SeekFrom::Start(from)).unwrap(), from);
-                let mut some = vec![0; 1000];
-                let count = input.read(&mut some).unwrap();
-                let expected = bytes.get(from as usize..).unwrap_or_default();
-                assert!(expected.starts_with(&some[..count]) && (count > 0 || expected.is_empty()), "from {from}");
-            }
-            assert!(input.seek(SeekFrom::Current(-1 << 40)).is_err());
-        })
-        .await
-        .unwrap();
     }
 }

@@ -37,12 +37,14 @@ struct Imported {
 fn import(objects: &[SourceObject], splitting: Splitting, threads: usize, limits: &Limits) -> Imported {
     let options = ImportOptions { jobs: threads, now: DateTime::UNIX_EPOCH, limits: limits.clone(), again: false };
     let meter = Arc::<Meter>::default();
-    let tasks = Tasks::split(objects, splitting);
+    let tasks = Tasks::default();
+    tasks.split(&objects.iter().cloned().map(Arc::new).collect::<Vec<_>>(), 0, splitting);
+    tasks.close();
     let (sender, mut receiver) = mpsc::channel(1);
     let parcels = thread::scope(|scope| {
         for _ in 0..threads {
             let worker = Worker::new(&["a".to_owned()], &options, Arc::clone(&meter), sender.clone());
-            scope.spawn(|| worker.run(objects, &tasks));
+            scope.spawn(|| worker.run(&tasks));
         }
         drop(sender);
         std::iter::from_fn(|| receiver.blocking_recv()).collect()

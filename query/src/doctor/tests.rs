@@ -528,6 +528,7 @@ fn every_check_is_explained() {
         "imports",
         "lake",
         "rules",
+        "stream",
         "tags",
         "types",
         "upkeep",
