@@ -1,5 +1,7 @@
 //! What can be typed: commands, options, help.
 
+mod watch;
+
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +16,7 @@ use url::Url;
 use crate::config::{read_base_url, read_host};
 use crate::exit::Failure;
 use crate::when::{When, parse_duration, parse_time, parse_when};
+pub(crate) use watch::WatchArgs;
 
 /// The bounce and complaint rates Amazon SES judges you by, from your own event dumps.
 #[derive(Debug, Parser)]
@@ -646,6 +649,8 @@ pub(crate) struct ServeArgs {
     /// Data older than this is shown as stale [default: 2h]
     #[arg(long, env = "REPUTE_MAX_AGE", value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_age: Option<TimeDelta>,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod roll;
 mod runs;
+mod watching;
 mod when;
 
 use std::process::ExitCode;

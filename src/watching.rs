@@ -1,0 +1,118 @@
+//! Sources that a server imports from by itself.
+//!
+//! ```text
+//! directory, bucket ── looked at again and again ──> pages ── not known ──┐
+//! queue ── notifications of S3 ── looked up ──────────────────────────────┼──> importer ── one at a time ──> lake
+//!     └─── events of SES ──> landing area ── listed when something lands ─┘        └── news ──> dashboard
+//! each source: a loop of its own, a pause that grows while it fails, a line on the board
+//! ```
+//! A queue's message is deleted, and an object of the landing area removed, only after the commit of what it brought. All loops may
+//! be ended at any moment: what was not committed is found again.
+
+mod board;
+mod importer;
+mod landed;
+mod listing;
+mod look;
+mod pause;
+mod queue;
+mod rounds;
+mod source;
+mod unreadable;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use repute_ingest::Landing;
+use repute_lake::Location;
+use repute_web::AppState;
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::task::JoinSet;
+
+use crate::exit::Failure;
+use board::Line;
+use importer::Importer;
+pub(crate) use source::{QueueName, Source, read_pause};
+
+/// Pauses between two looks, unless told otherwise: what is written is to be seen within five seconds.
+const DIRECTORY_EVERY: Duration = Duration::from_secs(1);
+const BUCKET_EVERY: Duration = Duration::from_secs(2);
+
+/// What is to be watched.
+pub(crate) struct Plan {
+    pub(crate) sources: Vec<Source>,
+    /// The pause between two looks, if it was given.
+    pub(crate) every: Option<Duration>,
+    pub(crate) location: Location,
+    /// Custom tags with a column of their own, if the lake has to be created.
+    pub(crate) promoted_tags: Vec<String>,
+    /// Threads that read and parse.
+    pub(crate) jobs: usize,
+    /// Whose turn it is to import in this process.
+    pub(crate) turn: Arc<Mutex<()>>,
+}
+
+impl Plan {
+    /// Refuses to watch what the server writes itself, and leaves out what was named twice.
+    pub(crate) fn checked(mut self) -> Result<Self, Failure> {
+        let lake = self.location.directory().map(|lake| lake.canonicalize().unwrap_or(lake));
+        let mut seen: Vec<Source> = Vec::new();
+        for source in self.sources {
+            if let (Source::Directory(path), Some(lake)) = (&source, &lake) {
+                let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+                if lake.starts_with(&path) {
+                    return Err(Failure::Usage(format!(
+                        "the lake `{}` lies within `{source}`, which is watched: its own files would be imported; give a directory beside it",
+                        lake.display()
+                    )));
+                }
+            }
+            if !seen.contains(&source) {
+                seen.push(source);
+            }
+        }
+        self.sources = seen;
+        Ok(self)
+    }
+
+    /// Begins to watch within this runtime. Loops end after the import that is under way once `stopping` says so.
+    pub(crate) fn start(
+        self,
+        state: &AppState,
+        landing: Option<Landing>,
+        news: Arc<Notify>,
+        stopping: &watch::Receiver<bool>,
+    ) -> JoinSet<()> {
+        let importer = Arc::new(Importer::new(self.location, self.promoted_tags, self.jobs, self.turn, news));
+        let mut loops = JoinSet::new();
+        if let Some(landing) = landing.clone() {
+            let line = Line::new(state.clone(), "landing area".to_owned());
+            loops.spawn(landed::watch(landing, Arc::clone(&importer), line, stopping.clone()));
+        }
+        for source in self.sources {
+            let line = Line::new(state.clone(), source.to_string());
+            let (importer, stopping) = (Arc::clone(&importer), stopping.clone());
+            match source {
+                Source::Directory(path) => {
+                    let every = self.every.unwrap_or(DIRECTORY_EVERY);
+                    loops.spawn(look::watch(look::Place::Directory(path), importer, line, every, stopping))
+                }
+                Source::Bucket { bucket, prefix } => {
+                    let every = self.every.unwrap_or(BUCKET_EVERY);
+                    loops.spawn(look::watch(look::Place::Bucket { bucket, prefix }, importer, line, every, stopping))
+                }
+                Source::Queue(name) => loops.spawn(queue::watch(name, importer, landing.clone(), line, stopping)),
+            };
+        }
+        loops
+    }
+}
+
+/// A path that is relative to a folder, if the source is one of the file system.
+pub(crate) fn in_folder(source: Source, folder: &std::path::Path) -> Source {
+    match source {
+        Source::Directory(path) => Source::Directory(folder.join::<PathBuf>(path)),
+        other => other,
+    }
+}
