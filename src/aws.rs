@@ -2,8 +2,8 @@
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 /// So often a request is made before it has failed, unless `AWS_MAX_ATTEMPTS` says otherwise; with the pauses between them that is
 /// about half a minute. A later import makes good what is left.
@@ -43,7 +43,7 @@ pub(crate) async fn sqs(region: Option<&str>) -> aws_sdk_sqs::Client {
 }
 
 /// What the SDK says in an error's place, with all causes.
-pub(crate) fn failed<E, R>(error: &SdkError<E, R>, what: String) -> anyhow::Error
+pub(crate) fn failed<E, R>(error: &SdkError<E, R>, what: &str) -> anyhow::Error
 where
     SdkError<E, R>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {

@@ -24,7 +24,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repute_ingest::Landing;
 use repute_lake::Location;
 use repute_web::AppState;
 use tokio::sync::{Mutex, Notify, watch};
@@ -33,7 +32,7 @@ use tokio::task::JoinSet;
 use crate::exit::Failure;
 use board::Line;
 use importer::Importer;
-pub(crate) use source::{QueueName, Source, read_pause};
+pub(crate) use source::{Source, read_pause};
 
 /// Pauses between two looks, unless told otherwise: what is written is to be seen within five seconds.
 const DIRECTORY_EVERY: Duration = Duration::from_secs(1);
@@ -76,36 +75,34 @@ impl Plan {
         Ok(self)
     }
 
-    /// Begins to watch within this runtime. Loops end after the import that is under way once `stopping` says so.
-    pub(crate) fn start(
-        self,
-        state: &AppState,
-        landing: Option<Landing>,
-        news: Arc<Notify>,
-        stopping: &watch::Receiver<bool>,
-    ) -> JoinSet<()> {
-        let importer = Arc::new(Importer::new(self.location, self.promoted_tags, self.jobs, self.turn, news));
-        let mut loops = JoinSet::new();
-        if let Some(landing) = landing.clone() {
-            let line = Line::new(state.clone(), "landing area".to_owned());
-            loops.spawn(landed::watch(landing, Arc::clone(&importer), line, stopping.clone()));
-        }
+    /// Watches until `stopping` says so; then the imports that are under way come to their end.
+    pub(crate) async fn start(self, state: AppState, news: Arc<Notify>, stopping: watch::Receiver<bool>) {
+        let importer = Arc::new(Importer::new(self.location.clone(), self.promoted_tags, self.jobs, self.turn, news));
+        let (mut loops, mut queues) = (JoinSet::new(), Vec::new());
         for source in self.sources {
             let line = Line::new(state.clone(), source.to_string());
-            let (importer, stopping) = (Arc::clone(&importer), stopping.clone());
-            match source {
-                Source::Directory(path) => {
-                    let every = self.every.unwrap_or(DIRECTORY_EVERY);
-                    loops.spawn(look::watch(look::Place::Directory(path), importer, line, every, stopping))
+            let place = match source {
+                Source::Directory(path) => look::Place::Directory(path),
+                Source::Bucket { bucket, prefix } => look::Place::Bucket { bucket, prefix },
+                Source::Queue(name) => {
+                    queues.push((name, line));
+                    continue;
                 }
-                Source::Bucket { bucket, prefix } => {
-                    let every = self.every.unwrap_or(BUCKET_EVERY);
-                    loops.spawn(look::watch(look::Place::Bucket { bucket, prefix }, importer, line, every, stopping))
-                }
-                Source::Queue(name) => loops.spawn(queue::watch(name, importer, landing.clone(), line, stopping)),
             };
+            let usual = if matches!(place, look::Place::Directory(_)) { DIRECTORY_EVERY } else { BUCKET_EVERY };
+            let every = self.every.unwrap_or(usual);
+            loops.spawn(look::watch(place, Arc::clone(&importer), line, every, stopping.clone()));
         }
-        loops
+        if !queues.is_empty()
+            && let Some(landing) = landed::open(&self.location, &state, &stopping).await
+        {
+            let line = Line::new(state.clone(), landed::NAME.to_owned());
+            loops.spawn(landed::watch(landing.clone(), Arc::clone(&importer), line, stopping.clone()));
+            for (name, line) in queues {
+                loops.spawn(queue::watch(name, Arc::clone(&importer), landing.clone(), line, stopping.clone()));
+            }
+        }
+        while loops.join_next().await.is_some() {}
     }
 }
 

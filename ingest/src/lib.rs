@@ -30,18 +30,23 @@ mod worker;
 
 mod replay;
 
+mod landing;
 mod notification;
 
 use std::io::{self, Read};
 
 pub use examine::{Bounds, Examined, ExaminedEvents, OddTimes, examine, sample};
 pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import, import_unless};
+pub use landing::{Clock, Full, Landed, Landing, LandingError, LandingLimits, LandingPlace, Route};
 pub use limits::Limits;
 pub use notification::{Created, Notification, read_notification};
 pub use replay::{Replay, ReplayError};
 pub use retry::{SecondReading, fragment, read_again, read_mended, resolution};
 pub use ses::bare_address;
-pub use source::{BucketPages, Content, DayFamilies, DirectoryPages, Input, Listed, ListError, Listing, SourceObject, list, list_bucket, list_bucket_part, look_up};
+pub use source::{
+    BucketPages, Content, DayFamilies, DirectoryPages, Input, ListError, Listed, Listing, SourceObject, list,
+    list_bucket, list_bucket_part, look_up,
+};
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 
 use decode::Scratch;

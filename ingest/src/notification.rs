@@ -118,7 +118,8 @@ fn read(text: &str, level: usize) -> Result<Notification, String> {
     if level > DEEPEST {
         return Err(format!("it is wrapped more than {DEEPEST} times"));
     }
-    let body: Body<'_> = serde_json::from_str(text).map_err(|error| format!("it is no JSON object that is known: {error}"))?;
+    let body: Body<'_> =
+        serde_json::from_str(text).map_err(|error| format!("it is no JSON object that is known: {error}"))?;
     if body.event.as_deref() == Some("s3:TestEvent") {
         return Ok(Notification::Nothing);
     }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use repute_lake::ObjectKey;
 use url::Url;
 
+pub(crate) use bucket::failure as said;
 pub use bucket::{list_bucket, list_bucket_part};
 pub use days::DayFamilies;
 pub use pages::{BucketPages, DirectoryPages, Listed, look_up};
@@ -76,6 +77,13 @@ pub struct ListError {
     pub source_name: String,
     /// Why.
     source: io::Error,
+}
+
+impl ListError {
+    /// That a path or URL cannot be listed, and why.
+    pub(crate) fn new(source_name: String, source: io::Error) -> Self {
+        Self { source_name, source }
+    }
 }
 
 impl SourceObject {

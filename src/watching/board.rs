@@ -61,7 +61,11 @@ impl Line {
     /// A look failed: how long to wait, where `usual` is the pause otherwise.
     pub(super) fn failed(&mut self, why: String, usual: Duration) -> Duration {
         if self.watched.trouble.as_ref() != Some(&why) {
-            tracing::warn!(source = self.watched.source, error = why, "cannot import from a watched source, trying again");
+            tracing::warn!(
+                source = self.watched.source,
+                error = why,
+                "cannot import from a watched source, trying again"
+            );
         }
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.watched.failures += 1;

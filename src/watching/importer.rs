@@ -7,9 +7,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use repute_ingest::{ImportOptions, ImportSummary, Listed, Meter, import_unless};
+use repute_ingest::{ImportOptions, ImportSummary, Listed, Meter, SourceObject, import_unless};
 use repute_lake::{Lake, Location, ObjectKey, sweep_staged};
 use repute_query::ImportRun;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Notify};
 use xxhash_rust::xxh3::{Xxh3, Xxh3DefaultBuilder};
 
@@ -62,26 +63,14 @@ impl Importer {
     ///
     /// # Errors
     /// If the lake fails: nothing may be taken for imported.
-    pub(super) async fn import(&self, source: &str, found: &[Listed]) -> Result<Imported, Failure> {
-        let _turn = self.turn.lock().await;
-        let began = Utc::now();
-        let mut slot = self.lake.lock().await;
-        let done = self.import_into(&mut slot, found, began).await;
-        let span = (began, Utc::now());
-        let run = match &done {
-            Ok(summary) => runs::run(vec![source.to_owned()], summary, span),
-            Err(Failure::Failed(error) | Failure::Unknown(error)) => {
-                let nothing = ImportSummary { listed: found.len() as u64, ..ImportSummary::default() };
-                ImportRun { error: Some(told(error)), ..runs::run(vec![source.to_owned()], &nothing, span) }
-            }
-            Err(_) => return done.map(|_| Imported::default()),
-        };
-        runs::note(&self.location, &run).await;
-        let summary = done?;
+    pub(super) async fn import(self: &Arc<Self>, source: &str, found: &[Listed]) -> Result<Imported, Failure> {
+        let objects: Vec<SourceObject> = found.iter().map(|listed| listed.object.clone()).collect();
+        let (importer, source) = (Arc::clone(self), source.to_owned());
+        let summary = apart(async move || importer.import_and_note(source, objects).await).await?;
         let failed: HashSet<String> = summary.failed.into_iter().map(|(name, _)| name).collect();
         let read = found.iter().filter(|listed| !failed.contains(&listed.object.key.name));
         let oldest = read.clone().map(|listed| listed.written).min();
-        self.known.write().unwrap_or_else(PoisonError::into_inner).extend(read.map(|listed| number(&listed.object.key)));
+        self.remember(read.map(|listed| &listed.object.key));
         if summary.imported > 0 {
             self.news.notify_one();
         }
@@ -92,29 +81,52 @@ impl Importer {
     ///
     /// # Errors
     /// If it cannot be opened.
-    pub(super) async fn confirm(&self) -> Result<(), Failure> {
-        let mut slot = self.lake.lock().await;
-        let mut lake = self.opened(slot.take(), Utc::now()).await?;
-        lake.release();
-        *slot = Some(lake);
-        Ok(())
+    pub(super) async fn confirm(self: &Arc<Self>) -> Result<(), Failure> {
+        let importer = Arc::clone(self);
+        apart(async move || {
+            let mut slot = importer.lake.lock().await;
+            let mut lake = importer.opened(slot.take(), Utc::now()).await?;
+            lake.release();
+            *slot = Some(lake);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn import_and_note(&self, source: String, objects: Vec<SourceObject>) -> Result<ImportSummary, Failure> {
+        let _turn = self.turn.lock().await;
+        let (began, listed) = (Utc::now(), objects.len() as u64);
+        let done = self.import_into(&mut *self.lake.lock().await, objects, began).await;
+        let span = (began, Utc::now());
+        let run = match &done {
+            Ok(summary) => runs::run(vec![source], summary, span),
+            Err(Failure::Failed(error) | Failure::Unknown(error)) => {
+                let nothing = ImportSummary { listed, ..ImportSummary::default() };
+                ImportRun { error: Some(told(error)), ..runs::run(vec![source], &nothing, span) }
+            }
+            Err(Failure::Usage(_) | Failure::CheckUnknown(_)) => return done,
+        };
+        runs::note(&self.location, &run).await;
+        done
     }
 
     async fn import_into(
         &self,
         slot: &mut Option<Lake>,
-        found: &[Listed],
+        objects: Vec<SourceObject>,
         now: DateTime<Utc>,
     ) -> Result<ImportSummary, Failure> {
         let mut lake = self.opened(slot.take(), now).await?;
-        let told = lake.newly_imported_objects().await?;
-        self.known.write().unwrap_or_else(PoisonError::into_inner).extend(told.iter().map(number));
-        let objects = found.iter().map(|listed| listed.object.clone()).collect();
+        self.remember(lake.newly_imported_objects().await?.iter());
         let (options, meter) = (ImportOptions::new(self.jobs, now), Arc::new(Meter::default()));
         let summary = import_unless(&mut lake, objects, &|key| self.knows(key), &options, &meter).await?;
         lake.release();
         *slot = Some(lake);
         Ok(summary)
+    }
+
+    fn remember<'k>(&self, keys: impl Iterator<Item = &'k ObjectKey>) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).extend(keys.map(number));
     }
 
     /// The lake at its newest version, for writing.
@@ -132,6 +144,15 @@ impl Importer {
         self.known.write().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(lake)
     }
+}
+
+/// Does something in a thread of its own, to its end even if nobody waits for it any more: whoever has begun to commit goes on, and
+/// others need not wait for what keeps a processor busy.
+async fn apart<T: Send + 'static>(
+    work: impl AsyncFnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(work())).await?
 }
 
 /// An object's number: two objects have the same one less often than a disk errs.

@@ -64,7 +64,8 @@ impl Listing {
         match self {
             Self::Directory { mut pages, families, now } => {
                 let read = move || {
-                    let is_past = |folder: &str| families.as_ref().is_some_and(|families| families.are_past(folder, now));
+                    let is_past =
+                        |folder: &str| families.as_ref().is_some_and(|families| families.are_past(folder, now));
                     let page = pages.next(&is_past)?;
                     Ok::<_, ListError>(page.map(|page| (Self::Directory { pages, families, now }, page)))
                 };

@@ -33,7 +33,7 @@ const USUAL: Duration = Duration::from_secs(1);
 pub(super) async fn watch(
     name: QueueName,
     importer: Arc<Importer>,
-    landing: Option<Landing>,
+    landing: Landing,
     mut line: Line,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -43,7 +43,7 @@ pub(super) async fn watch(
     line.messages(|_| {});
     loop {
         let received = tokio::select! {
-            received = receive(&client, &name, &mut queue, has_failed.then_some(&*worker.importer)) => received,
+            received = receive(&client, &name, &mut queue, has_failed.then_some(&worker.importer)) => received,
             () = stop(&mut stopping) => return,
         };
         let done = match (received, &queue) {
@@ -69,7 +69,7 @@ async fn receive(
     client: &aws_sdk_sqs::Client,
     name: &QueueName,
     queue: &mut Option<Queue>,
-    failed: Option<&Importer>,
+    failed: Option<&Arc<Importer>>,
 ) -> Result<Vec<messages::Message>, Failure> {
     if let Some(importer) = failed {
         importer.confirm().await?;

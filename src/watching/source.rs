@@ -49,11 +49,12 @@ impl FromStr for Source {
                 }
                 Ok(Self::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
             }
-            Some(("sqs", queue)) => queue_name(queue)
-                .map(Self::Queue)
-                .ok_or_else(|| format!("`{text}`: name a queue, as in sqs://QUEUE or sqs://sqs.REGION.amazonaws.com/ACCOUNT/QUEUE")),
+            Some(("sqs", queue)) => queue_name(queue).map(Self::Queue).ok_or_else(|| {
+                format!("`{text}`: name a queue, as in sqs://QUEUE or sqs://sqs.REGION.amazonaws.com/ACCOUNT/QUEUE")
+            }),
             Some(("http" | "https", place)) if place.starts_with("sqs.") => {
-                let url = Url::parse(text).ok().filter(|url| url.path_segments().is_some_and(|parts| parts.count() == 2));
+                let url =
+                    Url::parse(text).ok().filter(|url| url.path_segments().is_some_and(|parts| parts.count() == 2));
                 url.map(|url| Self::Queue(QueueName::Url(url)))
                     .ok_or_else(|| format!("`{text}`: a queue's URL ends in /ACCOUNT/QUEUE"))
             }
@@ -111,13 +112,25 @@ mod tests {
             ("s3://raw/ses//2026", "s3://raw/ses//2026"),
             ("sqs://ses-events", "sqs://ses-events"),
             ("sqs://ses.fifo", "sqs://ses.fifo"),
-            ("sqs://sqs.eu-west-1.amazonaws.com/123456789012/ses", "sqs://sqs.eu-west-1.amazonaws.com/123456789012/ses"),
+            (
+                "sqs://sqs.eu-west-1.amazonaws.com/123456789012/ses",
+                "sqs://sqs.eu-west-1.amazonaws.com/123456789012/ses",
+            ),
             ("sqs://https://sqs.eu-west-1.amazonaws.com/1/ses", "sqs://sqs.eu-west-1.amazonaws.com/1/ses"),
             ("https://sqs.eu-west-1.amazonaws.com/1/ses", "sqs://sqs.eu-west-1.amazonaws.com/1/ses"),
         ] {
             assert_eq!(text.parse::<Source>().unwrap().to_string(), shown, "{text}");
         }
-        for text in ["", "s3://", "sqs://", "sqs://a b", "sqs://host/one", "ftp://x/y", "https://example.com/a/b", "firehose://x"] {
+        for text in [
+            "",
+            "s3://",
+            "sqs://",
+            "sqs://a b",
+            "sqs://host/one",
+            "ftp://x/y",
+            "https://example.com/a/b",
+            "firehose://x",
+        ] {
             assert!(text.parse::<Source>().is_err(), "{text}");
         }
         let Ok(Source::Queue(queue)) = "sqs://sqs.eu-west-1.amazonaws.com/1/ses".parse::<Source>() else { panic!() };

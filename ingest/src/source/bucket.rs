@@ -127,7 +127,7 @@ fn below(prefix: &str, found: Vec<Object>) -> Vec<(String, Object)> {
 }
 
 /// What the SDK says, with all causes.
-pub(super) fn failure<E, R>(error: &SdkError<E, R>) -> io::Error
+pub(crate) fn failure<E, R>(error: &SdkError<E, R>) -> io::Error
 where
     SdkError<E, R>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {

@@ -73,7 +73,7 @@ impl DayFamilies {
     /// Whether what is new is to be expected below [`DayFamilies::prefixes`] alone.
     pub fn suffice(&self, now: DateTime<Utc>) -> bool {
         let rests = |newest: DateTime<Utc>| newest < now - REST;
-        !self.is_full && !self.undated.is_some_and(|newest| !rests(newest)) && self.active(now).next().is_some()
+        !self.is_full && self.undated.is_none_or(rests) && self.active(now).next().is_some()
     }
 
     /// What keys of the present day begin with; with a margin, also those of the days in which what is written now may lie.
@@ -96,7 +96,10 @@ impl DayFamilies {
 
     fn active(&self, now: DateTime<Utc>) -> impl Iterator<Item = (&Family, NaiveDate)> {
         let is_active = move |written: DateTime<Utc>| written >= now - REST;
-        self.families.iter().filter(move |(_, (written, _))| is_active(*written)).map(|(family, (_, day))| (family, *day))
+        self.families
+            .iter()
+            .filter(move |(_, (written, _))| is_active(*written))
+            .map(|(family, (_, day))| (family, *day))
     }
 }
 
@@ -170,7 +173,9 @@ mod tests {
     #[test]
     fn what_has_no_day_is_looked_for_everywhere() {
         let now = at("2026-11-28T15:20:00Z");
-        for keys in [&[][..], &["ses/x"], &["ses/2026/11/28/15/x", "ses/x"], &["ses/2024/11/28/x"], &["ses/2026/13/28/x"]] {
+        for keys in
+            [&[][..], &["ses/x"], &["ses/2026/11/28/15/x", "ses/x"], &["ses/2024/11/28/x"], &["ses/2026/13/28/x"]]
+        {
             assert!(!learnt(keys).suffice(now), "{keys:?}");
         }
         assert!(!learnt(&["ses/2026/11/28/15/x"]).suffice(at("2026-12-03T00:00:00Z")));

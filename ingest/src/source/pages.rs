@@ -91,7 +91,10 @@ pub async fn look_up(client: &Client, bucket: &str, key: &str) -> io::Result<Lis
             io::Error::new(io::ErrorKind::NotFound, "there is no such object (any more)")
         }
         SdkError::ServiceError(answer) if answer.raw().status().as_u16() == 403 && error.message().is_none() => {
-            io::Error::new(io::ErrorKind::PermissionDenied, "403: the right s3:GetObject is missing, or there is no such object")
+            io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "403: the right s3:GetObject is missing, or there is no such object",
+            )
         }
         _ => failure(&error),
     })?;
@@ -136,7 +139,7 @@ impl DirectoryPages {
         while found.len() < PAGE {
             let Some(open) = &mut self.open else {
                 let Some(path) = self.pending.pop() else { break };
-                self.begin(path, &mut found)?;
+                self.begin(&path, &mut found)?;
                 continue;
             };
             match open.next() {
@@ -145,12 +148,9 @@ impl DirectoryPages {
                     let path = entry.path();
                     match entry.file_type() {
                         _ if is_bookkeeping(&entry.file_name().to_string_lossy()) => {}
-                        Ok(kind) if kind.is_dir() => {
-                            if !skips(&format!("{}/", self.below(&path))) {
-                                self.folders.push(path);
-                            }
-                        }
-                        Ok(kind) if kind.is_file() => self.file(path, &mut found)?,
+                        Ok(kind) if kind.is_dir() && skips(&format!("{}/", self.below(&path))) => {}
+                        Ok(kind) if kind.is_dir() => self.folders.push(path),
+                        Ok(kind) if kind.is_file() => self.file(&path, &mut found)?,
                         _ => {}
                     }
                 }
@@ -166,26 +166,26 @@ impl DirectoryPages {
     }
 
     /// Opens a folder; the path that was given may also be that of a file.
-    fn begin(&mut self, path: PathBuf, found: &mut Vec<Listed>) -> Result<(), ListError> {
-        match fs::read_dir(&path) {
+    fn begin(&mut self, path: &Path, found: &mut Vec<Listed>) -> Result<(), ListError> {
+        match fs::read_dir(path) {
             Ok(open) => self.open = Some(open),
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => self.file(path, found)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && path != self.root => {}
-            Err(error) => return Err(at(&path, error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && *path != *self.root => {}
+            Err(error) => return Err(at(path, error)),
         }
         Ok(())
     }
 
-    fn file(&self, path: PathBuf, found: &mut Vec<Listed>) -> Result<(), ListError> {
-        let metadata = match fs::symlink_metadata(&path) {
+    fn file(&self, path: &Path, found: &mut Vec<Listed>) -> Result<(), ListError> {
+        let metadata = match fs::symlink_metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(at(&path, error)),
+            Err(error) => return Err(at(path, error)),
         };
         let written = u32::try_from(metadata.mtime_nsec()).ok();
         let written = written.and_then(|nanoseconds| DateTime::from_timestamp(metadata.mtime(), nanoseconds));
-        let key = self.below(&path);
-        let object = SourceObject::file(path.clone(), &metadata).map_err(|source| at(&path, source))?;
+        let key = self.below(path);
+        let object = SourceObject::file(path.to_owned(), &metadata).map_err(|source| at(path, source))?;
         found.push(Listed { object, key, written: written.unwrap_or_default() });
         Ok(())
     }

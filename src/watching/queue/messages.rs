@@ -56,7 +56,7 @@ impl Queue {
             QueueName::Url(url) => url.to_string(),
             QueueName::Name(name) => {
                 let answer = client.get_queue_url().queue_name(name).send().await;
-                let answer = answer.map_err(|error| failed(&error, format!("cannot find the queue `{name}`")))?;
+                let answer = answer.map_err(|error| failed(&error, &format!("cannot find the queue `{name}`")))?;
                 answer.queue_url.ok_or_else(|| anyhow::anyhow!("SQS gave no URL for the queue `{name}`"))?
             }
         };
@@ -85,7 +85,7 @@ impl Queue {
         let request = request.wait_time_seconds(wait).visibility_timeout(INVISIBLE);
         let counted = request.message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
         let answer = counted.send().await;
-        let answer = answer.map_err(|error| failed(&error, format!("cannot receive from `{}`", self.url)))?;
+        let answer = answer.map_err(|error| failed(&error, &format!("cannot receive from `{}`", self.url)))?;
         let message = |message: aws_sdk_sqs::types::Message| {
             let count = MessageSystemAttributeName::ApproximateReceiveCount;
             let times = message.attributes().and_then(|attributes| attributes.get(&count)?.parse().ok()).unwrap_or(1);
@@ -129,7 +129,7 @@ impl Queue {
                     }
                 }
                 Err(error) => {
-                    let error = failed(&error, "cannot delete messages".to_owned());
+                    let error = failed(&error, "cannot delete messages");
                     tracing::warn!(%error, "messages could not be deleted, and will come again");
                 }
             }
@@ -155,7 +155,7 @@ impl Queue {
             let entries = batch.iter().enumerate().filter_map(|one| entry(one).ok()).collect();
             let request = self.client.change_message_visibility_batch().queue_url(&self.url);
             if let Err(error) = request.set_entries(Some(entries)).send().await {
-                let error = failed(&error, "cannot change the visibility of messages".to_owned());
+                let error = failed(&error, "cannot change the visibility of messages");
                 tracing::warn!(%error, "messages may be received twice");
             }
         }

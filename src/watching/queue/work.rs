@@ -22,7 +22,7 @@ const LOOK_UPS: usize = 16;
 pub(super) struct Worker {
     pub(super) client: Client,
     pub(super) importer: Arc<Importer>,
-    pub(super) landing: Option<Landing>,
+    pub(super) landing: Landing,
 }
 
 /// What becomes of a message.
@@ -105,10 +105,7 @@ impl Worker {
         if records.is_empty() {
             return Ok(());
         }
-        let Some(landing) = &self.landing else {
-            return Err("the queue brings events of SES, and there is no landing area to keep them in".to_owned());
-        };
-        landing.land(Route::Sqs, records).await.map(|_| ()).map_err(|error| error.to_string())
+        self.landing.land(Route::Sqs, records).await.map(|_| ()).map_err(|error| error.to_string())
     }
 
     /// Imports objects together; those of one message are all in the lake, or the message comes again.

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::ledger::icon;
 use crate::format;
+use crate::pages::level::icon;
 use crate::watched::{Messages, Watched};
 use crate::zone::Zone;
 
