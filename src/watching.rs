@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use repute_ingest::Landing;
 use repute_lake::Location;
 use repute_web::AppState;
 use tokio::sync::{Mutex, Notify, watch};
@@ -50,6 +51,8 @@ pub(crate) struct Plan {
     pub(crate) jobs: usize,
     /// Whose turn it is to import in this process.
     pub(crate) turn: Arc<Mutex<()>>,
+    /// The landing area, if live routes have opened it; queues open that of the lake.
+    pub(crate) landing: Option<Landing>,
 }
 
 impl Plan {
@@ -93,9 +96,11 @@ impl Plan {
             let every = self.every.unwrap_or(usual);
             loops.spawn(look::watch(place, Arc::clone(&importer), line, every, stopping.clone()));
         }
-        if !queues.is_empty()
-            && let Some(landing) = landed::open(&self.location, &state, &stopping).await
-        {
+        let landing = match self.landing {
+            None if !queues.is_empty() => landed::open(&self.location, &state, &stopping).await,
+            landing => landing,
+        };
+        if let Some(landing) = landing {
             let line = Line::new(state.clone(), landed::NAME.to_owned());
             loops.spawn(landed::watch(landing.clone(), Arc::clone(&importer), line, stopping.clone()));
             for (name, line) in queues {

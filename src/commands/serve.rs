@@ -112,6 +112,7 @@ fn plan(
         promoted_tags: config.import.promoted_tags.clone(),
         jobs: config.import.jobs.map_or(threads, usize::from),
         turn: Arc::clone(turn),
+        landing: None,
     };
     plan.checked().map(Some)
 }
