@@ -6,6 +6,7 @@ use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_s3::config::{
     ConfigBag, Intercept, RequestChecksumCalculation, ResponseChecksumValidation, RuntimeComponents,
 };
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 /// So often a request is made before it has failed, unless `AWS_MAX_ATTEMPTS` says otherwise; with the pauses between them that is
 /// about half a minute. A later import makes good what is left.
@@ -32,6 +33,24 @@ pub(crate) async fn sns(region: Option<&str>) -> aws_sdk_sns::Client {
         None => loader,
     };
     aws_sdk_sns::Client::new(&loader.load().await)
+}
+
+/// A client for SQS in this region, or in that of the settings.
+pub(crate) async fn sqs(region: Option<&str>) -> aws_sdk_sqs::Client {
+    let loader = aws_config::defaults(BehaviorVersion::latest());
+    let loader = match region {
+        Some(region) => loader.region(Region::new(region.to_owned())),
+        None => loader,
+    };
+    aws_sdk_sqs::Client::new(&loader.load().await)
+}
+
+/// What the SDK says, behind what could not be done.
+pub(crate) fn failed<E, R>(error: &SdkError<E, R>, what: &str) -> anyhow::Error
+where
+    SdkError<E, R>: std::error::Error + ProvideErrorMetadata,
+{
+    anyhow::anyhow!("{what}: {}", repute_ingest::said(error))
 }
 
 /// How buckets are reached.

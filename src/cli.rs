@@ -2,6 +2,7 @@
 
 mod ingest;
 mod stream;
+mod watch;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use crate::exit::Failure;
 use crate::when::{When, parse_duration, parse_time, parse_when};
 pub(crate) use ingest::IngestArgs;
 pub(crate) use stream::{ReplayArgs, SetUp, SetupArgs, SourceArgs, TemplateFormat};
+pub(crate) use watch::WatchArgs;
 
 /// The bounce and complaint rates Amazon SES judges you by, from your own event dumps.
 #[derive(Debug, Parser)]
@@ -669,6 +671,8 @@ pub(crate) struct ServeArgs {
     pub(crate) max_age: Option<TimeDelta>,
     #[command(flatten)]
     pub(crate) ingest: IngestArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -141,10 +141,28 @@ pub async fn import_pages(
     options: &ImportOptions,
     meter: &Arc<Meter>,
 ) -> Result<ImportSummary, ImportError> {
-    let noted = Arc::new(lake.imported_objects().await?);
+    let noted = lake.imported_objects().await?;
+    import_unless(lake, pages, Arc::new(move |key| noted.contains(key)), options, meter).await
+}
+
+/// Whether the lake holds an object.
+pub type Known = Arc<dyn Fn(&ObjectKey) -> bool + Send + Sync>;
+
+/// The same of a caller that remembers which objects the lake has told of, by [`Lake::imported_objects`] or
+/// [`Lake::newly_imported_objects`].
+///
+/// # Errors
+/// As [`import`].
+pub async fn import_unless(
+    lake: &mut Lake,
+    pages: mpsc::UnboundedReceiver<Vec<SourceObject>>,
+    is_noted: Known,
+    options: &ImportOptions,
+    meter: &Arc<Meter>,
+) -> Result<ImportSummary, ImportError> {
     let (tasks, shelf) = (Closing(Arc::default()), Arc::<Shelf>::default());
     let listing = Listing {
-        noted: Arc::clone(&noted),
+        is_noted: Arc::clone(&is_noted),
         again: options.again,
         shelf: Arc::clone(&shelf),
         tasks: Closing(Arc::clone(&tasks.0)),
@@ -165,7 +183,7 @@ pub async fn import_pages(
     let mut written = HashMap::new();
     while let Some(batch) = batches.recv().await {
         let notes = commit(lake, batch, &shelf, &mut written, &mut summary, options).await?;
-        let fresh: Vec<_> = notes.into_iter().filter(|note| !noted.contains(&note.key)).collect();
+        let fresh: Vec<_> = notes.into_iter().filter(|note| !is_noted(&note.key)).collect();
         lake.record_objects(&fresh).await?;
     }
     if collecting.await.is_err() {
@@ -210,7 +228,7 @@ impl Drop for Closing {
 
 /// What takes pages of objects and makes tasks of those that are to be read.
 struct Listing {
-    noted: Arc<HashSet<ObjectKey>>,
+    is_noted: Known,
     again: bool,
     shelf: Arc<Shelf>,
     tasks: Closing,
@@ -224,7 +242,7 @@ impl Listing {
         while let Some(objects) = pages.recv().await {
             let all = objects.len() as u64;
             let is_wanted = |object: &SourceObject| {
-                let is_new = self.again || !self.noted.contains(&object.key);
+                let is_new = self.again || !(self.is_noted)(&object.key);
                 object.fragment_start().is_some() || (is_new && seen.insert(object.key.clone()))
             };
             let fresh: Vec<_> = objects.into_iter().filter(is_wanted).map(Arc::new).collect();

@@ -33,15 +33,17 @@ mod replay;
 
 mod delivery;
 mod landing;
+mod notification;
 mod sns;
 
 use std::io::{self, Read};
 
 pub use delivery::{BadDelivery, FirehoseDelivery, inflate, read_delivery};
 pub use examine::{Bounds, Examined, ExaminedEvents, OddTimes, examine, sample};
-pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import, import_pages};
+pub use import::{ImportError, ImportOptions, ImportSummary, Known, Meter, import, import_pages, import_unless};
 pub use landing::{Clock, Full, Landed, Landing, LandingError, LandingLimits, LandingPlace, Route};
 pub use limits::Limits;
+pub use notification::{Created, Notification, read_notification};
 pub use replay::{Journal, JournalError, Position, Replay, ReplayError, Standing};
 pub use retry::{SecondReading, fragment, read_again, read_mended, resolution};
 pub use ses::bare_address;
@@ -50,8 +52,9 @@ pub use sns::{
     SnsMessage, SnsRefusal, SnsRules, Topic,
 };
 pub use source::{
-    Backup, Content, Destination, Each, Encryption, Input, KeyRange, ListError, Listing, S3Place, SourceObject,
-    StreamError, StreamSetup, describe_stream, list, list_bucket, list_bucket_into, list_bucket_part, list_stream,
+    Backup, BucketPages, Content, DayFamilies, Destination, DirectoryPages, Each, Encryption, Input, KeyRange,
+    ListError, Listed, Listing, S3Place, SourceObject, StreamError, StreamSetup, describe_stream, list, list_bucket,
+    list_bucket_into, list_bucket_part, list_stream, look_up, said,
 };
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 

@@ -2,6 +2,8 @@
 
 mod bucket;
 mod dates;
+mod days;
+mod pages;
 mod prefix;
 mod said;
 mod stream;
@@ -18,9 +20,11 @@ use url::Url;
 
 pub use bucket::{Each, list_bucket, list_bucket_into, list_bucket_part};
 pub use dates::KeyRange;
+pub use days::DayFamilies;
+pub use pages::{BucketPages, DirectoryPages, Listed, look_up};
 pub use stream::{Backup, Destination, Encryption, S3Place, StreamError, StreamSetup, describe_stream, list_stream};
 
-pub(crate) use said::said;
+pub use said::said;
 
 use crate::verdict::Place;
 

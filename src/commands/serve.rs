@@ -10,6 +10,8 @@ use repute_lake::{Lake, LakeError, Location};
 use repute_query::{Classifier, CountingRules, Providers, Reader, Turns};
 use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::timeout;
 
 use super::notifying::MAX_SILENCE;
@@ -23,6 +25,7 @@ use crate::intake;
 use crate::listening::tls::Certificate;
 use crate::listening::{self, Limits, Signals};
 use crate::runs::Runs;
+use crate::watching;
 
 /// How often the lake is looked at for new data.
 const REFRESH: Duration = Duration::from_secs(2);
@@ -42,6 +45,8 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
     let at = args.volume.at;
     let last_sends = config.last_sends(&args.volume);
     let (rules, silences) = config.alerts(last_sends)?;
+    let turn = Arc::new(Mutex::default());
+    let watching = plan(config, &serving, &location, &turn)?;
     let state = AppState::new(
         location.to_string(),
         Arc::new(move || at.unwrap_or_else(Utc::now)),
@@ -58,12 +63,14 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
             ..repute_web::Options::default()
         },
     )
-    .with_mender(Arc::new(LakeMender::new(location.clone())))
+    .with_mender(Arc::new(LakeMender::new(location.clone(), Arc::clone(&turn))))
     .with_access(access)
     .with_hosts(serving.hosts_answered());
     let workers = super::runtime()?;
     let state = state.with_capacity(config.capacity(), workers.handle().clone());
     let desk = Arc::new(Desk::new(config, &config.memory(global)?, last_sends)?);
+    let importers = watching.is_some().then(super::runtime).transpose()?;
+    let watching = watching.zip(importers.as_ref().map(|importers| importers.handle().clone()));
     let state = state.with_desk(Arc::clone(&desk) as _);
     let source = LakeSource {
         location,
@@ -73,6 +80,7 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
         desk: Some(desk),
         turns: config.turns(),
         most_rows: config.most_rows(),
+        watching,
     };
     let scheme = if certificate.is_some() { "https" } else { "http" };
     let door = Door { serving: &serving, certificate, limits: config.limits() };
@@ -93,8 +101,33 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
     }));
     // Whatever is still being worked on is for nobody.
     workers.shutdown_background();
+    importers.into_iter().for_each(Runtime::shutdown_background);
     runtime.shutdown_background();
     ended
+}
+
+/// What is watched, if anything is.
+fn plan(
+    config: &Config,
+    serving: &Serving,
+    location: &Location,
+    turn: &Arc<Mutex<()>>,
+) -> Result<Option<watching::Plan>, Failure> {
+    if serving.watch.is_empty() {
+        return Ok(None);
+    }
+    // Requests are answered beside it.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2);
+    let plan = watching::Plan {
+        sources: serving.watch.clone(),
+        every: serving.watch_every.and_then(|every| every.to_std().ok()),
+        location: location.clone(),
+        promoted_tags: config.import.promoted_tags.clone(),
+        jobs: config.import.jobs.map_or(threads, usize::from),
+        turn: Arc::clone(turn),
+        landing: None,
+    };
+    plan.checked().map(Some)
 }
 
 /// Where people come in.
@@ -116,13 +149,15 @@ pub(super) struct LakeSource {
     pub(super) turns: Turns,
     /// How many windows and groups an answer may have.
     pub(super) most_rows: usize,
+    /// What is imported from meanwhile, and by which runtime.
+    pub(super) watching: Option<(watching::Plan, Handle)>,
 }
 
 /// Serves until interrupted; `ready` learns the address that was bound.
 pub(super) async fn serve(
     Door { serving, certificate, limits }: Door<'_>,
     state: AppState,
-    source: LakeSource,
+    mut source: LakeSource,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<Exit, Failure> {
     let listen = serving.listen;
@@ -142,10 +177,23 @@ pub(super) async fn serve(
     let listener = TcpListener::bind(listen).await.map_err(|e| anyhow::anyhow!("cannot listen on {listen}: {e}"))?;
     let signals = Signals::listen()?;
     ready(listener.local_addr()?);
-    let server = listening::serve(listener, app(state.clone()), certificate, limits, signals);
+    let (stop, stopping) = watch::channel(false);
+    let news = Arc::new(Notify::new());
+    let watching = source.watching.take().map(|(plan, importers)| {
+        let start = plan.start(state.clone(), Arc::clone(&news), stopping);
+        importers.spawn(start)
+    });
+    let finished = async {
+        if let Some(watching) = watching {
+            // A loop that has panicked has ended.
+            let _ = watching.await;
+        }
+    };
+    let server = listening::serve(listener, app(state.clone()), certificate, limits, signals, (stop, finished));
     let refresh = async {
         loop {
-            tokio::time::sleep(REFRESH).await;
+            // What was imported here is shown at once.
+            let _ = timeout(REFRESH, news.notified()).await;
             let looked = timeout(PATIENCE, look_again(&mut lake, &state, &source)).await;
             match looked.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer within {} seconds", PATIENCE.as_secs()))) {
                 Ok(()) => state.note_looked(),

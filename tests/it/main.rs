@@ -79,5 +79,6 @@ mod masks;
 mod metrics;
 mod serve;
 mod signed_elsewhere;
+mod watch;
 
 mod house;

@@ -158,16 +158,21 @@ fn objects(client: &Client, bucket: &str, found: Vec<(String, Object)>) -> Resul
     let mut listing = Listing::default();
     for (key, object) in found {
         let size = u64::try_from(object.size.unwrap_or_default()).unwrap_or_default();
-        let name = format!("s3://{bucket}/{key}");
         let Some(etag) = object.e_tag else {
             let source = io::Error::other("the store gives no ETag for it");
-            return Err(ListError { source_name: name, source, region: None });
+            return Err(ListError { source_name: format!("s3://{bucket}/{key}"), source, region: None });
         };
-        let content = object::remote(client, bucket, key, &etag, size);
-        listing.objects.push(SourceObject::new(ObjectKey { name, etag }, size, content));
+        listing.objects.push(self::object(client, bucket, key, etag, size));
     }
     listing.objects.sort_by(|a, b| a.key.name.cmp(&b.key.name));
     Ok(listing)
+}
+
+/// An object as a store tells of it, to be read within this runtime.
+pub(super) fn object(client: &Client, bucket: &str, key: String, etag: String, size: u64) -> SourceObject {
+    let name = format!("s3://{bucket}/{key}");
+    let content = object::remote(client, bucket, key, &etag, size);
+    SourceObject::new(ObjectKey { name, etag }, size, content)
 }
 
 /// Of the keys that begin with the prefix those that it stands for as a folder or an object; if there are none, all.
@@ -184,7 +189,7 @@ fn below(prefix: &str, found: Vec<Object>) -> Vec<(String, Object)> {
 }
 
 /// Why a listing failed, and where the bucket lies if it was looked for in another region.
-fn denied<E>(bucket: &str, prefix: &str, error: &SdkError<E>) -> ListError
+pub(super) fn denied<E>(bucket: &str, prefix: &str, error: &SdkError<E>) -> ListError
 where
     SdkError<E>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
@@ -199,7 +204,7 @@ where
 }
 
 /// What the SDK says, with all causes, and what helps; `right` is the one that the request needs.
-fn failure<E>(error: &SdkError<E>, right: &str) -> io::Error
+pub(super) fn failure<E>(error: &SdkError<E>, right: &str) -> io::Error
 where
     SdkError<E>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {

@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 /// The service's code and message, or whatever kept the request from it.
-pub(crate) fn said<E, R>(error: &SdkError<E, R>) -> String
+pub fn said<E, R>(error: &SdkError<E, R>) -> String
 where
     SdkError<E, R>: Error + ProvideErrorMetadata,
 {
@@ -28,6 +28,11 @@ fn is_without_credentials<E, R>(error: &SdkError<E, R>) -> bool {
 
 /// An error and its causes, in their own words.
 fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said += &format!(": {error}");
+        cause = error.source();
+    }
+    said
 }
