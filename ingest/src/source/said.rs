@@ -28,6 +28,11 @@ fn is_without_credentials<E, R>(error: &SdkError<E, R>) -> bool {
 
 /// An error and its causes, in their own words.
 fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(next) = cause {
+        text += ": ";
+        text += &next.to_string();
+        cause = next.source();
+    }
+    text
 }
