@@ -18,6 +18,7 @@ import os
 import re
 import sys
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
@@ -98,6 +99,7 @@ def deliver(stream, folder, size, every):
     to = description["Destinations"][0]["ExtendedS3DestinationDescription"]
     bucket, packs = to["BucketARN"].rsplit(":", 1)[1], to.get("CompressionFormat", "UNCOMPRESSED") == "GZIP"
     zone, count, written = ZoneInfo(to.get("CustomTimeZone", "UTC")), 0, []
+    store, puts = client("s3"), ThreadPoolExecutor(4)
     errors = to.get("ErrorOutputPrefix") or f"{to.get('Prefix', '')}!{{firehose:error-output-type}}/"
     for arrival, lines in records(folder):
         buffers = {}
@@ -115,8 +117,10 @@ def deliver(stream, folder, size, every):
                 how = {"ContentType": "application/octet-stream"}
                 if packs:
                     body, how["ContentEncoding"] = gzip.compress(body), "gzip"
-                client("s3").put_object(Bucket=bucket, Key=key, Body=body, **how)
-                written.append({"key": key, "arrival": arrival.isoformat(), "error": is_error})
+                put = puts.submit(store.put_object, Bucket=bucket, Key=key, Body=body, **how)
+                written.append({"key": key, "arrival": arrival.isoformat(), "error": is_error, "put": put})
+    # One that failed says so here.
+    [one.pop("put").result() for one in written]
     return {"records": count, "objects": written}
 
 

@@ -28,11 +28,11 @@ fn is_without_credentials<E, R>(error: &SdkError<E, R>) -> bool {
 
 /// An error and its causes, in their own words.
 fn chain(error: &dyn Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said += &format!(": {error}");
-        cause = error.source();
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(next) = cause {
+        text += ": ";
+        text += &next.to_string();
+        cause = next.source();
     }
-    said
+    text
 }
