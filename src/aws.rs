@@ -3,6 +3,7 @@
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 /// So often a request is made before it has failed, unless `AWS_MAX_ATTEMPTS` says otherwise; with the pauses between them that is
 /// about half a minute. A later import makes good what is left.
@@ -29,6 +30,29 @@ pub(crate) async fn sns(region: Option<&str>) -> aws_sdk_sns::Client {
         None => loader,
     };
     aws_sdk_sns::Client::new(&loader.load().await)
+}
+
+/// A client for SQS in this region, or in that of the settings.
+pub(crate) async fn sqs(region: Option<&str>) -> aws_sdk_sqs::Client {
+    let loader = aws_config::defaults(BehaviorVersion::latest());
+    let loader = match region {
+        Some(region) => loader.region(Region::new(region.to_owned())),
+        None => loader,
+    };
+    aws_sdk_sqs::Client::new(&loader.load().await)
+}
+
+/// What the SDK says in an error's place, with all causes.
+pub(crate) fn failed<E, R>(error: &SdkError<E, R>, what: &str) -> anyhow::Error
+where
+    SdkError<E, R>: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let said = match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        _ => DisplayErrorContext(error).to_string(),
+    };
+    anyhow::anyhow!("{what}: {said}")
 }
 
 /// A client for S3.

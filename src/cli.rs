@@ -1,6 +1,7 @@
 //! What can be typed: commands, options, help.
 
 mod ingest;
+mod watch;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::config::{read_base_url, read_host};
 use crate::exit::Failure;
 use crate::when::{When, parse_duration, parse_time, parse_when};
 pub(crate) use ingest::IngestArgs;
+pub(crate) use watch::WatchArgs;
 
 /// The bounce and complaint rates Amazon SES judges you by, from your own event dumps.
 #[derive(Debug, Parser)]
@@ -651,6 +653,8 @@ pub(crate) struct ServeArgs {
     pub(crate) max_age: Option<TimeDelta>,
     #[command(flatten)]
     pub(crate) ingest: IngestArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -104,19 +104,20 @@ impl Signals {
     }
 }
 
-/// Serves until a signal comes; then finishes what was asked, for as long as the grace lasts or until a second signal.
+/// Serves until a signal comes, which `stop` tells others; then finishes what was asked, and what others are at until `finished`, for as
+/// long as the grace lasts or until a second signal.
 pub(crate) async fn serve(
     listener: TcpListener,
     application: Router,
     certificate: Option<Certificate>,
     limits: Limits,
     mut signals: Signals,
+    (stop, finished): (watch::Sender<bool>, impl Future<Output = ()>),
 ) {
     let grace = limits.grace;
     let places = Arc::new(Places::new(within_open_files(limits.connections), MOST_NEWCOMERS));
-    let (stop, stopping) = watch::channel(false);
     let renewal = tokio::spawn(renewed(certificate.clone()));
-    let speaker = Arc::new(Speaker::new(application, certificate, limits, stopping));
+    let speaker = Arc::new(Speaker::new(application, certificate, limits, stop.subscribe()));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -130,10 +131,13 @@ pub(crate) async fn serve(
     }
     drop(listener);
     stop.send_replace(true);
-    let drained = async { while connections.join_next().await.is_some() {} };
+    let drained = async {
+        while connections.join_next().await.is_some() {}
+        finished.await;
+    };
     tokio::select! {
         () = drained => {}
-        () = sleep(grace) => tracing::warn!("connections still open {} s after the signal are cut off", grace.as_secs_f32()),
+        () = sleep(grace) => tracing::warn!("connections and imports that are not at their end {} s after the signal are cut off", grace.as_secs_f32()),
         () = signals.next() => {}
     }
     connections.abort_all();
@@ -226,7 +230,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let application = Router::new().route("/", post(count));
-        tokio::spawn(serve(listener, application, None, limits, Signals::listen().unwrap()));
+        let others = (watch::Sender::new(false), std::future::ready(()));
+        tokio::spawn(serve(listener, application, None, limits, Signals::listen().unwrap(), others));
         address
     }
 

@@ -14,6 +14,7 @@ mod output;
 mod progress;
 mod roll;
 mod runs;
+mod watching;
 mod when;
 
 use std::process::ExitCode;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_lake::{BadRecord, EventChunk, EventCounts, ImportedObject, Lake, LakeError};
+use repute_lake::{BadRecord, EventChunk, EventCounts, ImportedObject, Lake, LakeError, ObjectKey};
 use tokio::sync::mpsc;
 
 use crate::limits::Limits;
@@ -120,11 +120,26 @@ pub async fn import(
     options: &ImportOptions,
     meter: &Arc<Meter>,
 ) -> Result<ImportSummary, ImportError> {
-    let mut summary = ImportSummary { listed: objects.len() as u64, ..Default::default() };
     let noted = lake.imported_objects().await?;
+    import_unless(lake, objects, &|key| noted.contains(key), options, meter).await
+}
+
+/// The same of a caller that remembers which objects the lake has told of, by [`Lake::imported_objects`] or
+/// [`Lake::newly_imported_objects`].
+///
+/// # Errors
+/// An object that cannot be read is no error but listed in [`ImportSummary::failed`].
+pub async fn import_unless(
+    lake: &mut Lake,
+    objects: Vec<SourceObject>,
+    is_noted: &(dyn Fn(&ObjectKey) -> bool + Send + Sync),
+    options: &ImportOptions,
+    meter: &Arc<Meter>,
+) -> Result<ImportSummary, ImportError> {
+    let mut summary = ImportSummary { listed: objects.len() as u64, ..Default::default() };
     let mut listed = HashSet::new();
     let is_wanted = |object: &SourceObject| {
-        let is_new = options.again || !noted.contains(&object.key);
+        let is_new = options.again || !is_noted(&object.key);
         object.fragment_start().is_some() || (is_new && listed.insert(object.key.clone()))
     };
     let fresh: Vec<SourceObject> = objects.into_iter().filter(is_wanted).collect();
@@ -146,7 +161,7 @@ pub async fn import(
     let mut written = HashMap::new();
     while let Some(batch) = batches.recv().await {
         let notes = commit(lake, batch, &objects, &mut written, &mut summary, options).await?;
-        let fresh: Vec<_> = notes.into_iter().filter(|note| !noted.contains(&note.key)).collect();
+        let fresh: Vec<_> = notes.into_iter().filter(|note| !is_noted(&note.key)).collect();
         lake.record_objects(&fresh).await?;
     }
     if collecting.await.is_err() {

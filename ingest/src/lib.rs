@@ -33,15 +33,17 @@ mod replay;
 
 mod delivery;
 mod landing;
+mod notification;
 mod sns;
 
 use std::io::{self, Read};
 
 pub use delivery::{BadDelivery, FirehoseDelivery, inflate, read_delivery};
 pub use examine::{Bounds, Examined, ExaminedEvents, OddTimes, examine, sample};
-pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import};
+pub use import::{ImportError, ImportOptions, ImportSummary, Meter, import, import_unless};
 pub use landing::{Clock, Full, Landed, Landing, LandingError, LandingLimits, LandingPlace, Route};
 pub use limits::Limits;
+pub use notification::{Created, Notification, read_notification};
 pub use replay::{Replay, ReplayError};
 pub use retry::{SecondReading, fragment, read_again, read_mended, resolution};
 pub use ses::bare_address;
@@ -49,7 +51,10 @@ pub use sns::{
     Authorities, BadAuthorities, BadTopic, CertificateAddress, FetchCertificate, MOST_CERTIFICATE_BYTES, SnsDoor,
     SnsMessage, SnsRefusal, SnsRules, Topic,
 };
-pub use source::{Content, Input, ListError, Listing, SourceObject, list, list_bucket, list_bucket_part};
+pub use source::{
+    BucketPages, Content, DayFamilies, DirectoryPages, Input, ListError, Listed, Listing, SourceObject, list,
+    list_bucket, list_bucket_part, look_up,
+};
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 
 use decode::Scratch;

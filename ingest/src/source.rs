@@ -1,6 +1,8 @@
 //! Where objects come from: files and directories laid out as Firehose lays out a bucket, and buckets themselves.
 
 mod bucket;
+mod days;
+mod pages;
 
 use std::fmt::Debug;
 use std::fs::{self, File, Metadata};
@@ -14,6 +16,8 @@ use url::Url;
 
 pub(crate) use bucket::failure as said;
 pub use bucket::{list_bucket, list_bucket_part};
+pub use days::DayFamilies;
+pub use pages::{BucketPages, DirectoryPages, Listed, look_up};
 
 use crate::verdict::Place;
 

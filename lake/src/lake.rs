@@ -92,6 +92,18 @@ impl Lake {
         Ok(lake)
     }
 
+    /// Lets others know that nothing is being written for now, so that they may sweep; [`Lake::hold`] goes before the next write.
+    pub fn release(&mut self) {
+        self.lease = None;
+    }
+
+    /// Keeps others from sweeping files that are about to be written.
+    pub fn hold(&mut self) {
+        if self.lease.is_none() {
+            self.lease = Lease::shared(&self.location).map(Arc::new);
+        }
+    }
+
     fn of(location: &Location, events: Table, objects: Table, quarantine: Table) -> Self {
         let (location, promoted_tags, objects_told) = (location.clone(), promoted(&events), HashSet::new());
         Self { location, promoted_tags, events, objects, objects_told, quarantine, lease: None }
@@ -146,6 +158,12 @@ impl Lake {
     /// The objects that need not be read again.
     pub async fn imported_objects(&mut self) -> Result<HashSet<ObjectKey>, LakeError> {
         self.objects_told.clear();
+        ledger::objects_in(&self.objects, &mut self.objects_told).await
+    }
+
+    /// The same of those that neither [`Lake::imported_objects`] nor this has told of yet: all at first, and again whatever a
+    /// compaction has put into other files since.
+    pub async fn newly_imported_objects(&mut self) -> Result<HashSet<ObjectKey>, LakeError> {
         ledger::objects_in(&self.objects, &mut self.objects_told).await
     }
 

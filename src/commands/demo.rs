@@ -64,9 +64,10 @@ pub(super) fn run(_global: &Global, config: &Config, args: DemoArgs) -> Result<E
         desk: None,
         turns: config.turns(),
         most_rows: config.most_rows(),
+        watching: None,
     };
     let options = repute_web::Options { max_age: config.max_age(None), ..repute_web::Options::default() };
-    let mender = Arc::new(LakeMender::new(location.clone()));
+    let mender = Arc::new(LakeMender::new(location.clone(), Arc::default()));
     let state = AppState::new(location.to_string(), Arc::new(Utc::now), options).with_mender(mender);
     let workers = super::runtime()?;
     let state = state.with_capacity(config.capacity(), workers.handle().clone());

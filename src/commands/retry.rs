@@ -18,15 +18,16 @@ const MOST: usize = 5_000;
 /// So many are held in memory at a time, each of 64 KiB at most.
 const AT_A_TIME: usize = 500;
 
-/// Retries records of one lake, one retry after the other.
+/// Retries records of one lake, one after the other.
 pub(super) struct LakeMender {
     location: Location,
     turn: Arc<Mutex<()>>,
 }
 
 impl LakeMender {
-    pub(super) fn new(location: Location) -> Self {
-        Self { location, turn: Arc::default() }
+    /// Retries take turns with whoever else imports in this process.
+    pub(super) fn new(location: Location, turn: Arc<Mutex<()>>) -> Self {
+        Self { location, turn }
     }
 }
 

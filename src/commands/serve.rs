@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use repute_ingest::Landing;
 use repute_lake::{Lake, LakeError, Location};
 use repute_query::{Classifier, CountingRules, Providers, Reader, Turns};
 use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::timeout;
 
 use super::notifying::MAX_SILENCE;
@@ -17,12 +20,13 @@ use super::retry::LakeMender;
 use crate::access;
 use crate::alerting::Desk;
 use crate::cli::{Global, ServeArgs};
-use crate::config::{Config, Serving};
+use crate::config::{Config, LiveRoutes, Serving};
 use crate::exit::{Exit, Failure, told};
-use crate::intake;
+use crate::intake::{self, Live};
 use crate::listening::tls::Certificate;
 use crate::listening::{self, Limits, Signals};
 use crate::runs::Runs;
+use crate::watching;
 
 /// How often the lake is looked at for new data.
 const REFRESH: Duration = Duration::from_secs(2);
@@ -37,11 +41,15 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
     let location = config.location(global)?;
     let serving = config.serving(args)?;
     let certificate = config.tls_files(args)?.map(Certificate::read).transpose().map_err(Failure::Usage)?;
-    let live_routes = config.live_routes(&args.ingest)?;
     let access = access::set_up(&serving, certificate.is_some())?;
     let at = args.volume.at;
     let last_sends = config.last_sends(&args.volume);
     let (rules, silences) = config.alerts(last_sends)?;
+    let runtime = super::runtime()?;
+    let live = take_in(&runtime, config.live_routes(&args.ingest)?, &location)?;
+    let turn = Arc::new(Mutex::default());
+    let landing = live.as_ref().filter(|live| live.imports).map(|live| live.landing.clone());
+    let watching = plan(config, &serving, &location, &turn, landing)?;
     let state = AppState::new(
         location.to_string(),
         Arc::new(move || at.unwrap_or_else(Utc::now)),
@@ -58,12 +66,14 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
             ..repute_web::Options::default()
         },
     )
-    .with_mender(Arc::new(LakeMender::new(location.clone())))
+    .with_mender(Arc::new(LakeMender::new(location.clone(), Arc::clone(&turn))))
     .with_access(access)
     .with_hosts(serving.hosts_answered());
     let workers = super::runtime()?;
     let state = state.with_capacity(config.capacity(), workers.handle().clone());
     let desk = Arc::new(Desk::new(config, &config.memory(global)?, last_sends)?);
+    let importers = watching.is_some().then(super::runtime).transpose()?;
+    let watching = watching.zip(importers.as_ref().map(|importers| importers.handle().clone()));
     let state = state.with_desk(Arc::clone(&desk) as _);
     let source = LakeSource {
         location,
@@ -73,28 +83,57 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
         desk: Some(desk),
         turns: config.turns(),
         most_rows: config.most_rows(),
+        watching,
     };
     let scheme = if certificate.is_some() { "https" } else { "http" };
     let door = Door { serving: &serving, certificate, limits: config.limits() };
-    let runtime = super::runtime()?;
-    let live =
-        live_routes.as_ref().map(|routes| runtime.block_on(intake::open(routes, &source.location))).transpose()?;
     let state = match &live {
         Some(live) => state.with_intake(Arc::clone(&live.intake)),
         None => state,
     };
-    if let (Some(routes), Some(live)) = (live_routes, &live) {
-        let (bytes, objects) = live.landing.waiting();
-        tracing::info!("{:?} is open, where {objects} objects of {bytes} bytes wait", live.landing);
-        runtime.spawn(intake::follow(routes, Arc::clone(&live.intake)));
-    }
     let ended = runtime.block_on(serve(door, state, source, |address| {
         let _ = writeln!(io::stderr(), "serving {scheme}://{address}/ (stop with Ctrl-C)");
     }));
     // Whatever is still being worked on is for nobody.
     workers.shutdown_background();
+    importers.into_iter().for_each(Runtime::shutdown_background);
     runtime.shutdown_background();
     ended
+}
+
+/// Opens the live routes, if there are any.
+fn take_in(runtime: &Runtime, routes: Option<LiveRoutes>, location: &Location) -> Result<Option<Live>, Failure> {
+    let Some(routes) = routes else { return Ok(None) };
+    let live = runtime.block_on(intake::open(&routes, location))?;
+    let (bytes, objects) = live.landing.waiting();
+    tracing::info!("{:?} is open, where {objects} objects of {bytes} bytes wait", live.landing);
+    runtime.spawn(intake::follow(routes, Arc::clone(&live.intake)));
+    Ok(Some(live))
+}
+
+/// What is watched, if anything is.
+fn plan(
+    config: &Config,
+    serving: &Serving,
+    location: &Location,
+    turn: &Arc<Mutex<()>>,
+    landing: Option<Landing>,
+) -> Result<Option<watching::Plan>, Failure> {
+    if serving.watch.is_empty() && landing.is_none() {
+        return Ok(None);
+    }
+    // Requests are answered beside it.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2);
+    let plan = watching::Plan {
+        sources: serving.watch.clone(),
+        every: serving.watch_every.and_then(|every| every.to_std().ok()),
+        location: location.clone(),
+        promoted_tags: config.import.promoted_tags.clone(),
+        jobs: config.import.jobs.map_or(threads, usize::from),
+        turn: Arc::clone(turn),
+        landing,
+    };
+    plan.checked().map(Some)
 }
 
 /// Where people come in.
@@ -116,13 +155,15 @@ pub(super) struct LakeSource {
     pub(super) turns: Turns,
     /// How many windows and groups an answer may have.
     pub(super) most_rows: usize,
+    /// What is imported from meanwhile, and by which runtime.
+    pub(super) watching: Option<(watching::Plan, Handle)>,
 }
 
 /// Serves until interrupted; `ready` learns the address that was bound.
 pub(super) async fn serve(
     Door { serving, certificate, limits }: Door<'_>,
     state: AppState,
-    source: LakeSource,
+    mut source: LakeSource,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<Exit, Failure> {
     let listen = serving.listen;
@@ -142,10 +183,23 @@ pub(super) async fn serve(
     let listener = TcpListener::bind(listen).await.map_err(|e| anyhow::anyhow!("cannot listen on {listen}: {e}"))?;
     let signals = Signals::listen()?;
     ready(listener.local_addr()?);
-    let server = listening::serve(listener, app(state.clone()), certificate, limits, signals);
+    let (stop, stopping) = watch::channel(false);
+    let news = Arc::new(Notify::new());
+    let watching = source.watching.take().map(|(plan, importers)| {
+        let start = plan.start(state.clone(), Arc::clone(&news), stopping);
+        importers.spawn(start)
+    });
+    let finished = async {
+        if let Some(watching) = watching {
+            // A loop that has panicked has ended.
+            let _ = watching.await;
+        }
+    };
+    let server = listening::serve(listener, app(state.clone()), certificate, limits, signals, (stop, finished));
     let refresh = async {
         loop {
-            tokio::time::sleep(REFRESH).await;
+            // What was imported here is shown at once.
+            let _ = timeout(REFRESH, news.notified()).await;
             let looked = timeout(PATIENCE, look_again(&mut lake, &state, &source)).await;
             match looked.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer within {} seconds", PATIENCE.as_secs()))) {
                 Ok(()) => state.note_looked(),

@@ -16,6 +16,7 @@ use super::sign_in::{Front, Identity, OidcText, ProxyText};
 use crate::cli::ServeArgs;
 use crate::exit::Failure;
 use crate::listening::tls::TlsFiles;
+use crate::watching::{Source, in_folder, read_pause};
 use crate::when::parse_duration;
 
 /// Where the dashboard listens, unless told otherwise.
@@ -45,6 +46,8 @@ pub(super) struct ServeText {
     session_longest: Option<Spanned<String>>,
     proxy: Option<Spanned<ProxyText>>,
     oidc: Option<Spanned<OidcText>>,
+    watch: Vec<Spanned<String>>,
+    watch_every: Option<Spanned<String>>,
 }
 
 /// Where the dashboard is, and who may sign in.
@@ -64,6 +67,10 @@ pub(crate) struct Serving {
     pub(crate) longest: TimeDelta,
     pub(crate) proxy: Option<Front>,
     pub(crate) oidc: Option<Identity>,
+    /// What is imported from again and again.
+    pub(crate) watch: Vec<Source>,
+    /// The pause between two looks at it, if it was given.
+    pub(crate) watch_every: Option<TimeDelta>,
 }
 
 impl Serving {
@@ -80,6 +87,8 @@ impl Serving {
             longest: LONGEST,
             proxy: None,
             oidc: None,
+            watch: Vec::new(),
+            watch_every: None,
         }
     }
 
@@ -127,7 +136,14 @@ impl ServeText {
         let folder = file.path.parent().unwrap_or(Path::new(""));
         let proxy = self.proxy.as_ref().map(|proxy| proxy.get_ref().read(&proxy.span(), folder));
         let oidc = self.oidc.as_ref().map(|oidc| oidc.get_ref().read(&oidc.span(), base_url.as_ref(), folder));
+        let watch = match args.watch.watch.as_slice() {
+            [] => self.sources(folder).map_err(refuse)?,
+            given => given.to_vec(),
+        };
+        let every = self.watch_every.as_ref().map(|text| read(text, "watch_every", read_pause)).transpose();
         Ok(Serving {
+            watch,
+            watch_every: args.watch.watch_every.or(every.map_err(refuse)?),
             listen: listen.map_err(refuse)?,
             hosts,
             base_url,
@@ -139,6 +155,12 @@ impl ServeText {
             idle,
             longest,
         })
+    }
+
+    /// What is watched; paths are those of the folder.
+    fn sources(&self, folder: &Path) -> Result<Vec<Source>, Mistake> {
+        let source = |text: &Spanned<String>| Ok(in_folder(read(text, "watch", |text| text.parse())?, folder));
+        self.watch.iter().map(source).collect()
     }
 
     /// Where the certificate and its key lie, if TLS is wanted. Names in the file are those of its folder.

@@ -74,5 +74,6 @@ mod masks;
 mod metrics;
 mod serve;
 mod signed_elsewhere;
+mod watch;
 
 mod house;

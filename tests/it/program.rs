@@ -209,7 +209,12 @@ impl Drop for Server {
 
 /// Sends a signal to a child that was started here.
 pub(crate) fn signal(child: &Child, name: &str) {
-    let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status().unwrap();
+    signal_process(child.id(), name);
+}
+
+/// The same by its number.
+pub(crate) fn signal_process(id: u32, name: &str) {
+    let status = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();
     assert!(status.success());
 }
 

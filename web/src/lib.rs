@@ -19,6 +19,7 @@ pub mod ingest;
 mod mend;
 mod routes;
 mod state;
+mod watched;
 
 mod failure;
 mod moment;
@@ -54,6 +55,7 @@ pub use api::document as openapi;
 pub use mend::{Mended, Mender, Retry, StillBad};
 pub use routes::Audience;
 pub use state::{AppState, Now, Options};
+pub use watched::{Messages, Watched};
 
 /// Asks what the overview asks, so that its answers are there when somebody opens it; a failure is only logged.
 pub async fn warm_up(state: &AppState) {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
-use prometheus::{Encoder, Error, Gauge, GaugeVec, IntCounter, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, Error, Gauge, GaugeVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
 use repute_query::{
     AwsCounts, CheckResult, Dimension, Finding, Rates, Reader, Reputation, ReputationQuery, Selection,
     State as RuleState, Stepping, check, rates, reputation,
@@ -16,6 +16,7 @@ use repute_query::{
 use crate::access::Visitor;
 use crate::failure::{ApiFailure, Failure};
 use crate::state::AppState;
+use crate::watched::Watched;
 
 /// So many configuration sets, providers and findings have series of their own.
 const MOST_SETS: usize = 100;
@@ -38,6 +39,7 @@ pub(crate) async fn metrics(State(state): State<AppState>, visitor: Visitor) -> 
         let help = "When repute check last came to its end, whatever it said";
         number(&registry, "last_check_timestamp_seconds", help, seconds(at))?;
     }
+    watched(&registry, &state.watched())?;
     if let Ok(reader) = reader {
         figures(&registry, &reader, &state, &visitor).await?;
     }
@@ -185,6 +187,48 @@ fn provider_rates(registry: &Registry, mut rows: Vec<Rates>) -> Result<(), Error
     for row in rows.iter().take(MOST_PROVIDERS) {
         let name = row.group.first().and_then(Option::as_deref).unwrap_or_default();
         providers.set(&[name], &row.aws);
+    }
+    Ok(())
+}
+
+/// Sources that are watched: there are as many as the operator has named.
+fn watched(registry: &Registry, sources: &[Watched]) -> Result<(), Error> {
+    if sources.is_empty() {
+        return Ok(());
+    }
+    let family = |name: &str, help: &str| family(registry, &format!("watch_{name}"), help, &["source"]);
+    let failing = family("failing", "Whether the last look at a watched source failed")?;
+    let success = family("last_success_timestamp_seconds", "When a look at the source last came to its end")?;
+    let import = family("last_import_timestamp_seconds", "When something of the source was last imported")?;
+    let lag = family("lag_seconds", "From the writing of the oldest object of the last import to its import")?;
+    let unreadable = family("unreadable_objects", "Objects that could not be read, and are tried again")?;
+    let total = |name: &str, help: &str| {
+        let counters = IntCounterVec::new(Opts::new(format!("watch_{name}_total"), help), &["source"])?;
+        registry.register(Box::new(counters.clone()))?;
+        Ok::<_, Error>(counters)
+    };
+    let failures = total("failures", "Looks and imports that failed since the start")?;
+    let imported = total("imported_objects", "Objects imported since the start")?;
+    let received = total("messages_received", "Messages received since the start")?;
+    let deleted = total("messages_deleted", "Messages done and deleted since the start")?;
+    let refused = total("messages_refused", "Messages left to the dead-letter queue since the start")?;
+    for one in sources {
+        let labels = [one.source.as_str()];
+        failing.with_label_values(&labels).set(f64::from(u8::from(one.trouble.is_some())));
+        unreadable.with_label_values(&labels).set(one.unreadable as f64);
+        for (gauge, at) in [(&success, one.last_success), (&import, one.last_import)] {
+            at.into_iter().for_each(|at| gauge.with_label_values(&labels).set(seconds(at)));
+        }
+        if let Some(behind) = one.lag {
+            lag.with_label_values(&labels).set(behind.num_milliseconds() as f64 / 1_000.0);
+        }
+        failures.with_label_values(&labels).inc_by(one.failures);
+        imported.with_label_values(&labels).inc_by(one.imported);
+        if let Some(messages) = one.messages {
+            received.with_label_values(&labels).inc_by(messages.received);
+            deleted.with_label_values(&labels).inc_by(messages.deleted);
+            refused.with_label_values(&labels).inc_by(messages.refused);
+        }
     }
     Ok(())
 }

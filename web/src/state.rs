@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::ingest::Intake;
 use crate::mend::Mender;
 use crate::outlook::Outlooks;
+use crate::watched::Watched;
 
 /// Tells the time. A server over a recorded lake may be given a standing clock.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -88,6 +89,7 @@ pub struct AppState {
     trouble: Arc<watch::Sender<Option<Trouble>>>,
     last_check: Arc<watch::Sender<Option<DateTime<Utc>>>>,
     runs: Arc<watch::Sender<Arc<Vec<ImportRun>>>>,
+    watched: Arc<watch::Sender<Vec<Watched>>>,
     mender: Option<Arc<dyn Mender>>,
     intake: Option<Arc<Intake>>,
     now: Now,
@@ -110,6 +112,7 @@ impl AppState {
             trouble: Arc::new(watch::Sender::new(None)),
             last_check: Arc::new(watch::Sender::new(None)),
             runs: Arc::default(),
+            watched: Arc::default(),
             mender: None,
             intake: None,
             now,
@@ -159,6 +162,18 @@ impl AppState {
 
     pub(crate) fn runs(&self) -> Arc<Vec<ImportRun>> {
         Arc::clone(&self.runs.borrow())
+    }
+
+    /// Tells how watching a source goes; sources are shown in the order in which they were first told of.
+    pub fn note_watched(&self, watched: Watched) {
+        self.watched.send_modify(|all| match all.iter_mut().find(|one| one.source == watched.source) {
+            Some(one) => *one = watched,
+            None => all.push(watched),
+        });
+    }
+
+    pub(crate) fn watched(&self) -> Vec<Watched> {
+        self.watched.borrow().clone()
     }
 
     /// What lies around the lake's data.

@@ -94,6 +94,27 @@ fn sqs_bodies() {
 }
 
 #[test]
+fn event_bridge_within_other_wrappers() {
+    let event = |id: &str| {
+        let detail: Value = serde_json::from_str(&send(id)).unwrap();
+        json!({"version": "0", "id": "i", "detail-type": "Email Sent", "source": "aws.ses", "account": "1", "resources": [], "detail": detail})
+            .to_string()
+    };
+    for wrapped in [
+        sns(event("m1")),
+        json!({"MessageId": "m", "ReceiptHandle": "r", "Body": event("m1")}),
+        json!({"Records": [{"eventSource": "aws:sqs", "body": event("m1")}]}),
+        json!({"Records": [{"eventSource": "aws:sqs", "body": sns(event("m1")).to_string()}]}),
+        json!({"requestId": "r", "timestamp": 1, "records": [{"data": base64(&event("m1"))}]}),
+        json!({"rawData": base64(&event("m1")), "errorCode": "e"}),
+    ] {
+        assert_eq!(verdicts(&wrapped), ["m1"], "{wrapped}");
+    }
+    // A rule that writes to Firehose puts nothing between two events.
+    assert_eq!(verdicts_within(&(event("m1") + &event("m2")), &Limits::default()), ["m1", "m2"]);
+}
+
+#[test]
 fn event_bridge() {
     let event = |kind: &str, detail: Value| {
         verdicts(&json!({"version": "0", "source": "aws.ses", "detail-type": kind, "resources": [], "detail": detail}))

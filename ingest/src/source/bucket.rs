@@ -99,13 +99,18 @@ fn listing(client: &Client, bucket: &str, prefix: &str, found: Vec<Object>) -> R
     for (key, object) in below(prefix, found) {
         let size = u64::try_from(object.size.unwrap_or_default()).unwrap_or_default();
         let etag = object.e_tag.ok_or_else(|| failed(io::Error::other(format!("no ETag for `{key}`"))))?;
-        let name = format!("s3://{bucket}/{key}");
-        let pieces = S3Object { client: client.clone(), bucket: bucket.to_owned(), key, etag: etag.clone() };
-        let content = Remote { pieces: Arc::new(pieces), size, runtime: Handle::current() };
-        listing.objects.push(SourceObject::new(ObjectKey { name, etag }, size, Arc::new(content)));
+        listing.objects.push(self::object(client, bucket, key, etag, size));
     }
     listing.objects.sort_by(|a, b| a.key.name.cmp(&b.key.name));
     Ok(listing)
+}
+
+/// An object as a store tells of it, to be read within this runtime.
+pub(super) fn object(client: &Client, bucket: &str, key: String, etag: String, size: u64) -> SourceObject {
+    let name = format!("s3://{bucket}/{key}");
+    let pieces = S3Object { client: client.clone(), bucket: bucket.to_owned(), key, etag: etag.clone() };
+    let content = Remote { pieces: Arc::new(pieces), size, runtime: Handle::current() };
+    SourceObject::new(ObjectKey { name, etag }, size, Arc::new(content))
 }
 
 /// Of the keys that begin with the prefix those that it stands for as a folder or an object; if there are none, all.

@@ -14,6 +14,7 @@ use crate::chart::Lags;
 use crate::failure::{ApiFailure, Failure};
 use crate::parameters::Parameters;
 use crate::state::AppState;
+use crate::watched::Watched;
 
 const PARAMETERS: [&str; 3] = ["since", "until", "zone"];
 
@@ -45,6 +46,7 @@ pub(crate) async fn imports(
         "is_stale": newest.is_none_or(|newest| now - newest > state.options().max_age),
         "max_age_seconds": state.options().max_age.num_seconds(),
         "lag": lag(books, since, until),
+        "watched": state.watched().iter().map(watched).collect::<Vec<_>>(),
         "imports": runs.iter().filter(is_in).map(run).collect::<Vec<_>>(),
     });
     report["sizes"] = sizes(books, reader.rollup_standing().await.as_ref());
@@ -74,6 +76,22 @@ fn run(run: &ImportRun) -> Value {
         "objects": {"listed": run.listed, "imported": run.imported, "skipped": run.skipped, "failed": run.failed},
         "failures": run.failures.iter().map(|failed| json!({"object": failed.object, "reason": failed.reason})).collect::<Vec<_>>(),
         "error": run.error,
+    })
+}
+
+fn watched(one: &Watched) -> Value {
+    json!({
+        "source": one.source,
+        "last_success": one.last_success.map(time),
+        "last_import": one.last_import.map(time),
+        "lag_seconds": one.lag.map(|lag| lag.num_milliseconds() as f64 / 1_000.0),
+        "imported": one.imported,
+        "failures": one.failures,
+        "trouble": one.trouble,
+        "unreadable": one.unreadable,
+        "messages": one.messages.map(|messages| json!({
+            "received": messages.received, "deleted": messages.deleted, "refused": messages.refused,
+        })),
     })
 }
 

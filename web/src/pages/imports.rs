@@ -3,6 +3,7 @@
 mod lag;
 mod ledger;
 mod sizes;
+mod watched;
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -21,6 +22,7 @@ use crate::zone::Zone;
 use lag::LagPanel;
 use ledger::{FailedRow, ObjectRow, RunRow, failed_rows, object_row, run_row};
 use sizes::Sizes;
+use watched::{WatchedRow, watched_row};
 
 const PATH: &str = "/import";
 
@@ -231,6 +233,7 @@ struct ImportsPage {
     records: Law,
     objects: Option<Law>,
     lag: Option<LagPanel>,
+    watched: Vec<WatchedRow>,
     rows: Vec<ObjectRow>,
     failed: Option<Vec<FailedRow>>,
     next: Option<String>,
@@ -276,6 +279,7 @@ pub(crate) async fn imports(
         newest_import: Age::of(books.objects.totals().last_import, &state, filters.zone),
         sizes: Sizes::of(books, reader.rollup_standing().await.as_ref()),
         lag: lag_panel(books, filters, now),
+        watched: state.watched().iter().map(|one| watched_row(one, filters.zone, now)).collect(),
         ..ImportsPage::new(shell, &question, &list, &runs, state.options().max_age, now)
     };
     Ok(Html(page.render()?))
@@ -316,6 +320,7 @@ impl ImportsPage {
             states: Which::ALL.map(state).into(),
             newest_event: None,
             newest_import: None,
+            watched: Vec::new(),
             max_age: format::duration(max_age),
             sums: Sums {
                 objects: format::count(list.sums.objects, "object"),

@@ -31,6 +31,8 @@ pub(crate) struct ImportsReport {
     /// From this age on data is stale.
     max_age_seconds: u64,
     lag: Lag,
+    /// Sources that this server imports from by itself.
+    watched: Vec<WatchedSource>,
     /// Imports that found something new, newest first.
     imports: Vec<ImportRun>,
     sizes: Sizes,
@@ -58,6 +60,46 @@ pub(crate) struct Lags {
     p95: f64,
     /// The longest.
     max: f64,
+}
+
+/// A source that this server imports from by itself. What is counted is counted since the server was started.
+#[derive(ToSchema)]
+pub(crate) struct WatchedSource {
+    /// As it was given.
+    #[schema(example = "s3://bucket/ses")]
+    source: String,
+    /// When a look at it last came to its end; null if none did.
+    #[schema(required)]
+    last_success: Option<DateTime<Utc>>,
+    /// When something of it was last imported; null if nothing was.
+    #[schema(required)]
+    last_import: Option<DateTime<Utc>>,
+    /// From the writing of the oldest object of the last import to that import; null if there was none.
+    #[schema(required)]
+    lag_seconds: Option<f64>,
+    /// Objects imported.
+    imported: u64,
+    /// Looks and imports that failed.
+    failures: u64,
+    /// Why the last look failed; null if it did not.
+    #[schema(required)]
+    trouble: Option<String>,
+    /// Objects that could not be read, and are tried again.
+    unreadable: u64,
+    /// Messages of a queue; null for other sources.
+    #[schema(required)]
+    messages: Option<QueueMessages>,
+}
+
+/// What became of a queue's messages.
+#[derive(ToSchema)]
+pub(crate) struct QueueMessages {
+    /// Received, those that came again too.
+    received: u64,
+    /// Done and deleted.
+    deleted: u64,
+    /// Left to the queue's dead-letter queue.
+    refused: u64,
 }
 
 /// What an import did.
