@@ -37,6 +37,8 @@ const REFRESH: Duration = Duration::from_secs(1);
 pub(crate) struct Live {
     /// Where what they receive lands, to be imported.
     pub(crate) landing: Landing,
+    /// Whether this server imports it.
+    pub(crate) imports: bool,
     /// What the server hands over.
     pub(crate) intake: Arc<Intake>,
 }
@@ -62,7 +64,7 @@ pub(crate) async fn open(routes: &LiveRoutes, lake: &Location) -> Result<Live, F
         confirms: routes.sns.as_ref().is_some_and(|sns| sns.confirms),
         readers: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
     };
-    Ok(Live { landing, intake: Arc::new(Intake::new(Arc::new(taker), keys)) })
+    Ok(Live { landing, imports: routes.imports, intake: Arc::new(Intake::new(Arc::new(taker), keys)) })
 }
 
 /// Takes changes of the access keys up, for ever.

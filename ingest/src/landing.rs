@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::source::{ListError, Listing};
 use lane::{Load, Writers};
@@ -35,6 +36,9 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// Records wait for others that share their object's fsync for no longer than this, unless told otherwise.
 const LINGER: Duration = Duration::from_millis(5);
+
+/// A full area is looked at so often, in case that others have made room.
+const RECOUNT: Duration = Duration::from_secs(5);
 
 /// Callers that may wait in one lane; each holds its records in memory, which callers have to bound.
 const WAITING: usize = 1_024;
@@ -120,6 +124,7 @@ pub struct Landing {
     room: Arc<Room>,
     lanes: [mpsc::Sender<Load>; 3],
     arrivals: Arc<watch::Sender<u64>>,
+    recounted: Arc<Mutex<Instant>>,
 }
 
 impl fmt::Debug for Landing {
@@ -150,7 +155,8 @@ impl Landing {
             tokio::spawn(lane::gather(route, loads, Arc::clone(&writers), limits.linger));
             sender
         });
-        let landing = Self { store, room, lanes, arrivals };
+        let recounted = Arc::new(Mutex::new(Instant::now()));
+        let landing = Self { store, room, lanes, arrivals, recounted };
         landing.list().await.map_err(|error| landing.store.failed(io::Error::other(error)))?;
         Ok(landing)
     }
@@ -163,7 +169,13 @@ impl Landing {
     pub async fn land(&self, route: Route, records: Vec<Bytes>) -> Result<Landed, LandingError> {
         let bytes = records.iter().map(|record| record.len() as u64 + 1).sum();
         self.store.free().map_or(Ok(()), |free| self.room.check_disk(free, bytes))?;
-        let place = Room::reserve(&self.room, bytes)?;
+        let place = match Room::reserve(&self.room, bytes) {
+            Ok(place) => place,
+            Err(_) => {
+                self.recount().await;
+                Room::reserve(&self.room, bytes)?
+            }
+        };
         let (done, landed) = oneshot::channel();
         let lane = &self.lanes[route as usize];
         let load = Load { records, bytes, place, done };
@@ -200,6 +212,18 @@ impl Landing {
             }
         }
         outcome
+    }
+
+    /// Looks what lies in the area, now and then: another process may import and remove it.
+    async fn recount(&self) {
+        let mut last = self.recounted.lock().await;
+        if last.elapsed() < RECOUNT {
+            return;
+        }
+        if let Err(error) = self.list().await {
+            tracing::warn!("{error}");
+        }
+        *last = Instant::now();
     }
 
     /// Changes whenever an object has landed.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use repute_ingest::Landing;
 use repute_lake::{Lake, LakeError, Location};
 use repute_query::{Classifier, CountingRules, Providers, Reader, Turns};
 use repute_web::{AppState, app, warm_up};
@@ -19,9 +20,9 @@ use super::retry::LakeMender;
 use crate::access;
 use crate::alerting::Desk;
 use crate::cli::{Global, ServeArgs};
-use crate::config::{Config, Serving};
+use crate::config::{Config, LiveRoutes, Serving};
 use crate::exit::{Exit, Failure, told};
-use crate::intake;
+use crate::intake::{self, Live};
 use crate::listening::tls::Certificate;
 use crate::listening::{self, Limits, Signals};
 use crate::runs::Runs;
@@ -40,13 +41,15 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
     let location = config.location(global)?;
     let serving = config.serving(args)?;
     let certificate = config.tls_files(args)?.map(Certificate::read).transpose().map_err(Failure::Usage)?;
-    let live_routes = config.live_routes(&args.ingest)?;
     let access = access::set_up(&serving, certificate.is_some())?;
     let at = args.volume.at;
     let last_sends = config.last_sends(&args.volume);
     let (rules, silences) = config.alerts(last_sends)?;
+    let runtime = super::runtime()?;
+    let live = take_in(&runtime, config.live_routes(&args.ingest)?, &location)?;
     let turn = Arc::new(Mutex::default());
-    let watching = plan(config, &serving, &location, &turn)?;
+    let landing = live.as_ref().filter(|live| live.imports).map(|live| live.landing.clone());
+    let watching = plan(config, &serving, &location, &turn, landing)?;
     let state = AppState::new(
         location.to_string(),
         Arc::new(move || at.unwrap_or_else(Utc::now)),
@@ -84,18 +87,10 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
     };
     let scheme = if certificate.is_some() { "https" } else { "http" };
     let door = Door { serving: &serving, certificate, limits: config.limits() };
-    let runtime = super::runtime()?;
-    let live =
-        live_routes.as_ref().map(|routes| runtime.block_on(intake::open(routes, &source.location))).transpose()?;
     let state = match &live {
         Some(live) => state.with_intake(Arc::clone(&live.intake)),
         None => state,
     };
-    if let (Some(routes), Some(live)) = (live_routes, &live) {
-        let (bytes, objects) = live.landing.waiting();
-        tracing::info!("{:?} is open, where {objects} objects of {bytes} bytes wait", live.landing);
-        runtime.spawn(intake::follow(routes, Arc::clone(&live.intake)));
-    }
     let ended = runtime.block_on(serve(door, state, source, |address| {
         let _ = writeln!(io::stderr(), "serving {scheme}://{address}/ (stop with Ctrl-C)");
     }));
@@ -106,14 +101,25 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
     ended
 }
 
+/// Opens the live routes, if there are any.
+fn take_in(runtime: &Runtime, routes: Option<LiveRoutes>, location: &Location) -> Result<Option<Live>, Failure> {
+    let Some(routes) = routes else { return Ok(None) };
+    let live = runtime.block_on(intake::open(&routes, location))?;
+    let (bytes, objects) = live.landing.waiting();
+    tracing::info!("{:?} is open, where {objects} objects of {bytes} bytes wait", live.landing);
+    runtime.spawn(intake::follow(routes, Arc::clone(&live.intake)));
+    Ok(Some(live))
+}
+
 /// What is watched, if anything is.
 fn plan(
     config: &Config,
     serving: &Serving,
     location: &Location,
     turn: &Arc<Mutex<()>>,
+    landing: Option<Landing>,
 ) -> Result<Option<watching::Plan>, Failure> {
-    if serving.watch.is_empty() {
+    if serving.watch.is_empty() && landing.is_none() {
         return Ok(None);
     }
     // Requests are answered beside it.
@@ -125,7 +131,7 @@ fn plan(
         promoted_tags: config.import.promoted_tags.clone(),
         jobs: config.import.jobs.map_or(threads, usize::from),
         turn: Arc::clone(turn),
-        landing: None,
+        landing,
     };
     plan.checked().map(Some)
 }

@@ -23,6 +23,8 @@ const MAX_AGE: TimeDelta = TimeDelta::hours(1);
 #[serde(deny_unknown_fields, default)]
 pub(super) struct IngestText {
     landing: Option<Spanned<String>>,
+    /// Whether the server imports what has landed.
+    import_landed: Option<bool>,
     /// Whether landed objects stay once they are imported.
     keep_landed: bool,
     landing_max_mib: Option<u64>,
@@ -55,6 +57,8 @@ pub(crate) struct LiveRoutes {
     /// The lake's own, unless given.
     pub(crate) landing: Option<LandingAt>,
     pub(crate) limits: LandingLimits,
+    /// Whether this server imports what has landed.
+    pub(crate) imports: bool,
     /// Access keys of Firehose streams.
     pub(crate) keys_file: Option<PathBuf>,
     pub(crate) sns: Option<SnsSettings>,
@@ -138,7 +142,8 @@ impl IngestText {
         if keys_file.is_none() && sns.is_none() {
             return Ok(None);
         }
-        Ok(Some(LiveRoutes { landing: args.landing.clone().or(written), limits: self.limits(), keys_file, sns }))
+        let (landing, imports) = (args.landing.clone().or(written), self.import_landed.unwrap_or(true));
+        Ok(Some(LiveRoutes { landing, limits: self.limits(), imports, keys_file, sns }))
     }
 
     fn limits(&self) -> LandingLimits {

@@ -28,8 +28,13 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// With the options of `[ingest]` given.
+    /// With the options of `[ingest]` given; what lands stays there, to be looked at.
     pub(crate) fn open(settings: &str) -> Self {
+        Self::importing(&format!("import_landed = false\n{settings}"))
+    }
+
+    /// The same, but it imports what lands.
+    fn importing(settings: &str) -> Self {
         let folder = scratch();
         fs::write(folder.path().join("keys"), format!("# of the stream\n{KEY}\n\n{OTHER}\n")).unwrap();
         fs::write(
@@ -167,6 +172,25 @@ fn what_firehose_delivers_is_durable_and_counts_once() {
         summary["records"],
         json!({"read": 1_002, "events": 502, "duplicates": 500, "quarantined": 0, "ignored": 0})
     );
+}
+
+/// The server imports what has landed, removes it, and shows it soon.
+#[test]
+fn what_is_delivered_is_soon_in_the_dashboard() {
+    let door = Door::importing("");
+    let text = body("id", &encoded(&sends(0..200)));
+    let start = Instant::now();
+    for id in ["id", "id"] {
+        assert_answer(&deliver(&door.server, id, text.clone()), 200, "id");
+    }
+    poll("the events", Duration::from_secs(30), || {
+        let rates = door.server.get("/api/v1/rates");
+        (rates.status == 200 && rates.json()[0]["counts"]["send"] == 200).then_some(())
+    });
+    println!("deliveries: shown after {:.1} s", start.elapsed().as_secs_f64());
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    poll("an empty landing area", Duration::from_secs(30), || door.landed().is_empty().then_some(()));
+    assert_eq!(ask(&door.path("lake"), "rates")[0]["counts"]["send"], 200);
 }
 
 #[test]
@@ -332,16 +356,14 @@ fn a_full_landing_area_says_so_and_takes_more_once_it_is_emptied() {
     assert_eq!(response.header("retry-after"), "5");
     assert!(response.text.contains("the landing area is full"), "{}", response.text);
     assert_eq!(door.texts().len(), fits * size);
-    // What lies there still counts after a restart; what is taken away does not.
+    // What lies there still counts after a restart.
     let Door { folder, server } = door;
     drop(server);
     let door = Door { server: Door::serve(folder.path()), folder };
     assert_answer(&deliver(&door.server, "id", text.clone()), 503, "id");
+    // Another process has imported it.
     fs::remove_dir_all(door.path("landing/firehose")).unwrap();
-    let Door { folder, server } = door;
-    drop(server);
-    let door = Door { server: Door::serve(folder.path()), folder };
-    assert_answer(&deliver(&door.server, "id", text), 200, "id");
+    poll("room", PATIENCE, || (deliver(&door.server, "id", text.clone()).status == 200).then_some(()));
 }
 
 /// A bucket keeps what a directory would. Without the right to write there nothing is acknowledged.
@@ -350,10 +372,11 @@ fn a_landing_area_may_lie_in_a_bucket() {
     let Some(store) = s3::server() else { return };
     let folder = scratch();
     fs::write(folder.path().join("keys"), KEY).unwrap();
+    fs::write(folder.path().join("repute.toml"), "[ingest]\nimport_landed = false\n").unwrap();
     let serve = |who| {
         let mut command = store.command(who);
         command.args(["serve", "--listen", "127.0.0.1:0", "--landing", "s3://raw/live/landing/"]);
-        command.arg("--lake").arg(folder.path().join("lake"));
+        command.arg("--lake").arg(folder.path().join("lake")).arg("--config").arg(folder.path().join("repute.toml"));
         Server::start(command.arg("--firehose-keys-file").arg(folder.path().join("keys")))
     };
     let server = serve(Who::Owner);

@@ -48,6 +48,7 @@ const COMMANDS: [(&str, &[&str]); 23] = [
     ("delays", &["--since", "--until", "--window", "--by", "--only", "--limit", "--rows", "--format"]),
     ("check", &["--max-age", "--timeout", "--quiet", "--at", "--format", "--last-sends"]),
     ("serve", &["--listen", "--at", "--max-age", "--verified", "--watch", "--watch-every", "sqs://QUEUE"]),
+    ("serve", &["--landing", "--firehose-keys-file", "--sns-topic", "--sns-confirm", "--sns-sha1"]),
     ("serve", &["--host", "--base-url", "--users-file", "--tokens-file", "--audit-file"]),
     ("user", &["add", "change", "password", "remove", "list", "repute user add jane"]),
     ("token", &["add", "remove", "list", "Authorization: Bearer"]),

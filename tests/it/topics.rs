@@ -103,6 +103,8 @@ impl Door {
         if is_strict {
             command.arg("--sns-authorities-file").arg(folder.path().join("authority.pem"));
         }
+        fs::write(folder.path().join("repute.toml"), "[ingest]\nimport_landed = false\n").unwrap();
+        command.arg("--config").arg(folder.path().join("repute.toml"));
         command.arg("--lake").arg(folder.path().join("lake")).arg("--landing").arg(folder.path().join("landing"));
         // Whoever asks for something elsewhere comes by here.
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
