@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::program::repute;
 
 /// Commands and options that their help must show.
-const COMMANDS: [(&str, &[&str]); 23] = [
+const COMMANDS: [(&str, &[&str]); 24] = [
     ("bounces", &["--since", "--until", "--by", "--only", "--class", "--limit", "--addresses", "--format"]),
     ("demo", &["--dir", "--events", "--listen"]),
     (
