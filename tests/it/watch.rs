@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::deliveries::{KEY, body, deliver, encoded};
 use crate::mail::{Mail, time};
 use crate::program::{Response, Run, Server, command, poll, runtime, scratch, signal_process};
 use crate::servers::Moto;
@@ -112,6 +113,7 @@ impl Case {
 
     /// What `tests/python/queues.py` does.
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value, reason = "steps are written where they are wanted")]
     fn steps(&self, python: &Path, steps: Value) -> Value {
         let endpoint = &self.moto.as_ref().unwrap().endpoint;
         run_python(python, "queues.py", [endpoint.as_str(), &steps.to_string()])
@@ -251,7 +253,7 @@ fn notifications_of_s3_bring_objects() {
     // Several records in one message, some of which tell of nothing; and a message that comes twice.
     let record = |name: &str, key: &str| json!({"eventSource": "aws:s3", "eventName": name, "s3": {"bucket": {"name": "raw"}, "object": {"key": key, "eTag": "x"}}});
     let many: Vec<Value> = (0..30).map(|number| record("ObjectCreated:Put", &format!("many/{number}"))).collect();
-    let mut records = many.clone();
+    let mut records = many;
     records.insert(3, record("ObjectRemoved:Delete", "gone"));
     let body = json!({"Records": records}).to_string();
     let mut steps = vec![json!(["notify"])];
@@ -434,7 +436,7 @@ fn kills_lose_nothing_and_count_nothing_twice() {
     assert_eq!(server.get("/api/v1/quarantine").json()["total"], 0);
 }
 
-/// A dump, a bucket, notifications, and events by a queue in each of their wrappings: all bring the same events at the same time.
+/// A dump, a bucket, notifications, Firehose's endpoint, and events by a queue in each of their wrappings: all bring the same events at the same time.
 #[test]
 fn the_same_events_by_every_route_count_once() {
     let Some(python) = python() else { return };
@@ -451,7 +453,10 @@ fn the_same_events_by_every_route_count_once() {
         ]),
     );
     let dump = case.dump().to_string_lossy().into_owned();
-    let server = case.serve(&[&dump, "s3://raw/ses", "sqs://notes", "sqs://events"]);
+    let keys = case.folder.path().join("keys");
+    fs::write(&keys, KEY).unwrap();
+    let mut command = case.command(&[&dump, "s3://raw/ses", "sqs://notes", "sqs://events"]);
+    let server = Server::start(command.arg("--firehose-keys-file").arg(&keys));
     let events: Vec<String> =
         (0..20).flat_map(|number| [mail(number).send(), mail(number).bounce("Permanent", "NoEmail")]).collect();
     let text = events.join("\n");
@@ -460,6 +465,8 @@ fn the_same_events_by_every_route_count_once() {
         json!(words.collect::<Vec<_>>())
     };
     case.write("2026/11/28/15/ses-1", &text);
+    let delivered = deliver(&server, "one", body("one", &encoded(&events)));
+    assert_eq!(delivered.status, 200, "{delivered:?}");
     case.steps(
         &python,
         json!([
@@ -478,8 +485,8 @@ fn the_same_events_by_every_route_count_once() {
     });
     poll("everything to be imported", PATIENCE, || {
         let sums = server.get("/api/v1/objects?limit=1").json()["sums"]["records"].clone();
-        // A dump, two objects, and a queue's four ways.
-        (sums["read"].as_u64() >= Some(7 * 40)).then_some(())
+        // A dump, a delivery, two objects, and a queue's four ways.
+        (sums["read"].as_u64() >= Some(8 * 40)).then_some(())
     });
     assert_eq!(shown(&server), 20);
     let found = rows(&python, &case.lake());
@@ -529,7 +536,7 @@ fn an_unreadable_object_is_tried_again() {
     // Root may read everything: a directory with the name that was listed as a file cannot be opened by anybody.
     case.write("good", &sends(0..10));
     case.write("bad", &sends(10..20));
-    fs::set_permissions(case.dump().join("bad"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(case.dump().join("bad"), fs::Permissions::from_mode(0o0)).unwrap();
     let is_root = fs::read(case.dump().join("bad")).is_ok();
     let server = case.serve(&[&dump]);
     if !is_root {
