@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::deliveries::post;
 use crate::dump::files;
-use crate::program::{Response, Server, ask, command, import, runtime, scratch};
+use crate::program::{PATIENCE, Response, Server, ask, command, import, poll, runtime, scratch};
 use crate::servers::Moto;
 use crate::tools::{python, run_python};
 
@@ -230,9 +230,11 @@ fn subscriptions_are_confirmed_by_the_operator_or_by_the_api() {
     let told = format!(
         "aws sns confirm-subscription --region us-east-1 --topic-arn {TOPIC} --authenticate-on-unsubscribe true --token 2336412f37fb687f5d51e6e2425f004ae"
     );
-    assert!(door.server.log().contains(&told), "{}", door.server.log());
+    // The log is read in a thread of its own.
+    let says = |what: &str| poll(what, PATIENCE, || door.server.log().contains(what).then_some(()));
+    says(&told);
     assert_eq!(door.post(door.made["ended"].as_str().unwrap()).status, 200);
-    assert!(door.server.log().contains("has ended"), "{}", door.server.log());
+    says("has ended");
     assert_eq!(door.landed(), "");
     assert_eq!((door.host.take().len(), door.outside.load(Ordering::Relaxed)), (1, 0));
 
@@ -246,7 +248,7 @@ fn subscriptions_are_confirmed_by_the_operator_or_by_the_api() {
     let door = Door::open_with("--sns-confirm", false, keys).unwrap();
     let response = door.post(door.made["confirmation"].as_str().unwrap());
     assert_eq!(response.status, 200, "{response:?} {}", door.server.log());
-    assert!(door.server.log().contains("is confirmed"), "{}", door.server.log());
+    poll("the confirmation", PATIENCE, || door.server.log().contains("is confirmed").then_some(()));
     assert_eq!((door.host.take().len(), door.outside.load(Ordering::Relaxed)), (1, 0));
     let forged = door.made["forged"]["confirmation by another key"].as_str().unwrap();
     assert_eq!(door.post(forged).status, 403);
