@@ -118,7 +118,7 @@ impl JudgedRate {
 /// How a rule counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Counting {
-    /// As SES does: see [`AwsCounts`].
+    /// As SES does: see [`crate::AwsCounts`].
     Aws,
     /// Every recipient row.
     Plain,
