@@ -126,7 +126,7 @@ fn a_page_can_be_paused() {
         page.goto(&server.url).await;
         page.click("[data-live-pause]").await;
         page.until("document.querySelector('.tile-figure').textContent === '100'").await;
-        assert!(page.text("[data-live-status]").await.starts_with("Updated "));
+        page.until("document.querySelector('[data-live-status]').textContent.startsWith('Updated ')").await;
     });
 }
 
