@@ -10,6 +10,7 @@ s3.py ENDPOINT flip KEY               turns over one bit in the middle of an obj
 s3.py ENDPOINT empty KEY              leaves nothing of an object of the bucket `lake`
 s3.py ENDPOINT rows URL               rows by event type of the Delta table at URL, and its number of files
 s3.py ENDPOINT keys PREFIX            the keys of the bucket `lake` below a prefix
+s3.py ENDPOINT addresses PREFIX       signed addresses of the objects of the bucket `raw` below a prefix
 """
 
 import json
@@ -71,6 +72,13 @@ def put(file):
         list(threads.map(put_one, json.load(texts).items()))
     pages = client.get_paginator("list_objects_v2").paginate(Bucket="raw")
     return {"keys": [item["Key"] for page in pages for item in page.get("Contents", [])], "refused": refused}
+
+
+def addresses(prefix):
+    client = bucket()
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket="raw", Prefix=prefix)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    return {"addresses": [client.generate_presigned_url("get_object", {"Bucket": "raw", "Key": key}) for key in keys]}
 
 
 def noted(lake):
