@@ -32,6 +32,7 @@ mod turns;
 mod answers;
 mod coded;
 mod counter;
+mod dated;
 mod rollup;
 mod rows;
 mod scan;

@@ -15,6 +15,7 @@ use repute_lake::DataFile;
 
 use super::bots::{Act, BotReason, after_delivery, many_links};
 use super::reading::{Delivered, Reading, add_deliveries};
+use crate::dated::Weighed;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::scan::Reader;
@@ -113,9 +114,10 @@ impl Day {
         };
         first(part)..if part + 1 == parts { self.rows.len() } else { first(part + 1) }
     }
+}
 
-    /// About so many bytes of memory.
-    pub(crate) fn bytes(&self) -> usize {
+impl Weighed for Day {
+    fn bytes(&self) -> usize {
         const TEXT: usize = 24;
         let links: usize = self.links.iter().map(|link| link.url.len() + link.tags.len() + 2 * TEXT).sum();
         let codes = self.dimensions.values().map(|codes| {

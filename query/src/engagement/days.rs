@@ -1,14 +1,14 @@
 //! Days that were read stay in memory up to a limit, and serve every later version of the lake in which their files are the same.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use repute_lake::DataFile;
-use tokio::sync::Mutex as Turn;
 
 use super::day::{Day, ends, margin, read};
+use crate::dated::Dated;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::scan::{Clock, Reader, Selection};
@@ -24,27 +24,12 @@ const MOST_ROWS: usize = 16_000_000;
 const MOST_DIMENSIONS: usize = 6;
 
 /// Days by their date.
-#[derive(Default)]
-pub(crate) struct Days(Mutex<Held>);
+pub(crate) struct Days(Dated<(), Day>);
 
-#[derive(Default)]
-struct Held {
-    places: HashMap<NaiveDate, Place>,
-    /// Rises with every question.
-    asked: u64,
-}
-
-#[derive(Default)]
-struct Place {
-    known: Arc<Turn<Option<Known>>>,
-    bytes: usize,
-    asked: u64,
-}
-
-/// A day, and from which files it was read.
-struct Known {
-    files: BTreeSet<String>,
-    day: Arc<Day>,
+impl Default for Days {
+    fn default() -> Self {
+        Self(Dated::at_most(MOST_BYTES))
+    }
 }
 
 impl Days {
@@ -77,53 +62,17 @@ impl Days {
         date: NaiveDate,
         dimensions: &BTreeSet<Dimension>,
     ) -> Result<Arc<Day>, QueryError> {
-        let place = self.place(date);
-        let mut known = place.lock().await;
         let (start, end) = ends(date);
         let margin = margin().num_microseconds().unwrap_or_default();
         let files: Vec<DataFile> = reader.files_between(start - margin, end + margin);
-        let names: BTreeSet<String> = files.iter().map(|file| file.path.to_string()).collect();
-        let mut wanted = dimensions.clone();
-        if let Some(known) = known.as_ref() {
-            let has = |dimension: &Dimension| known.day.dimensions.contains_key(dimension);
-            if known.files == names && dimensions.iter().all(has) {
-                return Ok(Arc::clone(&known.day));
-            }
+        let serves = |day: &Day| dimensions.iter().all(|dimension| day.dimensions.contains_key(dimension));
+        let make = async |known: Option<Arc<Day>>| {
+            let mut wanted = dimensions.clone();
             let room = MOST_DIMENSIONS.saturating_sub(wanted.len());
-            wanted.extend(known.day.dimensions.keys().take(room).cloned());
-        }
-        let day = Arc::new(read(reader, date, files, &wanted.into_iter().collect::<Vec<_>>()).await?);
-        *known = Some(Known { files: names, day: Arc::clone(&day) });
-        drop(known);
-        self.note(date, day.bytes());
-        Ok(day)
-    }
-
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn place(&self, date: NaiveDate) -> Arc<Turn<Option<Known>>> {
-        let mut held = self.held();
-        held.asked += 1;
-        let asked = held.asked;
-        let place = held.places.entry(date).or_default();
-        place.asked = asked;
-        Arc::clone(&place.known)
-    }
-
-    /// Notes how large a day is, and forgets others if there is no room.
-    fn note(&self, date: NaiveDate, bytes: usize) {
-        let mut held = self.held();
-        if let Some(place) = held.places.get_mut(&date) {
-            place.bytes = bytes;
-        }
-        while held.places.values().map(|place| place.bytes).sum::<usize>() > MOST_BYTES && held.places.len() > 1 {
-            let Some(oldest) = held.places.iter().min_by_key(|(_, place)| place.asked).map(|(date, _)| *date) else {
-                break;
-            };
-            held.places.remove(&oldest);
-        }
+            wanted.extend(known.iter().flat_map(|known| known.dimensions.keys()).take(room).cloned());
+            read(reader, date, files.clone(), &wanted.into_iter().collect::<Vec<_>>()).await
+        };
+        self.0.get(date, &(), &files, serves, make).await
     }
 }
 
