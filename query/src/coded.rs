@@ -32,6 +32,7 @@ use axis::{Axis, Values, Windows};
 use columns::{Columns, Source};
 use keys::{Keys, Rows};
 use span::Span;
+pub(crate) use span::lies_inside;
 
 /// Row groups whose bytes are read ahead by each worker.
 const READ_AHEAD: usize = 2;

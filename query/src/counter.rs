@@ -6,6 +6,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int16Type, Int64Type};
 use foldhash::fast::RandomState;
 
+use crate::dated::Weighed;
 use crate::error::QueryError;
 use crate::rollup::day::floor;
 use crate::seen::Seen;
@@ -162,12 +163,34 @@ impl Counter {
 
     /// Adds what another has counted.
     pub(crate) fn merge(&mut self, other: &Self) -> Result<(), QueryError> {
-        let renumbered: Vec<Vec<u32>> = (other.texts.iter().enumerate())
+        self.merge_only(other, &[])
+    }
+
+    /// Adds what another has counted of rows with one of these values of each of these dimensions. Of dimensions it may have more than
+    /// this one, after the same.
+    pub(crate) fn merge_only(&mut self, other: &Self, only: &[(usize, Vec<Option<&str>>)]) -> Result<(), QueryError> {
+        let number = |dimension: usize, value: Option<&str>| match value {
+            None => Some(0),
+            Some(text) => other.texts.get(dimension).and_then(|texts| texts.numbers.get(text)).copied(),
+        };
+        let wanted: Vec<(usize, Vec<u32>)> = (only.iter())
+            .map(|(dimension, values)| {
+                (*dimension, values.iter().filter_map(|value| number(*dimension, *value)).collect())
+            })
+            .collect();
+        let dimensions = self.texts.len();
+        let renumbered: Vec<Vec<u32>> = (other.texts.iter().take(dimensions).enumerate())
             .map(|(dimension, texts)| texts.list().into_iter().map(|text| self.number(dimension, text)).collect())
             .collect();
         let (list, mut numbers) = (other.list(), Vec::new());
         for ((window, group), row) in &other.places {
             other.numbers(*group, &list, &mut numbers);
+            let has =
+                |(dimension, wanted): &(usize, Vec<u32>)| numbers.get(*dimension).is_some_and(|n| wanted.contains(n));
+            if !wanted.iter().all(has) {
+                continue;
+            }
+            numbers.truncate(dimensions);
             for (number, renumbered) in numbers.iter_mut().zip(&renumbered) {
                 *number = renumbered[*number as usize];
             }
@@ -195,6 +218,16 @@ impl Counter {
             Tallied { window, group: names.into_iter().map(|name| name.map(str::to_owned)).collect(), tally }
         };
         rows.into_iter().map(tallied).collect()
+    }
+}
+
+impl Weighed for Counter {
+    fn bytes(&self) -> usize {
+        const ENTRY: usize = 48;
+        let texts: usize =
+            self.texts.iter().flat_map(|texts| texts.numbers.keys()).map(|text| text.len() + ENTRY).sum();
+        let groups = self.groups.len() * (ENTRY + self.texts.len() * size_of::<u32>());
+        texts + groups + self.places.len() * ENTRY + self.counts.counts.len() * size_of::<u64>()
     }
 }
 

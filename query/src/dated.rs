@@ -20,6 +20,7 @@ pub(crate) trait Weighed {
 /// What is kept of dates, each under a key that says what it is.
 pub(crate) struct Dated<K, V> {
     most_bytes: usize,
+    most_each: usize,
     held: Mutex<Held<K, V>>,
 }
 
@@ -51,7 +52,16 @@ impl<V> Default for Place<V> {
 impl<K: Clone + Eq + Hash, V: Weighed> Dated<K, V> {
     /// Holds at most so many bytes together; beyond it those that were not asked for longest are forgotten.
     pub(crate) fn at_most(most_bytes: usize) -> Self {
-        Self { most_bytes, held: Mutex::new(Held { places: HashMap::new(), bytes: 0, asked: 0 }) }
+        Self {
+            most_bytes,
+            most_each: usize::MAX,
+            held: Mutex::new(Held { places: HashMap::new(), bytes: 0, asked: 0 }),
+        }
+    }
+
+    /// The same, keeping nothing that is larger: it would drive out much that is asked for again and again.
+    pub(crate) fn each_at_most(self, most_each: usize) -> Self {
+        Self { most_each, ..self }
     }
 
     /// What is kept of a date, or else what `make` makes of its files. Whoever asks at the same time waits for it.
@@ -72,6 +82,9 @@ impl<K: Clone + Eq + Hash, V: Weighed> Dated<K, V> {
             return Ok(Arc::clone(&known.value));
         }
         let value = Arc::new(make(known.as_ref().map(|known| Arc::clone(&known.value))).await?);
+        if value.bytes() > self.most_each {
+            return Ok(value);
+        }
         *known = Some(Known { files: names, value: Arc::clone(&value) });
         drop(known);
         self.note(date, key, value.bytes());
@@ -148,6 +161,14 @@ mod tests {
         assert_eq!((ask(3, 40).await, ask(1, 2).await, ask(2, 3).await), (40, 40, 3));
         assert_eq!(made.load(Ordering::Relaxed), 4);
         assert_eq!(ask(4, 1_000).await, 1_000, "too large for the house, and still answered");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_drives_nothing_out() {
+        let kept: Dated<(), usize> = Dated::at_most(100).each_at_most(50);
+        let ask =
+            async |day: u32, bytes: usize| *kept.get(date(day), &(), &[], |_| true, async |_| Ok(bytes)).await.unwrap();
+        assert_eq!((ask(1, 40).await, ask(2, 90).await, ask(2, 80).await, ask(1, 1).await), (40, 90, 80, 40));
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
 //! Counts from the rows themselves.
 //!
 //! ```text
-//! files ── of the usual kind ──> by the numbers of their texts (`coded`) ──┬──> Counter ──> Tallied
-//!      └── anything else ──> events table ── filter, select ──> batches ───┘
+//! dates cut by the range ── files of the usual kind ──> by the numbers of their texts (`coded`) ──┬──> Counter ──> Tallied
+//!     │                └── any others ──> events table ── filter, select ──> batches ─────────┤
+//! dates wholly within it ── counted in the same way, once ──> `parts` ────────────────────────────┘
 //! ```
 
 use std::sync::Arc;
@@ -23,8 +24,12 @@ use crate::scan::{Reader, Selection, Tallied};
 impl Reader {
     /// What the selection names, from the rows, ordered by window and group.
     pub(crate) async fn scan(&self, selection: &Selection) -> Result<Vec<Tallied>, QueryError> {
-        let counted = self.scan_groupings(selection, std::slice::from_ref(&selection.by)).await?;
-        Ok(counted.into_iter().flatten().collect())
+        let by = std::slice::from_ref(&selection.by);
+        let (parts, cut) = self.parts(selection).await?;
+        let mut counters = self.count_rows(cut, selection, by).await?;
+        let Some(mut counter) = counters.pop() else { return Ok(Vec::new()) };
+        parts.add_to(&mut counter)?;
+        Ok(counter.into_tallied())
     }
 
     /// The same by each of the groupings for itself, instead of by the selection's own.
@@ -33,7 +38,17 @@ impl Reader {
         selection: &Selection,
         groupings: &[Vec<Dimension>],
     ) -> Result<Vec<Vec<Tallied>>, QueryError> {
-        let files = self.table.files().to_vec();
+        let counters = self.count_rows(self.table.files().to_vec(), selection, groupings).await?;
+        Ok(counters.into_iter().map(Counter::into_tallied).collect())
+    }
+
+    /// Counts the rows of files that the selection names, by each of the groupings.
+    pub(crate) async fn count_rows(
+        &self,
+        files: Vec<DataFile>,
+        selection: &Selection,
+        groupings: &[Vec<Dimension>],
+    ) -> Result<Vec<Counter>, QueryError> {
         let (mut counters, others) = match &self.coded {
             // Of a few minutes the engine reads only the pages that hold them.
             Some(coded) if selection.minutes.is_empty() => {
@@ -48,7 +63,7 @@ impl Reader {
                 self.count_by_engine(&others, selection, by, counter).await?;
             }
         }
-        Ok(counters.into_iter().map(Counter::into_tallied).collect())
+        Ok(counters)
     }
 
     async fn count_by_engine(

@@ -31,6 +31,7 @@ use crate::engagement::KeptEngagement;
 use crate::error::QueryError;
 use crate::filter::filters;
 use crate::functions::{bounce_class, bounce_reason, mailbox_provider, tally_cell};
+use crate::parts::Parts;
 use crate::provider::Providers;
 use crate::reasons::Classifier;
 use crate::rollup::day::{Gather, Groups};
@@ -63,6 +64,8 @@ pub struct Reader {
     facts: KeptFacts,
     pub(crate) engagement: KeptEngagement,
     pub(crate) delays: KeptDelays,
+    /// Counts of dates; nothing where every answer reads rows.
+    pub(crate) parts: Option<Arc<Parts>>,
     turns: Turns,
 }
 
@@ -105,13 +108,14 @@ impl Reader {
             facts: KeptFacts::default(),
             engagement: KeptEngagement::default(),
             delays: KeptDelays::default(),
+            parts: Some(Arc::default()),
             turns: Turns::unlimited(),
         })
     }
 
     /// The same, reading rows for every answer.
     pub fn without_rollups(self) -> Self {
-        Self { rollups: None, ..self }
+        Self { rollups: None, parts: None, ..self }
     }
 
     /// The same, having the query engine read the rows.
@@ -144,6 +148,7 @@ impl Reader {
             && self.rules().fingerprint(FORMAT) == other.rules().fingerprint(FORMAT)
         {
             rollups.continue_from(others).await;
+            self.parts = self.parts.and(other.parts.clone());
         }
         self
     }
@@ -266,6 +271,9 @@ impl Reader {
                 self.scan(selection).await?
             }
         };
+        if !selection.among.is_empty() {
+            tallied.retain(|row| row.group.last().is_some_and(|value| selection.among.contains(value)));
+        }
         tallied.iter_mut().for_each(|row| self.rules().settle(&mut row.tally));
         Ok(Arc::new(tallied))
     }

@@ -56,6 +56,8 @@ pub struct Selection {
     pub width: Option<i64>,
     /// What to group by.
     pub by: Vec<Dimension>,
+    /// Only groups whose last dimension has one of these values; empty for all.
+    pub among: Vec<Option<String>>,
     /// Only rows with these values; `None` asks for rows without one.
     pub only: Vec<(Dimension, Option<String>)>,
 }

@@ -54,6 +54,13 @@ pub(super) fn may_hold(file: &DataFile, selection: &Selection) -> bool {
         && lies(known.sent_time, bounds(selection, Clock::Sent)) != Lies::Outside
 }
 
+/// Whether all rows of a file lie in the selection's time, but for those that do not say when their mail was sent.
+pub(crate) fn lies_inside(file: &DataFile, selection: &Selection) -> bool {
+    let known = &file.statistics;
+    lies(known.event_time, bounds(selection, Clock::Event)) == Lies::Inside
+        && lies(known.sent_time, bounds(selection, Clock::Sent)) == Lies::Inside
+}
+
 /// The columns of time that may be looked at.
 pub(super) fn columns(selection: &Selection) -> Vec<(String, Coding)> {
     let event = bounds(selection, Clock::Event) != (None, None);

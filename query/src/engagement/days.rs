@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use repute_lake::DataFile;
+use repute_lake::schema::column;
 
 use super::day::{Day, ends, margin, read};
 use crate::dated::Dated;
@@ -22,6 +23,10 @@ const MOST_ROWS: usize = 16_000_000;
 
 /// A day is read with the dimensions that were asked for before, up to so many.
 const MOST_DIMENSIONS: usize = 6;
+
+/// With these every day is read from the first time on, since any of them is asked for sooner or later.
+const USUAL: [Dimension; 3] =
+    [Dimension::CONFIGURATION_SET, Dimension::Column(column::CAMPAIGN), Dimension::Column(column::RECIPIENT_DOMAIN)];
 
 /// Days by their date.
 pub(crate) struct Days(Dated<(), Day>);
@@ -68,6 +73,7 @@ impl Days {
         let serves = |day: &Day| dimensions.iter().all(|dimension| day.dimensions.contains_key(dimension));
         let make = async |known: Option<Arc<Day>>| {
             let mut wanted = dimensions.clone();
+            wanted.extend(USUAL);
             let room = MOST_DIMENSIONS.saturating_sub(wanted.len());
             wanted.extend(known.iter().flat_map(|known| known.dimensions.keys()).take(room).cloned());
             read(reader, date, files.clone(), &wanted.into_iter().collect::<Vec<_>>()).await

@@ -54,7 +54,7 @@ fn value(random: &mut StdRng, name: &str) -> Option<String> {
     pick(random, values).map(|value| value.into_owned())
 }
 
-fn question(test: &mut Test) -> Selection {
+pub(crate) fn question(test: &mut Test) -> Selection {
     let filter = test.filter();
     let random = &mut test.random;
     let mut only = filter.only.clone();

@@ -22,9 +22,6 @@ use crate::state::AppState;
 
 const PATH: &str = "/rates";
 
-/// Up to so many groups are asked for at once; of more, only those that are drawn.
-const MOST_AT_ONCE: usize = 50;
-
 /// What the page is asked.
 pub(crate) struct Question {
     filters: Filters,
@@ -91,17 +88,11 @@ impl Question {
         let drawn: Vec<Option<String>> =
             rows.iter().take(Line::GROUPS).filter_map(|row| row.group.first().cloned()).collect();
         let mut windows: Vec<Vec<Rates>> = drawn.iter().map(|_| Vec::new()).collect();
-        if rows.len() <= MOST_AT_ONCE {
-            for row in rates(reader, &span.over(all), span.stepping()).await? {
-                let place = drawn.iter().position(|value| row.group.first() == Some(value));
-                if let Some(of_group) = place.and_then(|place| windows.get_mut(place)) {
-                    of_group.push(row);
-                }
-            }
-        } else {
-            for (value, of_group) in drawn.iter().zip(&mut windows) {
-                let only = self.filters.with_only(dimension.clone(), Some(value.clone()));
-                *of_group = rates(reader, &span.over(only.selection(now)), span.stepping()).await?;
+        let among = Selection { among: drawn.clone(), ..span.over(all) };
+        for row in rates(reader, &among, span.stepping()).await? {
+            let place = drawn.iter().position(|value| row.group.first() == Some(value));
+            if let Some(of_group) = place.and_then(|place| windows.get_mut(place)) {
+                of_group.push(row);
             }
         }
         let more = rows.len() - drawn.len();
