@@ -6,8 +6,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int16Type, Int64Type};
 use foldhash::fast::RandomState;
 
-use crate::dated::Weighed;
 use crate::error::QueryError;
+use crate::part::Part;
 use crate::rollup::day::floor;
 use crate::seen::Seen;
 use crate::selection::Tallied;
@@ -163,34 +163,12 @@ impl Counter {
 
     /// Adds what another has counted.
     pub(crate) fn merge(&mut self, other: &Self) -> Result<(), QueryError> {
-        self.merge_only(other, &[])
-    }
-
-    /// Adds what another has counted of rows with one of these values of each of these dimensions. Of dimensions it may have more than
-    /// this one, after the same.
-    pub(crate) fn merge_only(&mut self, other: &Self, only: &[(usize, Vec<Option<&str>>)]) -> Result<(), QueryError> {
-        let number = |dimension: usize, value: Option<&str>| match value {
-            None => Some(0),
-            Some(text) => other.texts.get(dimension).and_then(|texts| texts.numbers.get(text)).copied(),
-        };
-        let wanted: Vec<(usize, Vec<u32>)> = (only.iter())
-            .map(|(dimension, values)| {
-                (*dimension, values.iter().filter_map(|value| number(*dimension, *value)).collect())
-            })
-            .collect();
-        let dimensions = self.texts.len();
-        let renumbered: Vec<Vec<u32>> = (other.texts.iter().take(dimensions).enumerate())
+        let renumbered: Vec<Vec<u32>> = (other.texts.iter().enumerate())
             .map(|(dimension, texts)| texts.list().into_iter().map(|text| self.number(dimension, text)).collect())
             .collect();
         let (list, mut numbers) = (other.list(), Vec::new());
         for ((window, group), row) in &other.places {
             other.numbers(*group, &list, &mut numbers);
-            let has =
-                |(dimension, wanted): &(usize, Vec<u32>)| numbers.get(*dimension).is_some_and(|n| wanted.contains(n));
-            if !wanted.iter().all(has) {
-                continue;
-            }
-            numbers.truncate(dimensions);
             for (number, renumbered) in numbers.iter_mut().zip(&renumbered) {
                 *number = renumbered[*number as usize];
             }
@@ -199,6 +177,37 @@ impl Counter {
             }
         }
         Ok(())
+    }
+
+    /// Adds what was kept of rows that have one of these values of each of these dimensions. Of dimensions it may have more than this
+    /// one, after the same.
+    pub(crate) fn add_part(&mut self, part: &Part, only: &[(usize, Vec<Option<&str>>)]) -> Result<(), QueryError> {
+        let dimensions = self.texts.len();
+        let renumbered: Vec<Vec<u32>> = (part.texts.iter().take(dimensions).enumerate())
+            .map(|(dimension, texts)| texts.iter().map(|text| self.number(dimension, text.as_deref())).collect())
+            .collect();
+        let mut mine = vec![0; dimensions];
+        for (window, numbers, counts) in part.of(only) {
+            for ((mine, number), renumbered) in mine.iter_mut().zip(numbers).zip(&renumbered) {
+                *mine = renumbered[*number as usize];
+            }
+            for (cell, rows) in counts {
+                self.add(window, &mine, cell, rows)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same counts in little room.
+    pub(crate) fn into_part(self) -> Part {
+        let texts = self.texts.iter().map(|texts| texts.list().into_iter().map(|text| text.map(Box::from)).collect());
+        let mut part = Part::new(texts.collect());
+        let (list, mut numbers) = (self.list(), Vec::new());
+        for ((window, group), row) in &self.places {
+            self.numbers(*group, &list, &mut numbers);
+            part.push(*window, &numbers, self.counts.of(*row));
+        }
+        part
     }
 
     /// All counts, ordered by window and group.
@@ -218,16 +227,6 @@ impl Counter {
             Tallied { window, group: names.into_iter().map(|name| name.map(str::to_owned)).collect(), tally }
         };
         rows.into_iter().map(tallied).collect()
-    }
-}
-
-impl Weighed for Counter {
-    fn bytes(&self) -> usize {
-        const ENTRY: usize = 48;
-        let texts: usize =
-            self.texts.iter().flat_map(|texts| texts.numbers.keys()).map(|text| text.len() + ENTRY).sum();
-        let groups = self.groups.len() * (ENTRY + self.texts.len() * size_of::<u32>());
-        texts + groups + self.places.len() * ENTRY + self.counts.counts.len() * size_of::<u64>()
     }
 }
 

@@ -33,6 +33,7 @@ mod answers;
 mod coded;
 mod counter;
 mod dated;
+mod part;
 mod parts;
 mod rollup;
 mod rows;

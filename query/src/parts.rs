@@ -2,8 +2,8 @@
 //! that its range cuts.
 //!
 //! ```text
-//! Selection ── its range aside ──> Shape ── for each date wholly within the range ──────────────────> Counter, kept ──> answers
-//!                                      └── for each file wholly within it, of dates that it cuts ──> Counter, kept ──┘
+//! Selection ── its range aside ──> Shape ── for each date wholly within the range ──────────────────> Part, kept ──> answers
+//!                                      └── for each file wholly within it, of dates that it cuts ──> Part, kept ──┘
 //! ```
 //! Most questions are filtered by configuration set, if at all: rows are counted by that then, so that one shape serves all of its values.
 
@@ -19,6 +19,7 @@ use crate::counter::Counter;
 use crate::dated::Dated;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
+use crate::part::Part;
 use crate::scan::{Clock, Reader, Selection};
 
 /// All parts hold so many bytes together, and each of them at most so many.
@@ -29,10 +30,10 @@ const MOST_EACH: usize = 2 << 20;
 const AT_ONCE: usize = 2;
 
 /// Counts of dates.
-pub(crate) struct Parts(Dated<Part, Counter>);
+pub(crate) struct Parts(Dated<Asked, Part>);
 
 /// What was asked for, of all files of a date or of one.
-type Part = (Arc<Shape>, Option<String>);
+type Asked = (Arc<Shape>, Option<String>);
 
 impl Default for Parts {
     fn default() -> Self {
@@ -86,7 +87,7 @@ impl Shape {
 
 /// What is known of the files that lie wholly within a selection.
 pub(crate) struct Known {
-    counters: Vec<Arc<Counter>>,
+    parts: Vec<Arc<Part>>,
     only: Only,
 }
 
@@ -95,7 +96,7 @@ impl Known {
     pub(crate) fn add_to(&self, counter: &mut Counter) -> Result<(), QueryError> {
         let only: Vec<(usize, Vec<Option<&str>>)> =
             (self.only.iter()).map(|(place, values)| (*place, values.iter().map(Option::as_deref).collect())).collect();
-        self.counters.iter().try_for_each(|part| counter.merge_only(part, &only))
+        self.parts.iter().try_for_each(|part| counter.add_part(part, &only))
     }
 }
 
@@ -103,7 +104,7 @@ impl Reader {
     /// The counts of files that lie wholly within the selection, and all other files that may hold a row of it.
     pub(crate) async fn parts(&self, selection: &Selection) -> Result<(Known, Vec<DataFile>), QueryError> {
         let Some(parts) = self.parts.as_ref().filter(|_| selection.minutes.is_empty()) else {
-            return Ok((Known { counters: Vec::new(), only: Only::new() }, self.table.files().to_vec()));
+            return Ok((Known { parts: Vec::new(), only: Only::new() }, self.table.files().to_vec()));
         };
         let (wholes, cut) = divided(self.table.files(), selection);
         let (shape, only) = Shape::of(selection);
@@ -112,12 +113,13 @@ impl Reader {
         let part = async |Whole { date, files, file }: Whole| {
             let count = async |_| {
                 let mut counters = self.count_rows(files.clone(), asked, by).await?;
-                counters.pop().ok_or_else(|| QueryError::Question("nothing to group by".to_owned()))
+                let counter = counters.pop().ok_or_else(|| QueryError::Question("nothing to group by".to_owned()))?;
+                Ok(counter.into_part())
             };
             parts.0.get(date, &(Arc::clone(&shape), file), &files, |_| true, count).await
         };
-        let counters = stream::iter(wholes).map(part).buffered(AT_ONCE).try_collect().await?;
-        Ok((Known { counters, only }, cut))
+        let parts = stream::iter(wholes).map(part).buffered(AT_ONCE).try_collect().await?;
+        Ok((Known { parts, only }, cut))
     }
 }
 
