@@ -26,6 +26,7 @@ mod moment;
 mod parameters;
 mod problem;
 
+mod checks;
 mod filters;
 mod history;
 pub mod measure;

@@ -3,6 +3,8 @@
 //! Label sets are bounded: of configuration sets, providers and groups those with the most mail have series of their own. A rate
 //! without a denominator has no series, since it is not 0.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -10,10 +12,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use prometheus::{Encoder, Error, Gauge, GaugeVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
 use repute_query::{
     AwsCounts, CheckResult, Dimension, Finding, Rates, Reader, Reputation, ReputationQuery, Selection,
-    State as RuleState, Stepping, check, rates, reputation,
+    State as RuleState, Stepping, rates, reputation,
 };
 
 use crate::access::Visitor;
+use crate::checks::latest_check;
 use crate::failure::{ApiFailure, Failure};
 use crate::state::AppState;
 use crate::watched::Watched;
@@ -48,7 +51,12 @@ pub(crate) async fn metrics(State(state): State<AppState>, visitor: Visitor) -> 
     Ok(([(CONTENT_TYPE, encoder.format_type().to_owned())], text).into_response())
 }
 
-async fn figures(registry: &Registry, reader: &Reader, state: &AppState, visitor: &Visitor) -> Result<(), Failure> {
+async fn figures(
+    registry: &Registry,
+    reader: &Arc<Reader>,
+    state: &AppState,
+    visitor: &Visitor,
+) -> Result<(), Failure> {
     let (options, now) = (state.options(), state.now());
     let judged = ReputationQuery { last_sends: options.last_sends, since: options.reset, as_of: Some(now) };
     let by_provider = Selection {
@@ -57,9 +65,8 @@ async fn figures(registry: &Registry, reader: &Reader, state: &AppState, visitor
         by: vec![Dimension::Provider],
         ..Selection::default()
     };
-    let how = options.check(now);
     let (found, judged, providers) = tokio::try_join!(
-        check(reader, &options.rules, &how),
+        latest_check(state, reader),
         reputation(reader, &judged),
         rates(reader, &by_provider, Stepping::Tumbling),
     )?;

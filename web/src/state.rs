@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use crate::access::{Access, AccessSettings};
 use crate::admission::{Admission, Capacity};
 use crate::alerting::{AlertDesk, MadeSilence, Remembered, RuleBook};
+use crate::checks::Checks;
 use crate::failure::Failure;
 use crate::ingest::Intake;
 use crate::mend::Mender;
@@ -98,6 +99,7 @@ pub struct AppState {
     remembered: Arc<watch::Sender<Arc<Remembered>>>,
     desk: Option<Arc<dyn AlertDesk>>,
     outlooks: Arc<Outlooks>,
+    checks: Arc<Checks>,
     hosts: Arc<[String]>,
     access: Arc<Access>,
     admission: Admission,
@@ -121,6 +123,7 @@ impl AppState {
             remembered: Arc::new(watch::Sender::new(Arc::default())),
             desk: None,
             outlooks: Arc::default(),
+            checks: Arc::default(),
             hosts: Arc::new([]),
             access: Arc::new(Access::new(AccessSettings::open(clock))),
             admission: Admission::new(Capacity::default(), None),
@@ -326,6 +329,10 @@ impl AppState {
             }
             is_new
         });
+    }
+
+    pub(crate) fn checks(&self) -> &Checks {
+        &self.checks
     }
 
     pub(crate) fn outlooks(&self) -> &Outlooks {

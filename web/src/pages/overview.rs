@@ -1,6 +1,7 @@
 //! `GET /`: how things stand, the judged rates, their course, and the configuration sets.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -8,7 +9,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Html;
 use chrono::{DateTime, Utc};
 use repute_query::{
-    CheckResult, Dimension, QueryError, Rates, Reader, Reputation, ReputationQuery, Selection, Stepping, check, rates,
+    CheckResult, Dimension, QueryError, Rates, Reader, Reputation, ReputationQuery, Selection, Stepping, rates,
     reputation,
 };
 
@@ -21,6 +22,7 @@ use super::tiles::{Tile, tiles};
 use super::verdict::Verdict;
 use super::{Elsewhere, Ground, Shell};
 use crate::chart::{DrawError, Series, Volume};
+use crate::checks::latest_check;
 use crate::failure::PageFailure;
 use crate::filters::Filters;
 use crate::format;
@@ -46,7 +48,7 @@ pub(crate) async fn overview(
         Ok(ground) => ground,
         Err(empty) => return Ok(empty),
     };
-    let answers = ask(&ground.reader, &filters, &state.options(), now).await?;
+    let answers = ask(&state, &ground.reader, &filters, now).await?;
     let elsewhere = match answers.by_set.as_slice() {
         [] => Some(Elsewhere::find(&ground.reader, PATH, &filters, now).await?),
         _ => None,
@@ -87,14 +89,14 @@ pub(crate) async fn warm_up(state: &AppState) {
     let (Some(reader), Ok(filters)) = (state.reader(), Filters::from_query(&Parameters::lenient(None), now)) else {
         return;
     };
-    if let Err(error) = ask(&reader, &filters, &state.options(), now).await {
+    if let Err(error) = ask(state, &reader, &filters, now).await {
         tracing::warn!(%error, "the overview's questions failed");
     }
 }
 
 /// What the page is made of.
 struct Answers {
-    check: CheckResult,
+    check: Arc<CheckResult>,
     reputation: Vec<Reputation>,
     history: Option<History>,
     by_set: Vec<Rates>,
@@ -102,8 +104,13 @@ struct Answers {
     courses: Vec<Rates>,
 }
 
-async fn ask(reader: &Reader, filters: &Filters, options: &Options, now: DateTime<Utc>) -> Result<Answers, QueryError> {
-    let how = options.check(now);
+async fn ask(
+    state: &AppState,
+    reader: &Arc<Reader>,
+    filters: &Filters,
+    now: DateTime<Utc>,
+) -> Result<Answers, QueryError> {
+    let options = state.options();
     let judged = ReputationQuery { last_sends: options.last_sends, since: options.reset, as_of: Some(now) };
     let sets = Selection { by: vec![Dimension::CONFIGURATION_SET], ..filters.selection(now) };
     let courses = async {
@@ -111,7 +118,7 @@ async fn ask(reader: &Reader, filters: &Filters, options: &Options, now: DateTim
         rates(reader, &span.over(sets.clone()), span.stepping()).await
     };
     let (check, reputation, history, by_set, courses) = tokio::try_join!(
-        check(reader, &options.rules, &how),
+        latest_check(state, reader),
         reputation(reader, &judged),
         history::history(reader, filters, now),
         rates(reader, &sets, Stepping::Tumbling),
@@ -242,12 +249,12 @@ mod tests {
             recent: None,
         };
         Answers {
-            check: CheckResult {
+            check: Arc::new(CheckResult {
                 state: CheckState::Ok,
                 summary: String::new(),
                 newest_event: Some(at("10:00")),
                 findings: Vec::new(),
-            },
+            }),
             reputation: vec![judged(None), judged(Some(Some(set.to_owned())))],
             history: Some(History {
                 span: Span { from: at("06:00"), to: at("12:00"), width: TimeDelta::hours(1), zone: Zone::UTC },

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::Html;
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_query::{Dimension, Finding, Rule, State as RuleState, check, default_rules, explain_rule};
+use repute_query::{Dimension, Finding, Rule, State as RuleState, default_rules, explain_rule};
 
 use super::history::{self, HistoryRow};
 use super::open::{Known, OpenIncident, concerns, link, open_incidents, silence_link};
@@ -15,6 +15,7 @@ use super::words::{
     Chip, fraction_words, muted_words, since_words, thresholds, value_words, weight, whose_query, whose_words,
 };
 use crate::access::Visitor;
+use crate::checks::latest_check;
 use crate::failure::PageFailure;
 use crate::filters::Filters;
 use crate::format;
@@ -138,9 +139,8 @@ pub(crate) async fn alerts(
         Err(empty) => return Ok(empty),
     };
     let (options, remembered) = (state.options(), state.remembered());
-    let how = options.check(now);
     let (result, outlook) =
-        tokio::join!(check(&ground.reader, &options.rules, &how), outlook(&state, &ground.reader, PATIENCE));
+        tokio::join!(latest_check(&state, &ground.reader), outlook(&state, &ground.reader, PATIENCE));
     let result = result?;
     let known = Known {
         result: &result,

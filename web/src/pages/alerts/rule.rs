@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use repute_query::{
-    Attribution, Course, Episode, Finding, Group, Point, QueryError, Reader, Rule, Window, check, course,
-    explain_finding, explain_rule,
+    Attribution, Course, Episode, Finding, Group, Point, QueryError, Reader, Rule, Window, course, explain_finding,
+    explain_rule,
 };
 use tokio::time::timeout;
 use url::form_urlencoded;
@@ -24,6 +24,7 @@ use super::words::{Chip, read_only_pairs, shown, split_whose, weight, whose_pair
 use crate::access::{Act, Visitor};
 use crate::alerting::{Refusal, RuleChanges, WrittenRule};
 use crate::chart::{CourseChart, CoursePoint, CourseSize, course_chart};
+use crate::checks::latest_check;
 use crate::failure::{Failure, PageFailure};
 use crate::filters::Filters;
 use crate::format;
@@ -221,8 +222,7 @@ async fn page(
         Err(empty) => return Ok(empty.into_response()),
     };
     let reader = &ground.reader;
-    let how = options.check(now);
-    let (result, outlook) = tokio::join!(check(reader, &options.rules, &how), outlook(state, reader, PATIENCE));
+    let (result, outlook) = tokio::join!(latest_check(state, reader), outlook(state, reader, PATIENCE));
     let result = result?;
     let known = Known {
         result: &result,
