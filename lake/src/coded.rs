@@ -63,6 +63,8 @@ pub enum Coding {
     Map,
     /// Times in microseconds.
     Time,
+    /// Whole numbers of 64 bits.
+    Number,
 }
 
 /// Rows of a file that lie together, as its footer knows them.
@@ -180,6 +182,11 @@ impl CodedGroup {
     pub fn times(&self, column: &str) -> Result<CodedTimes, LakeError> {
         let [chunk] = self.chunks(column) else { return Ok(CodedTimes::nothing(self.rows)) };
         times::read(chunk, self.rows).map_err(|source| failed(&self.path, source))
+    }
+
+    /// A column of whole numbers, in the place of times.
+    pub fn numbers(&self, column: &str) -> Result<CodedTimes, LakeError> {
+        self.times(column)
     }
 
     fn chunks(&self, column: &str) -> &[Chunk] {

@@ -10,6 +10,7 @@
 mod axis;
 mod cells;
 mod columns;
+mod deliveries;
 mod keys;
 mod span;
 
@@ -30,6 +31,7 @@ use crate::reasons::Classifier;
 use crate::selection::Selection;
 use axis::{Axis, Values, Windows};
 use columns::{Columns, Source};
+pub(crate) use deliveries::{Deliveries, Delivery, TakeDeliveries};
 use keys::{Keys, Rows};
 use span::Span;
 pub(crate) use span::lies_inside;

@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use repute_lake::DataFile;
 use tokio::sync::Mutex as Turn;
+use tokio::task::JoinSet;
 
 use crate::error::QueryError;
 
@@ -127,6 +128,22 @@ impl<K: Clone + Eq + Hash, V: Weighed> Dated<K, V> {
             }
         }
     }
+}
+
+/// Start (inclusive) and end (exclusive) of a date, microseconds.
+pub(crate) fn ends(date: NaiveDate) -> (i64, i64) {
+    let start = date.and_time(NaiveTime::MIN).and_utc();
+    (start.timestamp_micros(), (start + TimeDelta::days(1)).timestamp_micros())
+}
+
+/// On a thread of its own, which ends when nobody waits for it any more.
+pub(crate) async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
+) -> Result<T, QueryError> {
+    let mut task = JoinSet::new();
+    task.spawn(work);
+    let ended = task.join_next().await.ok_or_else(|| QueryError::Question("reading never began".to_owned()))?;
+    ended.map_err(|error| QueryError::Question(format!("reading ended early: {error}")))?
 }
 
 #[cfg(test)]

@@ -5,10 +5,15 @@
 //! delays ── reasons, types, providers, what became of the mail ───────┴──> Delays
 //! ```
 //! Times are those that SES reports with a delivery: from the moment it accepted the mail to the moment at which it had handed it to the
-//! receiving server. Ranks are exact: times are counted, not sampled.
+//! receiving server. Ranks are exact: times are counted, not sampled. What was read of whole dates is kept in memory, up to a limit.
 
 mod delayed;
+mod division;
+mod outcomes;
+mod parts;
 mod report;
+mod rows;
+mod scanned;
 mod taken;
 mod times;
 
@@ -20,22 +25,44 @@ use crate::error::QueryError;
 use crate::kept::Kept;
 use crate::rates::Stepping;
 use crate::scan::{Reader, Selection};
+use outcomes::KeptOutcomes;
+use parts::KeptDates;
 
 pub use delayed::{DelayCount, DelayReason, Delayed, Undecided};
 pub use report::{DelayRows, delays_report, delays_table};
 pub(crate) use taken::taken;
-pub(crate) use times::Times;
+pub(crate) use times::{Room, Times};
 pub use times::{TIMES, TimesTaken};
 
 /// Answers that are kept.
 const KEPT_ANSWERS: usize = 64;
 
-/// Answers about one version of the lake.
-pub(crate) struct KeptDelays(Kept<DelaysQuery, Delays>);
+/// Answers about one version of the lake, and what is kept of dates for all versions.
+pub(crate) struct KeptDelays {
+    answers: Kept<DelaysQuery, Delays>,
+    dates: Arc<KeptDates>,
+    outcomes: Arc<KeptOutcomes>,
+}
 
 impl Default for KeptDelays {
     fn default() -> Self {
-        Self(Kept::at_most(KEPT_ANSWERS))
+        Self { answers: Kept::at_most(KEPT_ANSWERS), dates: Arc::default(), outcomes: Arc::default() }
+    }
+}
+
+impl KeptDelays {
+    /// Takes over what was made of the dates of another version.
+    pub(crate) fn continue_from(&mut self, other: &Self) {
+        self.dates = Arc::clone(&other.dates);
+        self.outcomes = Arc::clone(&other.outcomes);
+    }
+
+    fn dates(&self) -> &KeptDates {
+        &self.dates
+    }
+
+    fn outcomes(&self) -> &KeptOutcomes {
+        &self.outcomes
     }
 }
 
@@ -98,23 +125,26 @@ pub async fn delays(reader: &Reader, query: &DelaysQuery) -> Result<Arc<Delays>,
     query.selection.types.clear();
     query.selection = reader.without_idle_bounds(&query.selection).await?;
     let asked = query.clone();
-    reader.delays.0.get(asked, async || ask(reader, &query).await).await
+    reader.delays.answers.get(asked, async || ask(reader, &query).await).await
 }
 
 async fn ask(reader: &Reader, query: &DelaysQuery) -> Result<Delays, QueryError> {
     let (found, windows) = taken(reader, &query.selection, query.stepping).await?;
+    let mut room = Room::default();
     let window = |(start, times): (&i64, &Times)| {
         let (start, end) = windows.ends(*start)?;
-        Some(TakenWindow { start, end, times: times.taken() })
+        Some(TakenWindow { start, end, times: times.taken_in(&mut room) })
     };
+    let in_windows = found.windows.iter().filter_map(window).collect();
     let mut groups: Vec<(Vec<Option<String>>, Times)> = found.groups.into_iter().collect();
-    groups.sort_by_cached_key(|(group, times)| (std::cmp::Reverse(times.count()), group.clone()));
+    groups.sort_unstable_by(|(a, of_a), (b, of_b)| (of_b.count(), a).cmp(&(of_a.count(), b)));
     let rest = groups.split_off(groups.len().min(query.groups));
+    let group = |(group, times): (Vec<Option<String>>, Times)| TakenGroup { group, times: times.taken_in(&mut room) };
     Ok(Delays {
         all: found.all.taken(),
         unknown: found.unknown,
-        windows: found.windows.iter().filter_map(window).collect(),
-        groups: groups.into_iter().map(|(group, times)| TakenGroup { group, times: times.taken() }).collect(),
+        windows: in_windows,
+        groups: groups.into_iter().map(group).collect(),
         others: (rest.len() as u64, rest.iter().map(|(_, times)| times.count()).sum()),
         delayed: delayed::delayed(reader, &query.selection, query.reasons).await?,
     })

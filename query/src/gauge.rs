@@ -229,7 +229,7 @@ async fn delays(
 ) -> Result<Vec<Reading>, QueryError> {
     let chosen = selection(rule, &[EventType::Delivery], now - width, now);
     let (found, _) = taken(reader, &chosen, Stepping::Tumbling).await?;
-    let by_key: BTreeMap<Key, Times> = found.groups;
+    let by_key: BTreeMap<Key, Times> = found.groups.into_iter().collect();
     let together = |parts: &[Times]| {
         let mut sum = Times::default();
         parts.iter().for_each(|part| sum.sum(part));

@@ -144,6 +144,7 @@ impl Reader {
             self.coded = Some(coded.continuing(others));
         }
         self.engagement.continue_from(&other.engagement);
+        self.delays.continue_from(&other.delays);
         if let (Some((rollups, _)), Some((others, _))) = (&self.rollups, &other.rollups)
             && self.rules().fingerprint(FORMAT) == other.rules().fingerprint(FORMAT)
         {

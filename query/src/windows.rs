@@ -53,6 +53,18 @@ impl Windows {
         }
     }
 
+    /// Start and end of the window of a time, microseconds; of the last calendar day the end is not known, and later than any time.
+    pub(crate) fn around(&self, time: i64) -> (i64, i64) {
+        let start = self.start(time);
+        match self {
+            Self::None => (i64::MIN, i64::MAX),
+            Self::Tumbling(width) => (start, start.saturating_add(*width)),
+            Self::Days(_, starts) => {
+                (start, starts.get(starts.partition_point(|start| *start <= time)).copied().unwrap_or(i64::MAX))
+            }
+        }
+    }
+
     /// Start and end of the window that starts at a time.
     pub(crate) fn ends(&self, start: i64) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let begins = DateTime::from_timestamp_micros(start)?;
@@ -95,9 +107,12 @@ mod tests {
         assert_eq!(windows.start(at("2026-10-24T12:00:00Z")), first);
         assert_eq!(windows.start(first + 48 * hour), first + 24 * hour);
         assert_eq!(windows.start(first + 49 * hour), first + 49 * hour, "the day had 25 hours");
+        let after = first + 24 * hour;
+        assert_eq!([after, after + 25 * hour - 1].map(|time| windows.around(time)), [(after, after + 25 * hour); 2]);
         let (start, end) = windows.ends(first + 24 * hour).unwrap();
         assert_eq!(end - start, TimeDelta::hours(25));
         assert_eq!(Windows::Tumbling(hour).start(-1), -hour);
+        assert_eq!(Windows::Tumbling(hour).around(hour - 1), (0, hour));
         assert!(Windows::of(Stepping::Sliding(10), None, || None).is_err());
     }
 }

@@ -89,6 +89,7 @@ impl Footer {
             (_, []) => ![column::EVENT_TYPE, column::EVENT_TIME].contains(&name),
             (Coding::Text, [text]) => is_flat(text) && text.physical_type() == Type::BYTE_ARRAY,
             (Coding::Time, [time]) => is_flat(time) && is_microseconds(time),
+            (Coding::Number, [number]) => is_flat(number) && is_whole(number),
             (Coding::Map, [key, value]) => {
                 let is_text = |d: &ColumnDescriptor| d.max_rep_level() == 1 && d.physical_type() == Type::BYTE_ARRAY;
                 // An entry is one level above an empty map; only its value may be null.
@@ -134,13 +135,21 @@ fn is_microseconds(column: &ColumnDescriptor) -> bool {
     column.physical_type() == Type::INT64 && (is_logical || column.converted_type() == ConvertedType::TIMESTAMP_MICROS)
 }
 
+fn is_whole(column: &ColumnDescriptor) -> bool {
+    let is_signed = match column.logical_type_ref() {
+        None => matches!(column.converted_type(), ConvertedType::NONE | ConvertedType::INT_64),
+        Some(logical) => matches!(logical, LogicalType::Integer(of) if of.is_signed),
+    };
+    column.physical_type() == Type::INT64 && is_signed
+}
+
 fn is_encoded_plainly(chunk: &ColumnChunkMetaData, coding: Coding) -> bool {
     chunk.encodings().all(|encoding| match encoding {
         // Some writers name the old encoding of levels, of which there are none then; a page says what it really has.
         Encoding::PLAIN | Encoding::RLE | Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => true,
         #[expect(deprecated, reason = "files name it")]
         Encoding::BIT_PACKED => true,
-        _ => coding == Coding::Time,
+        _ => matches!(coding, Coding::Time | Coding::Number),
     })
 }
 

@@ -273,6 +273,13 @@ async fn other_columns_are_left_to_the_engine() {
     assert!(!can_read(column::PROCESSING_MS, Coding::Text) && !can_read(column::PROCESSING_MS, Coding::Time));
     assert!(!can_read(column::TAGS, Coding::Text) && !can_read(column::RECIPIENT_DOMAIN, Coding::Map));
     assert!(can_read(column::EVENT_TIME, Coding::Time) && !can_read(column::EVENT_TIME, Coding::Text));
+    assert!(can_read(column::PROCESSING_MS, Coding::Number) && can_read(column::EXPIRATION_TIME, Coding::Number));
+    assert!(!can_read(column::EVENT_TIME, Coding::Number) && !can_read(column::RECIPIENT_DOMAIN, Coding::Number));
+    let group = opened.read(0, &[(column::PROCESSING_MS.to_owned(), Coding::Number)]).await.unwrap();
+    let (read, lacking) =
+        (group.numbers(column::PROCESSING_MS).unwrap(), group.numbers(column::EXPIRATION_TIME).unwrap());
+    assert_eq!((read.times, read.nulls), (vec![1; 10], vec![]));
+    assert_eq!(lacking.nulls, [true; 10], "a column that the file lacks");
 }
 
 /// A damaged file is an error or a wrong answer that a checksum tells, never a panic.

@@ -12,17 +12,18 @@ use arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use arrow::datatypes::{DataType, Int64Type};
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Expr, cast, col, lit};
+use datafusion::logical_expr::{cast, col, lit};
 use foldhash::fast::RandomState;
 use foldhash::quality::FixedState;
 use futures::TryStreamExt;
 use repute_lake::EventType;
 use repute_lake::schema::column;
 
+use super::outcomes::{Outcome, decide};
 use super::times::{Times, TimesTaken};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
-use crate::reasons::{BounceClass, FIXED, Frequent, Grouped, Largest, example, status_in};
+use crate::reasons::{FIXED, Frequent, Grouped, Largest, example, status_in};
 use crate::scan::{Reader, Selection};
 use crate::wording::thousands;
 
@@ -125,20 +126,14 @@ impl Delayed {
 }
 
 /// What is known of a delayed message.
-struct Known {
-    undecided: Undecided,
-    sent: Option<i64>,
-    outcome: Option<(i64, Outcome)>,
+pub(super) struct Known {
+    pub(super) undecided: Undecided,
+    /// When its mail was sent, microseconds.
+    pub(super) sent: Option<i64>,
+    pub(super) outcome: Option<(i64, Outcome)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Delivered,
-    Bounced,
-    Expired,
-}
-
-type Messages = HashMap<u64, Known, RandomState>;
+pub(super) type Messages = HashMap<u64, Known, RandomState>;
 
 /// Columns of the scan after those that reasons are grouped by.
 const MESSAGE: usize = FIXED;
@@ -156,13 +151,14 @@ pub(super) async fn delayed(reader: &Reader, selection: &Selection, reasons: usi
     let mut grouped = Grouped::default();
     let mut messages = Messages::default();
     let mut matrix = Matrix::default();
-    let _turn = reader.turn().await?;
+    let turn = reader.turn().await?;
     let mut stream = delays(reader, selection).await?.execute_stream().await?;
     while let Some(batch) = stream.try_next().await? {
         grouped.count(&batch, 0);
         matrix.count(&batch);
         take(&batch, &mut messages)?;
     }
+    drop(turn);
     decide(reader, selection.as_of, &mut messages).await?;
     let mut delayed = Delayed { events: grouped.rows, messages: messages.len() as u64, ..Delayed::default() };
     (delayed.types, delayed.providers) = matrix.told();
@@ -214,12 +210,12 @@ async fn delays(reader: &Reader, selection: &Selection) -> Result<datafusion::pr
     Ok(reader.events(&selection).await?.select(columns)?)
 }
 
-fn text(array: Option<&StringViewArray>, row: usize) -> Option<&str> {
+pub(super) fn text(array: Option<&StringViewArray>, row: usize) -> Option<&str> {
     array.filter(|array| array.is_valid(row)).map(|array| array.value(row))
 }
 
 /// Case does not tell recipients apart, as identities of events do not either.
-fn key(message_id: &str, recipient: &str) -> u64 {
+pub(super) fn key(message_id: &str, recipient: &str) -> u64 {
     FixedState::with_seed(0).hash_one((message_id, recipient.to_lowercase()))
 }
 
@@ -259,57 +255,6 @@ fn take(batch: &RecordBatch, messages: &mut Messages) -> Result<(), QueryError> 
         return Err(QueryError::Question(format!("more than {most} delayed messages; choose a shorter range")));
     }
     Ok(())
-}
-
-/// Finds the first delivery or bounce of each message after its first delay. Only those rows are looked at that lie as long after their
-/// sending as the earliest delay did.
-async fn decide(reader: &Reader, as_of: Option<DateTime<Utc>>, messages: &mut Messages) -> Result<(), QueryError> {
-    let Some(first) = messages.values().map(|known| known.undecided.first).min() else { return Ok(()) };
-    let selection = Selection {
-        since: Some(first),
-        as_of,
-        types: vec![EventType::Delivery, EventType::Bounce],
-        ..Selection::default()
-    };
-    let mut rows = reader.events(&selection).await?;
-    let waits = messages.values().map(|known| Some(known.undecided.first.timestamp_micros() - known.sent?));
-    if let Some(shortest) = waits.collect::<Option<Vec<i64>>>().and_then(|waits| waits.into_iter().min()) {
-        rows = rows.filter(waited(shortest))?;
-    }
-    let columns = vec![
-        cast(col(column::EVENT_TIME), DataType::Int64).alias("time"),
-        col(column::EVENT_TYPE),
-        col(column::MESSAGE_ID),
-        col(column::RECIPIENT),
-        reader.expression(&Dimension::BounceClass).alias("class"),
-    ];
-    let mut stream = rows.select(columns)?.execute_stream().await?;
-    while let Some(batch) = stream.try_next().await? {
-        let [types, ids, recipients, classes] = [1, 2, 3, 4].map(|index| batch.column(index).as_string_view_opt());
-        let times = batch.column(0).as_primitive::<Int64Type>();
-        for row in 0..batch.num_rows() {
-            let key = key(text(ids, row).unwrap_or_default(), text(recipients, row).unwrap_or_default());
-            let Some(known) = messages.get_mut(&key) else { continue };
-            let outcome = match (text(types, row), text(classes, row)) {
-                (Some("Bounce"), Some(class)) if class == BounceClass::Expired.as_str() => Outcome::Expired,
-                (Some("Bounce"), _) => Outcome::Bounced,
-                _ => Outcome::Delivered,
-            };
-            let time = times.value(row);
-            let is_after = time >= known.undecided.first.timestamp_micros();
-            if is_after && known.outcome.is_none_or(|(earlier, _)| time < earlier) {
-                known.outcome = Some((time, outcome));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// So long after its sending or longer, or who knows.
-fn waited(shortest: i64) -> Expr {
-    let micros = |name| cast(col(name), DataType::Int64);
-    let wait = micros(column::EVENT_TIME) - micros(column::SENT_TIME);
-    wait.gt_eq(lit(shortest)).or(col(column::SENT_TIME).is_null())
 }
 
 fn settle(messages: Messages, delayed: &mut Delayed) {

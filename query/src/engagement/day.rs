@@ -9,13 +9,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
+use chrono::{DateTime, NaiveDate, TimeDelta};
 use foldhash::quality::FixedState;
 use repute_lake::DataFile;
 
 use super::bots::{Act, BotReason, after_delivery, many_links};
 use super::reading::{Delivered, Reading, add_deliveries};
-use crate::dated::Weighed;
+use crate::dated::{Weighed, ends};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::scan::Reader;
@@ -138,12 +138,6 @@ pub(crate) fn margin() -> TimeDelta {
     let deliveries = after_delivery().map(|(_, within)| within);
     let links = many_links().map(|(.., within)| within);
     deliveries.into_iter().chain(links).max().unwrap_or_default()
-}
-
-/// Start and end of a date.
-pub(crate) fn ends(date: NaiveDate) -> (i64, i64) {
-    let start = date.and_time(NaiveTime::MIN).and_utc();
-    (start.timestamp_micros(), (start + TimeDelta::days(1)).timestamp_micros())
 }
 
 /// Reads a date from its files and those around it, with these dimensions.

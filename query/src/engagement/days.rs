@@ -8,8 +8,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use repute_lake::DataFile;
 use repute_lake::schema::column;
 
-use super::day::{Day, ends, margin, read};
-use crate::dated::Dated;
+use super::day::{Day, margin, read};
+use crate::dated::{Dated, ends};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::scan::{Clock, Reader, Selection};

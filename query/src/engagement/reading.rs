@@ -10,10 +10,10 @@ use foldhash::fast::RandomState;
 use futures::TryStreamExt;
 use repute_lake::schema::column;
 use repute_lake::{DataFile, EventType};
-use tokio::task::JoinSet;
 
 use super::bots::{Act, Judged, judge};
 use super::day::{Codes, Day, Link, NO_TIME, Row, What, message};
+use crate::dated::apart;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::scan::{Reader, Selection};
@@ -234,14 +234,4 @@ pub(super) async fn add_deliveries(
         Ok(delivered)
     })
     .await
-}
-
-/// On a thread of its own, which ends when nobody waits for it any more.
-pub(super) async fn apart<T: Send + 'static>(
-    work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
-) -> Result<T, QueryError> {
-    let mut task = JoinSet::new();
-    task.spawn(work);
-    let ended = task.join_next().await.ok_or_else(|| QueryError::Question("reading never began".to_owned()))?;
-    ended.map_err(|error| QueryError::Question(format!("reading ended early: {error}")))?
 }
