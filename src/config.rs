@@ -38,7 +38,7 @@ use reasons::ReasonText;
 use rules::{Mistake, RuleText, SentText, SilenceText};
 use serve::ServeText;
 
-pub(crate) use ingest::{LandingAt, LiveRoutes, MirrorUrl, SnsSettings};
+pub(crate) use ingest::{LandingAt, LandingSettings, LiveRoutes, MirrorUrl, SnsSettings};
 pub(crate) use people::{read_tokens, read_users};
 pub(crate) use serve::{Serving, read_base_url, read_host};
 
@@ -188,6 +188,7 @@ impl Config {
         config.notifiers("")?;
         config.urls()?;
         config.serving(&ServeArgs::default())?;
+        config.landing(&IngestArgs::default())?;
         config.live_routes(&IngestArgs::default())?;
         Ok(config)
     }
@@ -247,9 +248,14 @@ impl Config {
         self.serve.read(&self.file, args)
     }
 
-    /// Which live routes there are, and where what they receive lands; nothing if there are none.
+    /// Where what live routes and queues receive lands.
+    pub(crate) fn landing(&self, args: &IngestArgs) -> Result<LandingSettings, Failure> {
+        self.ingest.landing(&self.file, args)
+    }
+
+    /// Which live routes there are; nothing if there are none.
     pub(crate) fn live_routes(&self, args: &IngestArgs) -> Result<Option<LiveRoutes>, Failure> {
-        self.ingest.read(&self.file, args)
+        self.ingest.routes(&self.file, args)
     }
 
     /// The users file.

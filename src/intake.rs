@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::{Watched, warn_of_readers};
 use crate::aws;
-use crate::config::{LandingAt, LiveRoutes, SnsSettings};
+use crate::config::{LandingAt, LandingSettings, LiveRoutes, SnsSettings};
 use crate::exit::{Failure, told};
 use crate::output::plain;
 use certificates::Certificates;
@@ -37,14 +37,24 @@ const REFRESH: Duration = Duration::from_secs(1);
 pub(crate) struct Live {
     /// Where what they receive lands, to be imported.
     pub(crate) landing: Landing,
-    /// Whether this server imports it.
-    pub(crate) imports: bool,
     /// What the server hands over.
     pub(crate) intake: Arc<Intake>,
 }
 
+/// Opens the landing area that is set up, or that of the lake, within the runtime that will work on it.
+///
+/// # Errors
+/// If it cannot be written to or listed.
+pub(crate) async fn open_landing(settings: &LandingSettings, lake: &Location) -> Result<Landing, Failure> {
+    let place = match settings.place.clone().unwrap_or_else(|| LandingAt::of(lake)) {
+        LandingAt::Directory(path) => LandingPlace::Directory(path),
+        LandingAt::Bucket { bucket, prefix } => LandingPlace::Bucket { client: aws::s3().await, bucket, prefix },
+    };
+    Ok(Landing::open(place, settings.limits.clone(), Arc::new(Utc::now)).await?)
+}
+
 /// Opens the landing area and the routes, within the runtime that will work on them.
-pub(crate) async fn open(routes: &LiveRoutes, lake: &Location) -> Result<Live, Failure> {
+pub(crate) async fn open(routes: &LiveRoutes, landing: &LandingSettings, lake: &Location) -> Result<Live, Failure> {
     let keys = match &routes.keys_file {
         Some(path) => {
             warn_of_readers(path);
@@ -53,18 +63,14 @@ pub(crate) async fn open(routes: &LiveRoutes, lake: &Location) -> Result<Live, F
         None => AccessKeys::default(),
     };
     let sns = routes.sns.as_ref().map(door).transpose()?;
-    let place = match routes.landing.clone().unwrap_or_else(|| LandingAt::of(lake)) {
-        LandingAt::Directory(path) => LandingPlace::Directory(path),
-        LandingAt::Bucket { bucket, prefix } => LandingPlace::Bucket { client: aws::s3().await, bucket, prefix },
-    };
-    let landing = Landing::open(place, routes.limits.clone(), Arc::new(Utc::now)).await?;
+    let landing = open_landing(landing, lake).await?;
     let taker = Edge {
         landing: landing.clone(),
         sns,
         confirms: routes.sns.as_ref().is_some_and(|sns| sns.confirms),
         readers: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
     };
-    Ok(Live { landing, imports: routes.imports, intake: Arc::new(Intake::new(Arc::new(taker), keys)) })
+    Ok(Live { landing, intake: Arc::new(Intake::new(Arc::new(taker), keys)) })
 }
 
 /// Takes changes of the access keys up, for ever.

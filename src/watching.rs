@@ -30,6 +30,7 @@ use repute_web::AppState;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::config::LandingSettings;
 use crate::exit::Failure;
 use board::Line;
 use importer::Importer;
@@ -51,8 +52,21 @@ pub(crate) struct Plan {
     pub(crate) jobs: usize,
     /// Whose turn it is to import in this process.
     pub(crate) turn: Arc<Mutex<()>>,
-    /// The landing area, if live routes have opened it; queues open that of the lake.
-    pub(crate) landing: Option<Landing>,
+    pub(crate) landed: Landed,
+}
+
+/// The landing area.
+pub(crate) struct Landed {
+    pub(crate) area: LandingSettings,
+    /// The same, if live routes have opened it; otherwise queues do.
+    pub(crate) open: Option<Landing>,
+}
+
+impl Landed {
+    /// Whether there is something to be imported from it that live routes have received.
+    pub(crate) fn is_imported(&self) -> bool {
+        self.area.imports && self.open.is_some()
+    }
 }
 
 impl Plan {
@@ -96,13 +110,16 @@ impl Plan {
             let every = self.every.unwrap_or(usual);
             loops.spawn(look::watch(place, Arc::clone(&importer), line, every, stopping.clone()));
         }
-        let landing = match self.landing {
-            None if !queues.is_empty() => landed::open(&self.location, &state, &stopping).await,
+        let Landed { area, open } = self.landed;
+        let landing = match open {
+            None if !queues.is_empty() => landed::open(&area, &self.location, &state, &stopping).await,
             landing => landing,
         };
         if let Some(landing) = landing {
-            let line = Line::new(state.clone(), landed::NAME.to_owned());
-            loops.spawn(landed::watch(landing.clone(), Arc::clone(&importer), line, stopping.clone()));
+            if area.imports {
+                let line = Line::new(state.clone(), landed::NAME.to_owned());
+                loops.spawn(landed::watch(landing.clone(), Arc::clone(&importer), line, stopping.clone()));
+            }
             for (name, line) in queues {
                 loops.spawn(queue::watch(name, Arc::clone(&importer), landing.clone(), line, stopping.clone()));
             }

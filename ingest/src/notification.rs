@@ -19,6 +19,9 @@ use url::form_urlencoded;
 /// A message within a message, no deeper than this.
 const DEEPEST: usize = 3;
 
+/// Regions have names like `ap-southeast-2`; more than this is none.
+const LONGEST_REGION: usize = 32;
+
 /// What SES publishes to a topic when it becomes an event destination; not JSON.
 const TOPIC_VALIDATED: &str = "Successfully validated SNS topic for Amazon SES event publishing.";
 
@@ -44,6 +47,8 @@ pub struct Created {
     pub etag: Option<String>,
     /// When it was written, if the message has it.
     pub written: Option<DateTime<Utc>>,
+    /// The region of its bucket, if the message has it.
+    pub region: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +66,8 @@ struct Body<'a> {
     #[serde(rename = "detail-type", borrow)]
     detail_type: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    region: Option<&'a RawValue>,
+    #[serde(borrow)]
     detail: Option<&'a RawValue>,
     #[serde(rename = "eventType", borrow)]
     event_type: Option<&'a RawValue>,
@@ -76,6 +83,8 @@ struct Record<'a> {
     event_name: Option<Cow<'a, str>>,
     #[serde(rename = "eventTime", borrow)]
     event_time: Option<Cow<'a, str>>,
+    #[serde(rename = "awsRegion", borrow)]
+    region: Option<Cow<'a, str>>,
     #[serde(borrow)]
     s3: Option<Entity<'a>>,
 }
@@ -137,7 +146,10 @@ fn read(text: &str, level: usize) -> Result<Notification, String> {
         };
     }
     match body.detail {
-        Some(detail) => event_bridge(text_of(body.source).as_deref(), body.detail_type.as_deref(), detail, level),
+        Some(detail) => {
+            let envelope = (text_of(body.source), body.detail_type.as_deref(), text_of(body.region));
+            event_bridge(envelope, detail, level)
+        }
         None => Err("it is neither a notification of S3 nor an event of SES".to_owned()),
     }
 }
@@ -167,6 +179,7 @@ fn s3(records: Vec<Record<'_>>) -> Result<Notification, String> {
                 key: form_decoded(&entity.object.key)?,
                 etag: entity.object.etag.map(Cow::into_owned),
                 written: record.event_time.and_then(|time| time.parse().ok()),
+                region: region(record.region.as_deref())?,
             });
         }
     }
@@ -191,13 +204,23 @@ fn form_decoded(key: &str) -> Result<String, String> {
     Ok(decoded)
 }
 
+/// A region, which becomes part of a host's name.
+fn region(text: Option<&str>) -> Result<Option<String>, String> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if text.len() > LONGEST_REGION || !text.bytes().all(fits) {
+        return Err(format!("`{}` is no region", text.escape_debug()));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+/// What EventBridge carries: source, type of the detail and region of the envelope, and the detail.
 fn event_bridge(
-    source: Option<&str>,
-    detail_type: Option<&str>,
+    (source, detail_type, of): (Option<String>, Option<&str>, Option<String>),
     detail: &RawValue,
     level: usize,
 ) -> Result<Notification, String> {
-    match (source, detail_type) {
+    match (source.as_deref(), detail_type) {
         (Some("aws.s3"), Some("Object Created")) => {
             let entity: Entity<'_> = serde_json::from_str(detail.get())
                 .map_err(|error| format!("its `detail` is not that of S3: {error}"))?;
@@ -206,6 +229,7 @@ fn event_bridge(
                 key: entity.object.key.into_owned(),
                 etag: entity.object.etag.map(Cow::into_owned),
                 written: None,
+                region: region(of.as_deref())?,
             }]))
         }
         (Some("aws.s3"), _) => Ok(Notification::Nothing),
@@ -222,12 +246,13 @@ mod tests {
 
     fn created(key: &str) -> Notification {
         let (etag, written) = (Some("e".to_owned()), Some("2026-11-28T15:04:05.678Z".parse().unwrap()));
-        Notification::Created(vec![Created { bucket: "raw".to_owned(), key: key.to_owned(), etag, written }])
+        let region = Some("eu-west-1".to_owned());
+        Notification::Created(vec![Created { bucket: "raw".to_owned(), key: key.to_owned(), etag, written, region }])
     }
 
     fn s3_body(name: &str, key: &str) -> String {
         format!(
-            r#"{{"Records":[{{"eventVersion":"2.1","eventSource":"aws:s3","eventTime":"2026-11-28T15:04:05.678Z","eventName":"{name}","s3":{{"bucket":{{"name":"raw"}},"object":{{"key":"{key}","size":7,"eTag":"e"}}}}}}]}}"#
+            r#"{{"Records":[{{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":"eu-west-1","eventTime":"2026-11-28T15:04:05.678Z","eventName":"{name}","s3":{{"bucket":{{"name":"raw"}},"object":{{"key":"{key}","size":7,"eTag":"e"}}}}}}]}}"#
         )
     }
 
@@ -257,14 +282,27 @@ mod tests {
 
     #[test]
     fn keys_of_event_bridge_are_as_they_are() {
-        let body = r#"{"version":"0","id":"i","detail-type":"Object Created","source":"aws.s3","account":"1","time":"2026-11-28T15:04:05Z","region":"r","resources":[],
+        let body = r#"{"version":"0","id":"i","detail-type":"Object Created","source":"aws.s3","account":"1","time":"2026-11-28T15:04:05Z","region":"eu-central-2","resources":[],
             "detail":{"version":"0","bucket":{"name":"raw"},"object":{"key":"a+b%2Bc d","size":7,"etag":"e","sequencer":"0"},"reason":"PutObject"}}"#;
         for body in [body, &in_sns(body)] {
             let Ok(Notification::Created(created)) = read_notification(body) else { panic!("{body}") };
             assert_eq!((created[0].key.as_str(), created[0].etag.as_deref()), ("a+b%2Bc d", Some("e")));
+            assert_eq!(created[0].region.as_deref(), Some("eu-central-2"));
         }
         let deleted = body.replace("Object Created", "Object Deleted");
         assert_eq!(read_notification(&deleted), Ok(Notification::Nothing));
+    }
+
+    #[test]
+    fn regions_are_names_and_nothing_else() {
+        let body = s3_body("ObjectCreated:Put", "x");
+        for bad in ["evil.example/#", "eu-west-1.evil", "EU", "a b", &"a".repeat(33)] {
+            assert!(read_notification(&body.replace("eu-west-1", bad)).is_err(), "{bad}");
+        }
+        for none in [body.replace("eu-west-1", ""), body.replace(r#""awsRegion":"eu-west-1","#, "")] {
+            let Ok(Notification::Created(created)) = read_notification(&none) else { panic!("{none}") };
+            assert_eq!(created[0].region, None);
+        }
     }
 
     #[test]

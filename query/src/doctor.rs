@@ -26,6 +26,7 @@ mod stream;
 mod tags;
 mod types;
 mod upkeep;
+mod watched;
 
 use std::sync::Arc;
 
@@ -36,10 +37,11 @@ pub use advice::{Advice, Severity, explanation};
 pub use lake::{damaged_lake, no_lake};
 pub use report::{doctor_report, dump_report};
 pub use stream::{StreamFacts, stream_advice, stream_report};
+pub use watched::watched_advice;
 
 pub use facts::{
     Around, DumpFacts, EventFacts, Failed, ImportRun, LakeFacts, Late, RuleFacts, SampledObject, Seen, SendingDelays,
-    Watch,
+    Watch, WatchedSource,
 };
 
 /// A check of a lake.
@@ -66,8 +68,9 @@ const EVENT_CHECKS: [EventCheck; 10] = [
 ];
 
 /// What else is looked for in a lake.
-const LAKE_CHECKS: [LakeCheck; 22] = [
+const LAKE_CHECKS: [LakeCheck; 23] = [
     imports::empty_lake,
+    watched::watched_sources,
     freshness::stale,
     types::stopped,
     clock::future_events,

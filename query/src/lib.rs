@@ -82,8 +82,8 @@ pub use delays::{
 pub use dimension::{COLUMNS, Dimension, UnknownDimension};
 pub use doctor::{
     Advice, Around, DumpFacts, EventFacts, Failed, ImportRun, LakeFacts, Late, RuleFacts, SampledObject, Seen,
-    SendingDelays, Severity, StreamFacts, Watch, damaged_lake, diagnose, doctor_report, dump_advice, dump_report,
-    explanation, lake_advice, no_lake, stream_advice, stream_report,
+    SendingDelays, Severity, StreamFacts, Watch, WatchedSource, damaged_lake, diagnose, doctor_report, dump_advice,
+    dump_report, explanation, lake_advice, no_lake, stream_advice, stream_report, watched_advice,
 };
 pub use engagement::{
     Acts, BotReason, BotVerdict, ClickedLink, Engaged, EngagedGroup, EngagedWindow, Engagement, EngagementQuery,

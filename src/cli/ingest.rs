@@ -29,7 +29,8 @@ pub(crate) struct IngestArgs {
     /// Fetch signing certificates from a mirror rather than from <https://sns.REGION.amazonaws.com>; whoever runs it can forge messages
     #[arg(long, env = "REPUTE_SNS_CERTIFICATES_URL", value_name = "URL", value_parser = MirrorUrl::parse)]
     pub(crate) sns_certificates_url: Option<MirrorUrl>,
-    /// Believe only signing certificates that were issued by these authorities: their certificates in PEM, and those between
+    /// Believe only signing certificates that were issued by these authorities: their certificates in PEM, and those between. Without it a
+    /// certificate is believed that came by TLS from SNS's own host (or the mirror), is named for SNS and is valid now
     #[arg(long, env = "REPUTE_SNS_AUTHORITIES_FILE", value_name = "FILE")]
     pub(crate) sns_authorities_file: Option<PathBuf>,
 }

@@ -51,6 +51,7 @@ fn around(config: &Config, args: &DoctorArgs, now: DateTime<Utc>) -> Result<Arou
         checks: None,
         receivers: Some(config.receivers()),
         runs: Vec::new(),
+        watched: Vec::new(),
     })
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use repute_ingest::Landing;
 use repute_lake::{Lake, LakeError, Location};
 use repute_query::{Classifier, CountingRules, Providers, Reader, Turns};
 use repute_web::{AppState, app, warm_up};
@@ -20,7 +19,7 @@ use super::retry::LakeMender;
 use crate::access;
 use crate::alerting::Desk;
 use crate::cli::{Global, ServeArgs};
-use crate::config::{Config, LiveRoutes, Serving};
+use crate::config::{Config, LandingSettings, LiveRoutes, Serving};
 use crate::exit::{Exit, Failure, told};
 use crate::intake::{self, Live};
 use crate::listening::tls::Certificate;
@@ -46,10 +45,11 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
     let last_sends = config.last_sends(&args.volume);
     let (rules, silences) = config.alerts(last_sends)?;
     let runtime = super::runtime()?;
-    let live = take_in(&runtime, config.live_routes(&args.ingest)?, &location)?;
+    let area = config.landing(&args.ingest)?;
+    let live = take_in(&runtime, config.live_routes(&args.ingest)?, &area, &location)?;
     let turn = Arc::new(Mutex::default());
-    let landing = live.as_ref().filter(|live| live.imports).map(|live| live.landing.clone());
-    let watching = plan(config, &serving, &location, &turn, landing)?;
+    let landed = watching::Landed { area, open: live.as_ref().map(|live| live.landing.clone()) };
+    let watching = plan(config, &serving, &location, &turn, landed)?;
     let state = AppState::new(
         location.to_string(),
         Arc::new(move || at.unwrap_or_else(Utc::now)),
@@ -102,9 +102,14 @@ pub(super) fn run(global: &Global, config: &Config, args: &ServeArgs) -> Result<
 }
 
 /// Opens the live routes, if there are any.
-fn take_in(runtime: &Runtime, routes: Option<LiveRoutes>, location: &Location) -> Result<Option<Live>, Failure> {
+fn take_in(
+    runtime: &Runtime,
+    routes: Option<LiveRoutes>,
+    area: &LandingSettings,
+    location: &Location,
+) -> Result<Option<Live>, Failure> {
     let Some(routes) = routes else { return Ok(None) };
-    let live = runtime.block_on(intake::open(&routes, location))?;
+    let live = runtime.block_on(intake::open(&routes, area, location))?;
     let (bytes, objects) = live.landing.waiting();
     tracing::info!("{:?} is open, where {objects} objects of {bytes} bytes wait", live.landing);
     runtime.spawn(intake::follow(routes, Arc::clone(&live.intake)));
@@ -117,9 +122,9 @@ fn plan(
     serving: &Serving,
     location: &Location,
     turn: &Arc<Mutex<()>>,
-    landing: Option<Landing>,
+    landed: watching::Landed,
 ) -> Result<Option<watching::Plan>, Failure> {
-    if serving.watch.is_empty() && landing.is_none() {
+    if serving.watch.is_empty() && !landed.is_imported() {
         return Ok(None);
     }
     // Requests are answered beside it.
@@ -131,7 +136,7 @@ fn plan(
         promoted_tags: config.import.promoted_tags.clone(),
         jobs: config.import.jobs.map_or(threads, usize::from),
         turn: Arc::clone(turn),
-        landing,
+        landed,
     };
     plan.checked().map(Some)
 }

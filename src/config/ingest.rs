@@ -51,14 +51,19 @@ pub(crate) enum LandingAt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MirrorUrl(pub(crate) Url);
 
-/// Which live routes there are.
+/// The landing area, which live routes and queues share.
 #[derive(Debug, Clone)]
-pub(crate) struct LiveRoutes {
+pub(crate) struct LandingSettings {
     /// The lake's own, unless given.
-    pub(crate) landing: Option<LandingAt>,
+    pub(crate) place: Option<LandingAt>,
     pub(crate) limits: LandingLimits,
     /// Whether this server imports what has landed.
     pub(crate) imports: bool,
+}
+
+/// Which live routes there are.
+#[derive(Debug, Clone)]
+pub(crate) struct LiveRoutes {
     /// Access keys of Firehose streams.
     pub(crate) keys_file: Option<PathBuf>,
     pub(crate) sns: Option<SnsSettings>,
@@ -128,22 +133,28 @@ impl MirrorUrl {
 }
 
 impl IngestText {
-    /// The table's values, where flags and variables give no others; nothing if no route is open.
-    pub(super) fn read(&self, file: &File, args: &IngestArgs) -> Result<Option<LiveRoutes>, Failure> {
+    /// The landing area, where flags and variables give no other.
+    pub(super) fn landing(&self, file: &File, args: &IngestArgs) -> Result<LandingSettings, Failure> {
+        let folder = file.path.parent().unwrap_or(Path::new(""));
+        let written = self.landing.as_ref().map(|text| read(text, "landing", LandingAt::parse)).transpose();
+        let written = written.map_err(|(span, what)| file.refuse(span.start, &what))?;
+        let place = args.landing.clone().or(written.map(|place| place.within(folder)));
+        Ok(LandingSettings { place, limits: self.limits(), imports: self.import_landed.unwrap_or(true) })
+    }
+
+    /// The live routes, where flags and variables give no others; nothing if none is open.
+    pub(super) fn routes(&self, file: &File, args: &IngestArgs) -> Result<Option<LiveRoutes>, Failure> {
         let refuse = |(span, what): Mistake| file.refuse(span.start, &what);
         let folder = file.path.parent().unwrap_or(Path::new(""));
         let path = |given: &Option<PathBuf>, written: &Option<PathBuf>| {
             given.clone().or_else(|| written.as_ref().map(|path| folder.join(path)))
         };
-        let written = self.landing.as_ref().map(|text| read(text, "landing", LandingAt::parse)).transpose();
-        let written = written.map_err(refuse)?.map(|place| place.within(folder));
         let keys_file = path(&args.firehose_keys_file, &self.firehose_keys_file);
         let sns = self.sns(args, folder).map_err(refuse)?;
         if keys_file.is_none() && sns.is_none() {
             return Ok(None);
         }
-        let (landing, imports) = (args.landing.clone().or(written), self.import_landed.unwrap_or(true));
-        Ok(Some(LiveRoutes { landing, limits: self.limits(), imports, keys_file, sns }))
+        Ok(Some(LiveRoutes { keys_file, sns }))
     }
 
     fn limits(&self) -> LandingLimits {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use repute_ingest::{Landing, LandingLimits, LandingPlace, Listed, SourceObject};
+use repute_ingest::{Landing, Listed, SourceObject};
 use repute_lake::Location;
 use repute_web::AppState;
 use tokio::sync::watch;
@@ -15,8 +15,9 @@ use super::board::{Line, words};
 use super::importer::Importer;
 use super::pause::{pause, stop};
 use super::unreadable::Unreadable;
-use crate::aws;
+use crate::config::LandingSettings;
 use crate::exit::Failure;
+use crate::intake::open_landing;
 
 /// What lands within this time shares a commit.
 const GATHER: Duration = Duration::from_millis(700);
@@ -30,24 +31,16 @@ const BATCH: usize = 10_000;
 /// How it is called where sources are shown.
 pub(super) const NAME: &str = "landing area";
 
-/// Its folder in the lake.
-const FOLDER: &str = "landing";
-
-/// Opens the area of a lake, however often that takes; nothing once `stopping` says so.
-pub(super) async fn open(location: &Location, state: &AppState, stopping: &watch::Receiver<bool>) -> Option<Landing> {
+/// Opens the area, however often that takes; nothing once `stopping` says so.
+pub(super) async fn open(
+    area: &LandingSettings,
+    lake: &Location,
+    state: &AppState,
+    stopping: &watch::Receiver<bool>,
+) -> Option<Landing> {
     let (mut line, mut stopping) = (Line::new(state.clone(), NAME.to_owned()), stopping.clone());
     loop {
-        let place = match location.directory() {
-            Some(lake) => Ok(LandingPlace::Directory(lake.join(FOLDER))),
-            None => bucket(location).await,
-        };
-        let opened = match place {
-            Ok(place) => {
-                Landing::open(place, LandingLimits::default(), Arc::new(Utc::now)).await.map_err(Failure::from)
-            }
-            Err(why) => Err(why),
-        };
-        match opened {
+        match open_landing(area, lake).await {
             Ok(landing) => return Some(landing),
             Err(failure) => {
                 let wait = line.failed(words(failure), GATHER);
@@ -57,15 +50,6 @@ pub(super) async fn open(location: &Location, state: &AppState, stopping: &watch
             }
         }
     }
-}
-
-async fn bucket(location: &Location) -> Result<LandingPlace, Failure> {
-    let text = location.to_string();
-    let (_, place) = text.split_once("://").ok_or_else(|| anyhow::anyhow!("`{text}` has no bucket"))?;
-    let (bucket, lake) = place.split_once('/').unwrap_or((place, ""));
-    let prefix = format!("{}/{FOLDER}", lake.trim_end_matches('/'));
-    let prefix = prefix.trim_start_matches('/').to_owned();
-    Ok(LandingPlace::Bucket { client: aws::s3().await, bucket: bucket.to_owned(), prefix })
 }
 
 /// Imports until `stopping` says so.

@@ -8,6 +8,7 @@
 //! ```
 //! A message that is left alone comes again after a pause that grows, until the queue gives it to its dead-letter queue.
 
+mod buckets;
 mod messages;
 mod work;
 
@@ -23,6 +24,7 @@ use super::pause::{pause, stop};
 use super::source::QueueName;
 use crate::aws;
 use crate::exit::Failure;
+use buckets::Buckets;
 use messages::Queue;
 use work::Worker;
 
@@ -38,7 +40,7 @@ pub(super) async fn watch(
     mut stopping: watch::Receiver<bool>,
 ) {
     let client = aws::sqs(name.region()).await;
-    let mut worker = Worker { client: aws::s3().await, importer, landing };
+    let mut worker = Worker { buckets: Buckets::new(name.region()), importer, landing };
     let (mut queue, mut has_failed) = (None, false);
     line.messages(|_| {});
     loop {

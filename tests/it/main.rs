@@ -80,5 +80,6 @@ mod metrics;
 mod serve;
 mod signed_elsewhere;
 mod watch;
+mod watch_settings;
 
 mod house;

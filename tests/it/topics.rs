@@ -22,18 +22,18 @@ use crate::servers::Moto;
 use crate::tools::{python, run_python};
 
 /// Of the account that moto takes everybody for.
-const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:ses-events";
+pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:ses-events";
 
 /// SNS's host, where certificates lie. It keeps what it was asked for.
-struct Host {
-    url: String,
+pub(crate) struct Host {
+    pub(crate) url: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 type Shelf = (Arc<BTreeMap<String, String>>, Arc<Mutex<Vec<String>>>);
 
 impl Host {
-    fn start(certificates: &Value) -> Self {
+    pub(crate) fn start(certificates: &Value) -> Self {
         async fn give(State((shelf, asked)): State<Shelf>, uri: Uri) -> Answer {
             asked.lock().unwrap().push(uri.to_string());
             match shelf.get(uri.path()) {
@@ -203,6 +203,32 @@ fn certificates_that_are_not_sns_s_own_prove_nothing() {
         }
     }
     assert_eq!((door.landed(), door.outside.load(Ordering::Relaxed)), (landed, 0));
+}
+
+/// Without authorities a certificate is judged by itself: who issued it is left to the TLS of the host that it comes from.
+#[test]
+fn certificates_must_be_valid_also_without_authorities() {
+    let Some(door) = Door::open("") else { return };
+    let mut told = BTreeMap::new();
+    for (name, body) in door.made["misissued"].as_object().unwrap() {
+        told.entry(door.post(body.as_str().unwrap()).status).or_insert_with(Vec::new).push(name.as_str());
+    }
+    assert_eq!(told[&200], ["selfsigned", "stranger"]);
+    let refused = [
+        "curve",
+        "early",
+        "empty",
+        "expired",
+        "lookalike",
+        "missing",
+        "moved",
+        "other",
+        "oversized",
+        "rubbish",
+        "short",
+    ];
+    assert_eq!(told[&403], refused);
+    assert_eq!((told.len(), door.outside.load(Ordering::Relaxed)), (2, 0));
 }
 
 /// Whoever knows the topic's name cannot have certificates fetched as often as they like.

@@ -12,25 +12,26 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::deliveries::{KEY, body, deliver, encoded};
+use crate::deliveries::{KEY, body, deliver, encoded, post};
 use crate::mail::{Mail, time};
 use crate::program::{Response, Run, Server, command, poll, runtime, scratch, signal_process};
 use crate::servers::Moto;
 use crate::tools::{python, run_python};
+use crate::topics::{Host, TOPIC};
 
 /// What is promised from writing to seeing.
 const PROMISE: Duration = Duration::from_secs(5);
 
 /// What a busy machine may need for what nothing is promised of.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-fn mail(number: usize) -> Mail {
+pub(crate) fn mail(number: usize) -> Mail {
     let sent: DateTime<Utc> = time("2026-10-05T12:00:00Z");
     Mail::new(number, sent + chrono::TimeDelta::seconds(number as i64))
 }
 
 /// Send events of these numbers, a line each.
-fn sends(numbers: std::ops::Range<usize>) -> String {
+pub(crate) fn sends(numbers: std::ops::Range<usize>) -> String {
     numbers.map(|number| mail(number).send() + "\n").collect()
 }
 
@@ -41,7 +42,7 @@ fn shown(server: &Server) -> u64 {
 }
 
 #[track_caller]
-fn await_sends(server: &Server, expected: u64, limit: Duration) {
+pub(crate) fn await_sends(server: &Server, expected: u64, limit: Duration) {
     let start = Instant::now();
     let mut last = 0;
     while start.elapsed() < limit {
@@ -64,6 +65,13 @@ fn watched(server: &Server, source: &str) -> Value {
     found.unwrap_or_else(|| panic!("no {source} in {all}"))
 }
 
+/// What the doctor says of watched sources, if anything.
+pub(crate) fn finding(server: &Server) -> Option<Value> {
+    let answer = server.get("/api/v1/health");
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()["findings"].as_array().unwrap().iter().find(|one| one["check"] == "watched_sources").cloned()
+}
+
 /// A value of `/metrics`.
 fn metric(server: &Server, name: &str) -> Option<f64> {
     let text = server.get("/metrics").text;
@@ -76,21 +84,21 @@ fn rows(python: &Path, lake: &Path) -> Vec<Value> {
     rows[0].as_array().unwrap().clone()
 }
 
-struct Case {
-    folder: TempDir,
-    moto: Option<Moto>,
+pub(crate) struct Case {
+    pub(crate) folder: TempDir,
+    pub(crate) moto: Option<Moto>,
 }
 
 impl Case {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: scratch(), moto: None }
     }
 
-    fn with_moto(python: &Path) -> Self {
+    pub(crate) fn with_moto(python: &Path) -> Self {
         Self { moto: Some(Moto::start(python)), ..Self::new() }
     }
 
-    fn lake(&self) -> PathBuf {
+    pub(crate) fn lake(&self) -> PathBuf {
         self.folder.path().join("lake")
     }
 
@@ -100,21 +108,21 @@ impl Case {
         dump
     }
 
-    fn command(&self, sources: &[&str]) -> Command {
+    pub(crate) fn command(&self, sources: &[&str]) -> Command {
         let mut command = self.moto.as_ref().map_or_else(command, Moto::command);
         command.args(["serve", "--listen", "127.0.0.1:0"]).arg("--lake").arg(self.lake());
         command.args(sources.iter().flat_map(|source| ["--watch", source]));
         command
     }
 
-    fn serve(&self, sources: &[&str]) -> Server {
+    pub(crate) fn serve(&self, sources: &[&str]) -> Server {
         Server::start(&mut self.command(sources))
     }
 
     /// What `tests/python/queues.py` does.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value, reason = "steps are written where they are wanted")]
-    fn steps(&self, python: &Path, steps: Value) -> Value {
+    pub(crate) fn steps(&self, python: &Path, steps: Value) -> Value {
         let endpoint = &self.moto.as_ref().unwrap().endpoint;
         run_python(python, "queues.py", [endpoint.as_str(), &steps.to_string()])
     }
@@ -322,18 +330,24 @@ fn a_message_stays_invisible_while_its_object_is_imported() {
 
 /// A server that hands S3's requests on, those for an object's bytes after a while.
 fn slow_proxy(upstream: &str, delay: Duration) -> String {
+    proxy(upstream, move |parts| if parts.method == "GET" { delay } else { Duration::ZERO })
+}
+
+/// A server that hands S3's requests on, each after the time that `before` gives for it.
+pub(crate) fn proxy(
+    upstream: &str,
+    before: impl Fn(&axum::http::request::Parts) -> Duration + Clone + Send + Sync + 'static,
+) -> String {
     use axum::body::{Body, to_bytes};
-    use axum::http::{Method, Request, StatusCode};
+    use axum::http::{Request, StatusCode};
     let listener = runtime().block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let (client, upstream) = (reqwest::Client::new(), upstream.to_owned());
     let pass = move |request: Request<Body>| {
-        let (client, upstream) = (client.clone(), upstream.clone());
+        let (client, upstream, before) = (client.clone(), upstream.clone(), before.clone());
         async move {
             let (parts, body) = request.into_parts();
-            if parts.method == Method::GET {
-                tokio::time::sleep(delay).await;
-            }
+            tokio::time::sleep(before(&parts)).await;
             let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
             let mut headers = parts.headers;
             headers.remove("host");
@@ -436,7 +450,7 @@ fn kills_lose_nothing_and_count_nothing_twice() {
     assert_eq!(server.get("/api/v1/quarantine").json()["total"], 0);
 }
 
-/// A dump, a bucket, notifications, Firehose's endpoint, and events by a queue in each of their wrappings: all bring the same events at the same time.
+/// A dump, a bucket, notifications, Firehose's endpoint, signed messages of SNS over HTTPS, and events by a queue in each of their wrappings: all bring the same events at the same time.
 #[test]
 fn the_same_events_by_every_route_count_once() {
     let Some(python) = python() else { return };
@@ -455,10 +469,14 @@ fn the_same_events_by_every_route_count_once() {
     let dump = case.dump().to_string_lossy().into_owned();
     let keys = case.folder.path().join("keys");
     fs::write(&keys, KEY).unwrap();
-    let mut command = case.command(&[&dump, "s3://raw/ses", "sqs://notes", "sqs://events"]);
-    let server = Server::start(command.arg("--firehose-keys-file").arg(&keys));
     let events: Vec<String> =
         (0..20).flat_map(|number| [mail(number).send(), mail(number).bounce("Permanent", "NoEmail")]).collect();
+    let signed_at = Utc::now().format("%Y-%m-%dT%H:%M:%S").to_string();
+    let signed = run_python(&python, "topics.py", [signed_at, json!(events).to_string()]);
+    let host = Host::start(&signed["certificates"]);
+    let mut command = case.command(&[&dump, "s3://raw/ses", "sqs://notes", "sqs://events"]);
+    command.arg("--firehose-keys-file").arg(&keys).args(["--sns-topic", TOPIC, "--sns-certificates-url", &host.url]);
+    let server = Server::start(&mut command);
     let text = events.join("\n");
     let step = |words: &[&str]| {
         let words = words.iter().map(|word| json!(word)).chain(events.iter().map(|event| json!(event)));
@@ -478,6 +496,10 @@ fn the_same_events_by_every_route_count_once() {
             ["put", "ses/2026/11/28/16/two", text],
         ]),
     );
+    for message in signed["given"].as_array().unwrap() {
+        let answer = post(&server, "/ingest/sns", &[], message.as_str().unwrap().to_owned());
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
     await_sends(&server, 20, PATIENCE);
     poll("the queues to be empty", PATIENCE, || {
         let left = case.steps(&python, json!([["left", "notes"], ["left", "events"]]));
@@ -485,8 +507,8 @@ fn the_same_events_by_every_route_count_once() {
     });
     poll("everything to be imported", PATIENCE, || {
         let sums = server.get("/api/v1/objects?limit=1").json()["sums"]["records"].clone();
-        // A dump, a delivery, two objects, and a queue's four ways.
-        (sums["read"].as_u64() >= Some(8 * 40)).then_some(())
+        // A dump, a delivery, two objects, a queue's four ways, and SNS's messages.
+        (sums["read"].as_u64() >= Some(9 * 40)).then_some(())
     });
     assert_eq!(shown(&server), 20);
     let found = rows(&python, &case.lake());
@@ -517,11 +539,22 @@ fn a_source_that_fails_is_shown_and_others_go_on() {
     assert_eq!(metric(&server, &format!("repute_watch_failing{{source=\"{dump}\"}}")), Some(0.0));
     assert_eq!(server.get("/healthz").status, 200);
     assert!(server.get("/import").text.contains("Failing"));
+    let found = finding(&server).unwrap();
+    assert_eq!(
+        (&found["severity"], &found["title"]),
+        (&json!("problem"), &json!("3 watched sources cannot be imported from"))
+    );
+    let page = server.get("/health").text;
+    for said in ["3 watched sources cannot be imported from", "NoSuchBucket", "s3:ListBucket", "sqs:ReceiveMessage"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
     // It recovers by itself.
     fs::create_dir(&later).unwrap();
     fs::write(later.join("b"), sends(10..20)).unwrap();
     await_sends(&server, 20, PATIENCE * 3);
     poll("the recovery", PATIENCE, || watched(&server, &later_name)["trouble"].is_null().then_some(()));
+    let evidence = finding(&server).unwrap()["evidence"].to_string();
+    assert!(!evidence.contains(&later_name) && evidence.contains("no-such-queue"), "{evidence}");
     let start = Instant::now();
     assert!(server.terminate().success());
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());

@@ -46,6 +46,11 @@ def topic(name, queue_name, raw):
     sns.subscribe(TopicArn=arn(name, "sns"), Protocol="sqs", Endpoint=arn(queue_name), Attributes=attributes)
 
 
+def bucket(name, region):
+    """Another bucket."""
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
+
+
 def notify(queue_name=None, topic_name=None, bridge=False):
     """The bucket tells these of what is put into it."""
     wanted = {"Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]}
@@ -65,10 +70,10 @@ def rule(name, source, queue_name):
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn(queue_name)}])
 
 
-def put(key, text):
+def put(key, text, to=BUCKET):
     """The time just before the object is written."""
     at = time.time()
-    s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode())
+    s3.put_object(Bucket=to, Key=key, Body=text.encode())
     return at
 
 

@@ -1,7 +1,8 @@
-"""Messages as SNS posts them, signed with keys of our own, and forgeries of them: topics.py NOW prints all as JSON.
+"""Messages as SNS posts them, signed with keys of our own, and forgeries of them: topics.py NOW [EVENTS] prints all as JSON.
 
 certificates: what lies at which path of SNS's host      authority: who issued them
 good, confirmation, ended, sha1: messages that are right      forged: by name; these need nothing from elsewhere to be refused
+given: the EVENTS, a JSON list of texts, a signed message each
 misissued: by name; properly signed, but the certificate at their address is not one of SNS's
 """
 
@@ -217,6 +218,7 @@ print(json.dumps({
     "confirmation": json.dumps(sign(confirmation()), **pretty),
     "ended": json.dumps(sign(confirmation("UnsubscribeConfirmation")), **pretty),
     "sha1": json.dumps(sign(message(103, SignatureVersion="1"), digest=hashes.SHA1())),
+    "given": [json.dumps(sign(message(Message=text))) for text in json.loads(sys.argv[2] if sys.argv[2:] else "[]")],
     "forged": forgeries(),
     "misissued": misissued(),
 }))

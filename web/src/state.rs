@@ -192,6 +192,7 @@ impl AppState {
             checks: options.check_every.map(|limit| Watch { last: self.last_check(), limit }),
             receivers: options.receivers,
             runs: self.runs().to_vec(),
+            watched: self.watched().iter().map(Watched::facts).collect(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Sources that the server imports from by itself, as pages, API and metrics tell of them.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use repute_query::WatchedSource;
 
 /// A source that is watched, and how that goes.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,17 @@ impl Watched {
             trouble: None,
             unreadable: 0,
             messages: None,
+        }
+    }
+
+    /// What the doctor asks of it.
+    pub(crate) fn facts(&self) -> WatchedSource {
+        WatchedSource {
+            source: self.source.clone(),
+            last_success: self.last_success,
+            trouble: self.trouble.clone(),
+            failures: self.failures,
+            unreadable: self.unreadable,
         }
     }
 }

@@ -167,6 +167,23 @@ pub struct Around {
     pub receivers: Option<usize>,
     /// Imports that did something, newest first.
     pub runs: Vec<ImportRun>,
+    /// Sources that the server imports from by itself; none where no server is asked.
+    pub watched: Vec<WatchedSource>,
+}
+
+/// How watching a source goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchedSource {
+    /// As it was given: a path, `s3://...`, `sqs://...`.
+    pub source: String,
+    /// When a look at it last came to its end; `None` if none has since the server was started.
+    pub last_success: Option<DateTime<Utc>>,
+    /// Why the last look failed, if it did.
+    pub trouble: Option<String>,
+    /// Looks that failed since the server was started.
+    pub failures: u64,
+    /// Objects that could not be read, and are tried again.
+    pub unreadable: u64,
 }
 
 /// What is known of checks.

@@ -312,6 +312,36 @@ fn run(listed: u64, imported: u64, failed: u64) -> ImportRun {
 }
 
 #[test]
+fn sources_that_fail_are_named_with_what_to_do() {
+    let source = |source: &str, last: Option<i64>, trouble: Option<&str>| WatchedSource {
+        source: source.to_owned(),
+        last_success: last.map(|minutes| now() - TimeDelta::minutes(minutes)),
+        trouble: trouble.map(str::to_owned),
+        failures: 3,
+        unreadable: 0,
+    };
+    let of = |watched: Vec<WatchedSource>| watched_advice(&watched, now());
+    assert_eq!(of(vec![source("s3://a/", Some(0), None), source("b", None, None)]), None);
+    let gone = of(vec![source("s3://a/", None, Some("NoSuchBucket")), source("b", Some(0), None)]).unwrap();
+    assert_eq!(gone.severity, Problem);
+    assert_eq!(gone.title, "The watched source `s3://a/` cannot be imported from");
+    let why = "`s3://a/`: NoSuchBucket; 3 failed attempts; it has not worked since the server was started";
+    assert_eq!(gone.evidence, [why]);
+    assert!(gone.remedy.contains("s3:ListBucket") && !gone.remedy.contains("sqs:"), "{}", gone.remedy);
+    // What has only stumbled is less grave.
+    let short = of(vec![source("sqs://q", Some(2), Some("timeout")), source("dump", Some(2), Some("gone"))]).unwrap();
+    assert_eq!((short.severity, short.title.as_str()), (Warning, "2 watched sources cannot be imported from"));
+    assert!(short.evidence[0].contains("it last worked 2m ago, "), "{:?}", short.evidence);
+    assert!(short.remedy.contains("sqs:ReceiveMessage") && short.remedy.contains("mounted"), "{}", short.remedy);
+    assert_eq!(of(vec![source("sqs://q", Some(11), Some("timeout"))]).unwrap().severity, Problem);
+    let unreadable = WatchedSource { unreadable: 2, ..source("dump", Some(0), None) };
+    let told = of(vec![unreadable]).unwrap();
+    assert_eq!((told.severity, told.title.as_str()), (Warning, "Objects of 1 watched source cannot be read"));
+    let in_lake = |_: &mut LakeFacts, around: &mut Around| around.watched = vec![source("b", None, Some("no"))];
+    assert_eq!(found(in_lake), [("watched_sources", Problem)]);
+}
+
+#[test]
 fn imports_that_left_something_out() {
     let failed = |facts: &mut LakeFacts, around: &mut Around| {
         facts.objects.objects = 3;
@@ -532,6 +562,7 @@ fn every_check_is_explained() {
         "tags",
         "types",
         "upkeep",
+        "watched",
     ];
     let mut names = Vec::new();
     for file in source {

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use aws_sdk_s3::Client;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use repute_ingest::{Created, Landing, Listed, Notification, Route, look_up, read_notification};
 use repute_lake::ObjectKey;
 
+use super::buckets::Buckets;
 use super::messages::{Message, Queue};
 use crate::exit::Failure;
 use crate::watching::board::Line;
@@ -20,7 +20,7 @@ const LOOK_UPS: usize = 16;
 
 /// What is needed to do it.
 pub(super) struct Worker {
-    pub(super) client: Client,
+    pub(super) buckets: Buckets,
     pub(super) importer: Arc<Importer>,
     pub(super) landing: Landing,
 }
@@ -79,7 +79,7 @@ impl Worker {
     }
 
     /// What becomes of each message, and what was imported on the way.
-    async fn fates(&self, messages: &[Message], source: &str) -> (Vec<Fate>, Imported) {
+    async fn fates(&mut self, messages: &[Message], source: &str) -> (Vec<Fate>, Imported) {
         let mut fates = vec![Fate::Done; messages.len()];
         let (mut events, mut created) = (Vec::new(), HashMap::<Created, Vec<usize>>::new());
         for (number, (message, fate)) in messages.iter().zip(&mut fates).enumerate() {
@@ -109,13 +109,16 @@ impl Worker {
     }
 
     /// Imports objects together; those of one message are all in the lake, or the message comes again.
-    async fn import(&self, created: HashMap<Created, Vec<usize>>, fates: &mut [Fate], source: &str) -> Imported {
+    async fn import(&mut self, created: HashMap<Created, Vec<usize>>, fates: &mut [Fate], source: &str) -> Imported {
         let (mut found, mut wanted) = (Vec::<Listed>::new(), HashMap::<String, Vec<usize>>::new());
-        let unknown = created.into_iter().filter(|(object, _)| !self.is_known(object));
-        let asked = unknown.map(|(object, numbers)| async move {
-            let answer = look_up(&self.client, &object.bucket, &object.key).await;
-            (object, numbers, answer)
-        });
+        let mut asked = Vec::new();
+        for (object, numbers) in created.into_iter().filter(|(object, _)| !is_known(&self.importer, object)) {
+            let client = self.buckets.of(object.region.as_deref()).await;
+            asked.push(async move {
+                let answer = look_up(&client, &object.bucket, &object.key).await;
+                (object, numbers, answer)
+            });
+        }
         let mut asked = stream::iter(asked).buffer_unordered(LOOK_UPS);
         while let Some((object, numbers, answer)) = asked.next().await {
             match answer {
@@ -151,12 +154,12 @@ impl Worker {
             }
         }
     }
+}
 
-    fn is_known(&self, object: &Created) -> bool {
-        let name = format!("s3://{}/{}", object.bucket, object.key);
-        let key = |etag: &String| ObjectKey { name, etag: format!("\"{etag}\"") };
-        object.etag.as_ref().map(key).is_some_and(|key| self.importer.knows(&key))
-    }
+fn is_known(importer: &Importer, object: &Created) -> bool {
+    let name = format!("s3://{}/{}", object.bucket, object.key);
+    let key = |etag: &String| ObjectKey { name, etag: format!("\"{etag}\"") };
+    object.etag.as_ref().map(key).is_some_and(|key| importer.knows(&key))
 }
 
 /// A message fares as the worst of what it asks for: one thing that failed is tried again, even if another is hopeless.

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::Html;
-use repute_query::{Advice, Severity, damaged_lake, diagnose, explanation, no_lake};
+use repute_query::{Advice, Severity, damaged_lake, diagnose, explanation, no_lake, watched_advice};
 
 use super::Shell;
 use super::level::icon;
@@ -117,7 +117,9 @@ pub(crate) async fn advice(state: &AppState) -> Result<Vec<Advice>, Failure> {
         .trouble()
         .map(|trouble| damaged_lake(&format!("since {}: {}", format::time(trouble.since), trouble.what), ""));
     let Some(reader) = state.reader() else {
-        return Ok(vec![trouble.unwrap_or_else(|| no_lake(state.location()))]);
+        let around = state.around();
+        let watched = watched_advice(&around.watched, around.now);
+        return Ok(trouble.or_else(|| Some(no_lake(state.location()))).into_iter().chain(watched).collect());
     };
     let found = diagnose(&reader, &state.around()).await?;
     Ok(trouble.into_iter().chain(found).collect())
