@@ -4,5 +4,6 @@
 
 mod lakes;
 mod parts;
+mod reasons;
 mod rollups;
 mod rows;
