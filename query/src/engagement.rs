@@ -11,7 +11,6 @@ mod bots;
 mod count;
 mod day;
 mod days;
-mod groups;
 mod reading;
 mod report;
 mod spread;

@@ -213,7 +213,11 @@ impl ScalarUDFImpl for BounceReason {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let texts = text(arrays.first().ok_or_else(|| exec_datafusion_err!("bounce_reason takes a column"))?)?;
-        let normal: StringViewArray = texts.iter().map(|text| text.map(normalise)).collect();
+        let mut known: HashMap<&str, String> = HashMap::new();
+        texts.iter().flatten().for_each(|text| {
+            known.entry(text).or_insert_with(|| normalise(text));
+        });
+        let normal: StringViewArray = texts.iter().map(|text| text.and_then(|text| known.get(text))).collect();
         Ok(ColumnarValue::Array(Arc::new(normal)))
     }
 }
@@ -237,20 +241,26 @@ impl ScalarUDFImpl for ClassOfBounce {
         let [event, bounce, subtype, status, diagnostic] = columns.as_slice() else {
             return Err(exec_datafusion_err!("bounce_class takes five columns, found {}", columns.len()));
         };
-        // Normalised texts are few, rules are many.
+        // Normalised texts are few, rules are many; and half of all diagnostics came before as they are.
         let mut known = HashMap::new();
+        let mut as_it_is = HashMap::new();
         let classes = (0..event.len()).map(|row| {
             if value(event, row) != Some("Bounce") {
                 return None;
             }
-            let text = value(diagnostic, row).map(normalise);
-            let key = (value(bounce, row), value(subtype, row), value(status, row), text);
+            let raw = (value(bounce, row), value(subtype, row), value(status, row), value(diagnostic, row));
+            if let Some(class) = as_it_is.get(&raw) {
+                return Some(*class);
+            }
+            let key = (raw.0, raw.1, raw.2, raw.3.map(normalise));
             if let Some(class) = known.get(&key) {
+                as_it_is.insert(raw, *class);
                 return Some(*class);
             }
             let bounce = Bounce { bounce_type: key.0, subtype: key.1, status: key.2, text: key.3.as_deref() };
             let class = self.classifier.class(&bounce).as_str();
             known.insert(key, class);
+            as_it_is.insert(raw, class);
             Some(class)
         });
         Ok(ColumnarValue::Array(Arc::new(classes.collect::<StringViewArray>())))

@@ -31,6 +31,7 @@ mod turns;
 
 mod answers;
 mod coded;
+mod codes;
 mod counter;
 mod dated;
 mod part;

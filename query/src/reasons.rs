@@ -2,17 +2,23 @@
 //!
 //! ```text
 //! bounces ── normalise ──> text ── classify ──> class ── groups ──> the largest, with first, last, providers, an example
+//!       └──> days in memory, each text normalised once ── count ──┘
 //! ```
+//! Days are asked first; rows are read where they would take too much memory, or have more reasons than are told apart.
 
 mod classify;
+mod count;
+mod day;
+mod days;
 mod groups;
 mod normalise;
 mod tail;
 
 pub(crate) use classify::Bounce;
 pub use classify::{BounceClass, Classifier, ReasonRule, UnknownClass, WrongReason};
+pub(crate) use days::ReasonDays;
 pub use groups::{BounceQuery, BounceReasons, MOST_REASONS, ReasonGroup, bounce_reasons};
-pub(crate) use groups::{FIXED, Grouped, Largest, example};
+pub(crate) use groups::{FIXED, Grouped, example};
 pub use normalise::normalise;
 pub(crate) use normalise::status_in;
 pub(crate) use tail::Frequent;

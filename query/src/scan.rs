@@ -33,7 +33,7 @@ use crate::filter::filters;
 use crate::functions::{bounce_class, bounce_reason, mailbox_provider, tally_cell};
 use crate::parts::Parts;
 use crate::provider::Providers;
-use crate::reasons::Classifier;
+use crate::reasons::{Classifier, ReasonDays};
 use crate::rollup::day::{Gather, Groups};
 use crate::rollup::{FORMAT, RollupStanding, Rollups, Source};
 pub(crate) use crate::selection::MINUTE;
@@ -64,6 +64,7 @@ pub struct Reader {
     facts: KeptFacts,
     pub(crate) engagement: KeptEngagement,
     pub(crate) delays: KeptDelays,
+    pub(crate) reasons: ReasonDays,
     /// Counts of dates; nothing where every answer reads rows.
     pub(crate) parts: Option<Arc<Parts>>,
     turns: Turns,
@@ -108,6 +109,7 @@ impl Reader {
             facts: KeptFacts::default(),
             engagement: KeptEngagement::default(),
             delays: KeptDelays::default(),
+            reasons: ReasonDays::default(),
             parts: Some(Arc::default()),
             turns: Turns::unlimited(),
         })
@@ -145,6 +147,9 @@ impl Reader {
         }
         self.engagement.continue_from(&other.engagement);
         self.delays.continue_from(&other.delays);
+        if self.sorting.classifier == other.sorting.classifier && self.sorting.providers == other.sorting.providers {
+            self.reasons = other.reasons.clone();
+        }
         if let (Some((rollups, _)), Some((others, _))) = (&self.rollups, &other.rollups)
             && self.rules().fingerprint(FORMAT) == other.rules().fingerprint(FORMAT)
         {
@@ -202,7 +207,7 @@ impl Reader {
     pub fn with_reasons(self, classifier: Classifier) -> Self {
         let classifier = Arc::new(classifier);
         let sorting = Sorting { classifier: Arc::clone(&classifier), ..self.sorting };
-        Self { bounce_class: bounce_class(classifier), sorting, ..self }
+        Self { bounce_class: bounce_class(classifier), sorting, reasons: ReasonDays::default(), ..self }
     }
 
     /// Custom tags that have a column of their own.

@@ -23,7 +23,7 @@ use super::outcomes::{Outcome, decide};
 use super::times::{Times, TimesTaken};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
-use crate::reasons::{FIXED, Frequent, Grouped, Largest, example, status_in};
+use crate::reasons::{FIXED, Frequent, Grouped, example, status_in};
 use crate::scan::{Reader, Selection};
 use crate::wording::thousands;
 
@@ -160,28 +160,28 @@ pub(super) async fn delayed(reader: &Reader, selection: &Selection, reasons: usi
     }
     drop(turn);
     decide(reader, selection.as_of, &mut messages).await?;
-    let mut delayed = Delayed { events: grouped.rows, messages: messages.len() as u64, ..Delayed::default() };
+    let found = grouped.largest(reasons);
+    let mut delayed = Delayed { events: found.rows, messages: messages.len() as u64, ..Delayed::default() };
     (delayed.types, delayed.providers) = matrix.told();
-    let largest = Largest::of(grouped.reasons, reasons);
-    delayed.others = (largest.others, largest.other_groups);
-    delayed.reasons = largest
+    delayed.others = (found.largest.others, found.largest.other_groups);
+    delayed.reasons = found
+        .largest
         .groups
         .into_iter()
-        .map(|(key, counted)| {
-            let mut values = key.0.into_iter();
+        .map(|told| {
+            let mut values = told.key.0.into_iter();
             let mut value = || values.next().flatten();
             let (delay_type, _, _, status, text) = (value(), value(), value(), value(), value());
-            let mut seen = counted.more;
             DelayReason {
                 delay_type,
                 status: status.or_else(|| text.as_deref().and_then(status_in).map(str::to_owned)),
                 text,
-                events: counted.count,
-                missed: counted.missed,
-                first: DateTime::from_timestamp_micros(seen.first).unwrap_or_default(),
-                last: DateTime::from_timestamp_micros(seen.last).unwrap_or_default(),
-                example: seen.example.take().map(|text| example(&text, false)),
-                providers: seen.largest_providers(),
+                events: told.count,
+                missed: told.missed,
+                first: DateTime::from_timestamp_micros(told.first).unwrap_or_default(),
+                last: DateTime::from_timestamp_micros(told.last).unwrap_or_default(),
+                example: told.example.map(|text| example(&text, false)),
+                providers: told.providers,
             }
         })
         .collect();

@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 
 use super::bots::{BotReason, BotVerdict};
 use super::day::{Day, Link, NO_TIME, Row};
-use super::groups::Groups;
 use super::spread::Waits;
 use super::{Acts, EngagementQuery};
+use crate::codes::Groups;
 use crate::error::QueryError;
 use crate::scan::Clock;
 use crate::windows::Windows;
@@ -83,7 +83,7 @@ pub(super) struct Names {
 pub(super) async fn count(days: Vec<Arc<Day>>, query: &EngagementQuery) -> Result<(Counted, Names), QueryError> {
     let (links, all_links) = number_links(&days);
     let windows = Windows::of(query.stepping, query.selection.width, || range(&days, query.selection.clock))?;
-    let groups = Groups::of(&days, &query.selection)?;
+    let groups = Groups::of(days.iter().map(|day| (day.rows.len(), &day.dimensions)), &query.selection)?;
     let verdicts = BotReason::all().map(BotReason::verdict).collect();
     let plan =
         Arc::new(Plan { days, query: query.clone(), windows, groups, links, verdicts, next: AtomicUsize::new(0) });

@@ -15,6 +15,7 @@ use repute_lake::DataFile;
 
 use super::bots::{Act, BotReason, after_delivery, many_links};
 use super::reading::{Delivered, Reading, add_deliveries};
+use crate::codes::Codes;
 use crate::dated::{Weighed, ends};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
@@ -89,13 +90,6 @@ pub(crate) struct Link {
     pub(crate) tags: Box<str>,
 }
 
-/// Values of a dimension by number, one number a row.
-#[derive(Debug, Default)]
-pub(crate) struct Codes {
-    pub(crate) numbers: Vec<u32>,
-    pub(crate) values: Vec<Option<Box<str>>>,
-}
-
 /// The opens and clicks of a date in the order of their messages, then of their times.
 #[derive(Debug, Default)]
 pub(crate) struct Day {
@@ -120,10 +114,7 @@ impl Weighed for Day {
     fn bytes(&self) -> usize {
         const TEXT: usize = 24;
         let links: usize = self.links.iter().map(|link| link.url.len() + link.tags.len() + 2 * TEXT).sum();
-        let codes = self.dimensions.values().map(|codes| {
-            let texts = codes.values.iter().map(|value| value.as_ref().map_or(0, |text| text.len()) + TEXT);
-            codes.numbers.len() * size_of::<u32>() + texts.sum::<usize>()
-        });
+        let codes = self.dimensions.values().map(Weighed::bytes);
         self.rows.len() * size_of::<Row>() + links + codes.sum::<usize>()
     }
 }

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use arrow::array::{Array, AsArray, MapArray, RecordBatch, StringViewArray};
 use arrow::datatypes::{DataType, Int64Type};
 use chrono::{DateTime, Utc};
-use datafusion::logical_expr::{Expr, cast, col};
+use datafusion::logical_expr::{cast, col};
 use foldhash::fast::RandomState;
 use futures::TryStreamExt;
 use repute_lake::schema::column;
 use repute_lake::{DataFile, EventType};
 
 use super::bots::{Act, Judged, judge};
-use super::day::{Codes, Day, Link, NO_TIME, Row, What, message};
+use super::day::{Day, Link, NO_TIME, Row, What, message};
+use crate::codes::{Codes, Texts, dimension_columns, view};
 use crate::dated::apart;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
@@ -31,29 +32,6 @@ const LIKELIHOOD: usize = 5;
 const LINK: usize = 6;
 const LINK_TAGS: usize = 7;
 const FIXED: usize = 8;
-
-/// Texts by number, in the order in which they came; what has none is a text of its own.
-#[derive(Default)]
-struct Texts {
-    numbers: HashMap<Box<str>, u32, RandomState>,
-    none: Option<u32>,
-    values: Vec<Option<Box<str>>>,
-}
-
-impl Texts {
-    fn number(&mut self, text: Option<&str>) -> u32 {
-        let known = text.map_or(self.none, |text| self.numbers.get(text).copied());
-        known.unwrap_or_else(|| {
-            let number = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-            match text {
-                Some(text) => _ = self.numbers.insert(text.into(), number),
-                None => self.none = Some(number),
-            }
-            self.values.push(text.map(Into::into));
-            number
-        })
-    }
-}
 
 /// What was read so far.
 #[derive(Default)]
@@ -167,7 +145,7 @@ impl Reading {
         let none = Link { url: "".into(), tags: "".into() };
         let codes = self.codes.into_iter().zip(self.dimensions).map(|(numbers, texts)| Codes {
             numbers: order.iter().filter_map(|place| numbers.get(*place as usize).copied()).collect(),
-            values: texts.values,
+            values: texts.into_values(),
         });
         Day {
             dimensions: dimensions.iter().cloned().zip(codes).collect::<BTreeMap<_, _>>(),
@@ -175,16 +153,6 @@ impl Reading {
             links: std::iter::once(none).chain(links.into_iter().map(|(_, link)| link)).collect(),
         }
     }
-}
-
-fn dimension_columns(reader: &Reader, dimensions: &[Dimension]) -> Vec<Expr> {
-    let name =
-        |(index, dimension)| cast(reader.expression(dimension), DataType::Utf8View).alias(format!("group_{index}"));
-    dimensions.iter().enumerate().map(name).collect()
-}
-
-fn view(array: Option<&StringViewArray>, row: usize) -> Option<&str> {
-    array.filter(|array| array.is_valid(row)).map(|array| array.value(row))
 }
 
 /// `position=header; colour=red`, in the order of names.

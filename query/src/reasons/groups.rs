@@ -13,6 +13,8 @@ use repute_lake::EventType;
 use repute_lake::schema::column;
 
 use super::classify::BounceClass;
+use super::count::Rows;
+use super::day::Reason;
 use super::normalise::{masked, status_in};
 use super::tail::{Counted, Frequent};
 use crate::dimension::Dimension;
@@ -101,22 +103,38 @@ pub struct ReasonGroup {
 pub(crate) struct Key(pub(crate) Vec<Option<String>>);
 
 /// What is known of a reason beside its number.
-pub(crate) struct Seen {
-    pub(crate) first: i64,
-    pub(crate) last: i64,
-    pub(crate) example: Option<String>,
+struct Seen {
+    first: i64,
+    last: i64,
+    example: Option<String>,
     providers: Frequent<String, ()>,
 }
 
-impl Seen {
+/// A reason with all that is told of it.
+pub(crate) struct Told {
+    pub(crate) key: Key,
+    pub(crate) count: u64,
+    pub(crate) missed: u64,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) example: Option<String>,
     /// The providers with most of them, each with its number: at least that.
-    pub(crate) fn largest_providers(self) -> Vec<(String, u64)> {
-        let mut providers: Vec<(String, u64)> =
-            self.providers.into_counts().map(|(provider, counted)| (provider, counted.count)).collect();
-        providers.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
-        providers.truncate(NAMED_PROVIDERS);
-        providers
+    pub(crate) providers: Vec<(String, u64)>,
+}
+
+impl Told {
+    fn of(key: Key, counted: Counted<Seen>) -> Self {
+        let Counted { count, missed, more: Seen { first, last, example, providers } } = counted;
+        let providers = providers.into_counts().map(|(provider, counted)| (provider, counted.count)).collect();
+        Self { key, count, missed, first, last, example, providers: first_providers(providers) }
     }
+}
+
+/// The providers with most rows.
+pub(super) fn first_providers(mut providers: Vec<(String, u64)>) -> Vec<(String, u64)> {
+    providers.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+    providers.truncate(NAMED_PROVIDERS);
+    providers
 }
 
 impl Default for Seen {
@@ -126,10 +144,26 @@ impl Default for Seen {
 }
 
 /// Rows by reason, and how many of each class.
+#[derive(Default)]
 pub(crate) struct Grouped {
+    rows: u64,
+    classes: BTreeMap<String, u64>,
+    reasons: Reasons,
+}
+
+struct Reasons(Frequent<Key, Seen>);
+
+impl Default for Reasons {
+    fn default() -> Self {
+        Self(Frequent::new(MOST_REASONS))
+    }
+}
+
+/// What was found, the largest reasons only.
+pub(crate) struct Found {
     pub(crate) rows: u64,
     pub(crate) classes: BTreeMap<String, u64>,
-    pub(crate) reasons: Frequent<Key, Seen>,
+    pub(crate) largest: Largest,
 }
 
 /// Columns of the scan before those of the dimensions: class, type, subtype, status, normalised text, time, provider, diagnostic.
@@ -144,32 +178,42 @@ const DIAGNOSTIC: usize = 7;
 pub(crate) const FIXED: usize = 8;
 
 /// Groups the bounces that the query names.
+///
+/// # Errors
+/// [`QueryError::Busy`] where too many read rows, and whatever reading meets.
 pub async fn bounce_reasons(reader: &Reader, query: &BounceQuery) -> Result<BounceReasons, QueryError> {
+    let selection = Selection { by: query.by.clone(), ..selection(query) };
+    let is_asked = |reason: &Reason| {
+        query.classes.is_empty() || query.classes.iter().any(|class| reason[0].as_deref() == Some(class.as_str()))
+    };
+    if reader.coded.is_some()
+        && let Some(days) = reader.reasons.of(reader, EventType::Bounce, &selection).await?
+        && let Some(found) = Rows::of(&days, &selection, is_asked).and_then(|rows| rows.largest(query.limit))
+    {
+        return Ok(told(found, query));
+    }
     let _turn = reader.turn().await?;
     let mut stream = rows(reader, query).await?.execute_stream().await?;
     let mut grouped = Grouped::default();
     while let Some(batch) = stream.try_next().await? {
         grouped.count(&batch, query.by.len());
     }
-    Ok(told(grouped, query))
+    Ok(told(grouped.largest(query.limit), query))
 }
 
-impl Default for Grouped {
-    fn default() -> Self {
-        Self { rows: 0, classes: BTreeMap::new(), reasons: Frequent::new(MOST_REASONS) }
-    }
-}
-
-async fn rows(reader: &Reader, query: &BounceQuery) -> Result<DataFrame, QueryError> {
-    let selection = Selection {
+fn selection(query: &BounceQuery) -> Selection {
+    Selection {
         since: query.since,
         until: query.until,
         only: query.only.clone(),
         types: vec![EventType::Bounce],
         ..Selection::default()
-    };
+    }
+}
+
+async fn rows(reader: &Reader, query: &BounceQuery) -> Result<DataFrame, QueryError> {
     let class = reader.expression(&Dimension::BounceClass);
-    let mut rows = reader.events(&selection).await?;
+    let mut rows = reader.events(&selection(query)).await?;
     if !query.classes.is_empty() {
         let names = query.classes.iter().map(|c| lit(ScalarValue::Utf8View(Some(c.as_str().to_owned())))).collect();
         rows = rows.filter(class.clone().in_list(names, false))?;
@@ -204,7 +248,7 @@ impl Grouped {
             let of_group = (FIXED..FIXED + dimensions).chain([CLASS, TYPE, SUBTYPE, STATUS, TEXT]);
             let key = Key(of_group.map(|index| value(index, row).map(str::to_owned)).collect());
             *self.classes.entry(value(CLASS, row).unwrap_or_default().to_owned()).or_default() += 1;
-            let seen = self.reasons.add(key);
+            let seen = self.reasons.0.add(key);
             let time = times.value(row);
             seen.first = seen.first.min(time);
             let diagnostic = value(DIAGNOSTIC, row);
@@ -218,11 +262,26 @@ impl Grouped {
             }
         }
     }
+    /// The largest groups.
+    pub(crate) fn largest(self, limit: usize) -> Found {
+        let Self { rows, classes, reasons: Reasons(reasons) } = self;
+        let rest = reasons.rest();
+        let mut groups: Vec<_> = reasons.into_counts().collect();
+        groups.sort_by(|(a, of_a), (b, of_b)| (of_b.count, a).cmp(&(of_a.count, b)));
+        let others = groups.split_off(groups.len().min(limit));
+        let largest = Largest {
+            groups: groups.into_iter().map(|(key, counted)| Told::of(key, counted)).collect(),
+            others: others.iter().map(|(_, counted)| counted.count).sum::<u64>() + rest,
+            other_groups: others.len() as u64,
+            is_cut: rest > 0,
+        };
+        Found { rows, classes, largest }
+    }
 }
 
 /// The largest groups.
 pub(crate) struct Largest {
-    pub(crate) groups: Vec<(Key, Counted<Seen>)>,
+    pub(crate) groups: Vec<Told>,
     /// Rows of all other groups.
     pub(crate) others: u64,
     /// How many other groups, as far as they were told apart.
@@ -231,39 +290,24 @@ pub(crate) struct Largest {
     pub(crate) is_cut: bool,
 }
 
-impl Largest {
-    pub(crate) fn of(reasons: Frequent<Key, Seen>, limit: usize) -> Self {
-        let rest = reasons.rest();
-        let mut groups: Vec<_> = reasons.into_counts().collect();
-        groups.sort_by(|(a, of_a), (b, of_b)| (of_b.count, a).cmp(&(of_a.count, b)));
-        let others = groups.iter().skip(limit);
-        let (other_groups, others) =
-            (others.len() as u64, others.map(|(_, counted)| counted.count).sum::<u64>() + rest);
-        groups.truncate(limit);
-        Self { groups, others, other_groups, is_cut: rest > 0 }
-    }
-}
-
 /// A diagnostic as an example: not too long, addresses hidden unless they are asked for.
 pub(crate) fn example(text: &str, with_addresses: bool) -> String {
     let shown = if with_addresses { text.to_owned() } else { masked(text) };
     shown.chars().take(LONGEST_EXAMPLE).collect()
 }
 
-fn told(grouped: Grouped, query: &BounceQuery) -> BounceReasons {
-    let Grouped { rows: bounces, classes, reasons } = grouped;
-    let largest = Largest::of(reasons, query.limit);
+fn told(found: Found, query: &BounceQuery) -> BounceReasons {
+    let Found { rows: bounces, classes, largest } = found;
     let mut classes: Vec<(BounceClass, u64)> =
         classes.iter().filter_map(|(name, count)| Some((name.parse().ok()?, *count))).collect();
     classes.sort_by_key(|(class, count)| (std::cmp::Reverse(*count), *class));
-    let groups = largest.groups.into_iter().map(|(key, counted)| {
-        let mut values = key.0.into_iter();
+    let groups = largest.groups.into_iter().map(|told| {
+        let mut values = told.key.0.into_iter();
         let group = values.by_ref().take(query.by.len()).collect();
         let mut value = || values.next().flatten();
         let (class, bounce_type, subtype, status, text) = (value(), value(), value(), value(), value());
         let status = status.or_else(|| text.as_deref().and_then(status_in).map(str::to_owned));
-        let mut seen = counted.more;
-        let example = seen.example.take().map(|text| example(&text, query.with_addresses));
+        let example = told.example.map(|text| example(&text, query.with_addresses));
         ReasonGroup {
             group,
             class: class.and_then(|name| name.parse().ok()).unwrap_or(BounceClass::Other),
@@ -271,11 +315,11 @@ fn told(grouped: Grouped, query: &BounceQuery) -> BounceReasons {
             bounce_type,
             subtype,
             text,
-            count: counted.count,
-            missed: counted.missed,
-            first: DateTime::from_timestamp_micros(seen.first).unwrap_or_default(),
-            last: DateTime::from_timestamp_micros(seen.last).unwrap_or_default(),
-            providers: seen.largest_providers(),
+            count: told.count,
+            missed: told.missed,
+            first: DateTime::from_timestamp_micros(told.first).unwrap_or_default(),
+            last: DateTime::from_timestamp_micros(told.last).unwrap_or_default(),
+            providers: told.providers,
             example,
         }
     });

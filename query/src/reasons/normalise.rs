@@ -7,6 +7,7 @@
 //! One pass over the text, whatever it holds: its cost grows with the length and no faster. What comes out stays as it is when it
 //! goes in again.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// A normalised text has at most so many characters; a longer one ends with an ellipsis.
@@ -53,8 +54,12 @@ pub fn normalise(text: &str) -> String {
 }
 
 fn pass(text: &str) -> String {
-    let clean: String = text.chars().filter(|c| !is_invisible(*c)).collect();
-    let mut writer = Writer::default();
+    let clean: Cow<'_, str> = if text.is_ascii() {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.chars().filter(|c| !is_invisible(*c)).collect())
+    };
+    let mut writer = Writer { out: String::with_capacity(text.len().min(LONGEST)), ..Writer::default() };
     for token in Tokens(without_types(&clean)) {
         match token {
             Token::Space => writer.space = true,
@@ -112,7 +117,7 @@ fn without_types(text: &str) -> &str {
 }
 
 fn is_space(c: char) -> bool {
-    c.is_whitespace() || c.is_control()
+    if c.is_ascii() { matches!(c, '\0'..=' ' | '\x7f') } else { c.is_whitespace() || c.is_control() }
 }
 
 /// Marks that end a word. An apostrophe does not: it may stand in a name and in an address.
@@ -165,7 +170,9 @@ impl<'t> Iterator for Tokens<'t> {
             self.take(end);
             return Some(Token::Space);
         }
-        if let Some(known) = PLACEHOLDERS.into_iter().find(|known| self.0.starts_with(known)) {
+        if first == '{'
+            && let Some(known) = PLACEHOLDERS.into_iter().find(|known| self.0.starts_with(known))
+        {
             return Some(Token::Placeholder(self.take(known.len())));
         }
         if let Some(end) = self.quoted_address() {
@@ -333,11 +340,18 @@ fn is_joint(c: char) -> bool {
 
 fn is_url(word: &str) -> bool {
     let begins = |with: &str| word.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
-    word.contains("://") || begins("www.") || begins("mailto:")
+    match word.as_bytes().first() {
+        Some(b'w' | b'W') if begins("www.") => true,
+        Some(b'm' | b'M') if begins("mailto:") => true,
+        _ => word.contains(':') && word.contains("://"),
+    }
 }
 
 /// An IP address, with a prefix length or a port, or as address literals of SMTP have it (RFC 5321, 4.1.3).
 fn is_ip(word: &str) -> bool {
+    if !word.bytes().any(|byte| matches!(byte, b'.' | b':')) {
+        return false;
+    }
     let word = word.trim_end_matches(['.', '-', '\'']);
     if word.len() > LONGEST_IP || !word.contains(char::is_alphanumeric) {
         return false;
@@ -359,10 +373,12 @@ fn is_code(word: &str) -> bool {
 
 /// An enhanced status code (RFC 3463, 2).
 fn is_status(word: &str) -> bool {
-    let mut parts = word.split('.');
-    let is_class = parts.next().is_some_and(|class| matches!(class, "2" | "4" | "5"));
+    if !matches!(word.as_bytes(), [b'2' | b'4' | b'5', b'.', ..]) {
+        return false;
+    }
+    let mut parts = word.split('.').skip(1);
     let is_number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    is_class && parts.next().is_some_and(is_number) && parts.next().is_some_and(is_number) && parts.next().is_none()
+    parts.next().is_some_and(is_number) && parts.next().is_some_and(is_number) && parts.next().is_none()
 }
 
 /// Whether the text goes on with a status code.

@@ -40,7 +40,9 @@ pub(crate) const ADDRESSES: [Option<&str>; 7] = [
 pub(crate) const IPS: [Option<&str>; 4] = [Some("192.0.2.1"), Some("192.0.2.2"), Some("2001:db8::1"), None];
 pub(crate) const CAMPAIGNS: [Option<&str>; 4] = [Some("autumn"), Some("größe"), Some(""), None];
 pub(crate) const TEAMS: [Option<&str>; 4] = [Some("red"), Some("blue"), Some(""), None];
-const DIAGNOSTICS: [Option<&str>; 4] = [
+const DIAGNOSTICS: [Option<&str>; 6] = [
+    Some("smtp; 550 5.1.1 <a@b.example>: user unknown"),
+    Some("smtp; 550 5.1.1 <c@d.example>: user unknown"),
     Some("smtp; 550 5.1.1 user unknown"),
     Some("smtp; 452 4.2.2 mailbox full"),
     Some("smtp; 550 5.7.1 blocked by policy"),

@@ -5,5 +5,6 @@
 mod delays;
 mod lakes;
 mod parts;
+mod reasons;
 mod rollups;
 mod rows;

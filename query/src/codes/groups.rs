@@ -1,11 +1,10 @@
-//! Which group an open or click belongs to, and whether it passes the filters: worked out once for every row.
+//! Which group a row of kept days belongs to, and whether it passes the filters: worked out once for every row.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 
-use super::day::{Codes, Day};
+use super::Codes;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::scan::Selection;
@@ -17,8 +16,11 @@ const MOST_GROUPS: usize = 500_000;
 /// Stands for a row that does not pass.
 const NONE: u32 = u32::MAX;
 
+/// A day: how many rows it has, and the values of their dimensions.
+type Coded<'d> = (usize, &'d BTreeMap<Dimension, Codes>);
+
 /// The groups of some days' rows.
-pub(super) struct Groups {
+pub(crate) struct Groups {
     is_any: bool,
     /// Of each day, the group of each row; empty where all are of one group and pass.
     days: Vec<Vec<u32>>,
@@ -44,12 +46,12 @@ impl<'d> Values<'d> {
 impl Groups {
     /// # Errors
     /// [`QueryError::Question`] for more groups than the memory is for.
-    pub(super) fn of(days: &[Arc<Day>], selection: &Selection) -> Result<Self, QueryError> {
+    pub(crate) fn of<'d>(days: impl IntoIterator<Item = Coded<'d>>, selection: &Selection) -> Result<Self, QueryError> {
         let by = &selection.by;
         let mut values: Vec<Values<'_>> = by.iter().map(|_| Values::default()).collect();
         let mut numbers: HashMap<Vec<u32>, u32, RandomState> = HashMap::default();
         let mut of_days = Vec::new();
-        for day in days {
+        for (rows, day) in days {
             if by.is_empty() && selection.only.is_empty() {
                 of_days.push(Vec::new());
                 continue;
@@ -61,9 +63,9 @@ impl Groups {
             for (codes, values) in columns.iter().zip(&mut values) {
                 global.push(number_values(codes, values));
             }
-            let mut groups = Vec::with_capacity(day.rows.len());
+            let mut groups = Vec::with_capacity(rows);
             let mut key = vec![0; by.len()];
-            for place in 0..day.rows.len() {
+            for place in 0..rows {
                 if only.iter().any(|(codes, passes)| !of_code(passes, codes, place)) {
                     groups.push(NONE);
                     continue;
@@ -101,30 +103,30 @@ impl Groups {
     }
 
     /// Whether rows are divided at all.
-    pub(super) fn is_any(&self) -> bool {
+    pub(crate) fn is_any(&self) -> bool {
         self.is_any
     }
 
     /// The group of a row; nothing if it does not pass.
-    pub(super) fn of_row(&self, day: usize, place: usize) -> Option<u32> {
+    pub(crate) fn of_row(&self, day: usize, place: usize) -> Option<u32> {
         let groups = self.days.get(day)?;
         if groups.is_empty() { Some(0) } else { groups.get(place).copied().filter(|group| *group != NONE) }
     }
 
     /// Values of the groups, by their numbers.
-    pub(super) fn names(&self) -> Vec<Vec<Option<String>>> {
+    pub(crate) fn names(&self) -> Vec<Vec<Option<String>>> {
         self.names.clone()
     }
 }
 
-fn codes<'d>(day: &'d Day, dimension: &Dimension) -> Result<&'d Codes, QueryError> {
+fn codes<'d>(day: &'d BTreeMap<Dimension, Codes>, dimension: &Dimension) -> Result<&'d Codes, QueryError> {
     let missing = || QueryError::Question(format!("{dimension} was not read"));
-    day.dimensions.get(dimension).ok_or_else(missing)
+    day.get(dimension).ok_or_else(missing)
 }
 
 /// Which values of a dimension pass.
 fn passing<'d>(
-    day: &'d Day,
+    day: &'d BTreeMap<Dimension, Codes>,
     (dimension, wanted): &(Dimension, Option<String>),
 ) -> Result<(&'d Codes, Vec<bool>), QueryError> {
     let codes = codes(day, dimension)?;

@@ -1,0 +1,80 @@
+//! Texts of rows as numbers: what is kept of the rows of dates holds each different text once.
+
+mod groups;
+
+use std::collections::HashMap;
+
+use arrow::array::{Array, StringViewArray};
+use arrow::datatypes::DataType;
+use datafusion::logical_expr::{Expr, cast};
+use foldhash::fast::RandomState;
+
+use crate::dated::Weighed;
+use crate::dimension::Dimension;
+use crate::scan::Reader;
+
+pub(crate) use groups::Groups;
+
+/// Bytes that a text takes beside its letters.
+pub(crate) const TEXT: usize = 24;
+
+/// Values of a dimension by number, one number a row.
+#[derive(Debug, Default)]
+pub(crate) struct Codes {
+    pub(crate) numbers: Vec<u32>,
+    pub(crate) values: Vec<Option<Box<str>>>,
+}
+
+impl Weighed for Codes {
+    fn bytes(&self) -> usize {
+        let texts = self.values.iter().map(|value| value.as_ref().map_or(0, |text| text.len()) + TEXT);
+        self.numbers.len() * size_of::<u32>() + texts.sum::<usize>()
+    }
+}
+
+/// Texts by number, in the order in which they came; what has none is a text of its own.
+#[derive(Default)]
+pub(crate) struct Texts {
+    numbers: HashMap<Box<str>, u32, RandomState>,
+    none: Option<u32>,
+    values: Vec<Option<Box<str>>>,
+    letters: usize,
+}
+
+impl Texts {
+    pub(crate) fn number(&mut self, text: Option<&str>) -> u32 {
+        let known = text.map_or(self.none, |text| self.numbers.get(text).copied());
+        known.unwrap_or_else(|| {
+            let number = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+            match text {
+                Some(text) => _ = self.numbers.insert(text.into(), number),
+                None => self.none = Some(number),
+            }
+            self.letters += text.map_or(0, str::len);
+            self.values.push(text.map(Into::into));
+            number
+        })
+    }
+
+    /// About so many bytes are in them, each text counted once.
+    pub(crate) fn bytes(&self) -> usize {
+        self.values.len() * TEXT + self.letters
+    }
+
+    /// The texts by their numbers.
+    pub(crate) fn into_values(self) -> Vec<Option<Box<str>>> {
+        self.values
+    }
+}
+
+/// The dimensions as columns of a scan.
+pub(crate) fn dimension_columns(reader: &Reader, dimensions: &[Dimension]) -> Vec<Expr> {
+    let name =
+        |(index, dimension)| cast(reader.expression(dimension), DataType::Utf8View).alias(format!("group_{index}"));
+    dimensions.iter().enumerate().map(name).collect()
+}
+
+/// The text of a row.
+pub(crate) fn view(array: Option<&StringViewArray>, row: usize) -> Option<&str> {
+    array.filter(|array| array.is_valid(row)).map(|array| array.value(row))
+}
