@@ -30,7 +30,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use connection::Speaker;
-use places::Places;
+use places::{Places, Seat};
 use tls::Certificate;
 
 /// What a connection may take.
@@ -80,6 +80,9 @@ const MOST_NEWCOMERS: usize = 64;
 
 /// A connection that was asked to make room does so within this time.
 const ROOM_TIME: Duration = Duration::from_secs(1);
+
+/// So many times it is made in that time, if somebody else takes it.
+const ROOMS: u32 = 10;
 
 /// After a failure to accept that is not one connection's own, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -164,7 +167,7 @@ fn receive(
     let is_coming = places.make_room();
     connections.spawn(async move {
         let seat = match is_coming {
-            true => timeout(ROOM_TIME, Places::next(&places)).await.ok(),
+            true => room(&places).await,
             false => None,
         };
         match seat {
@@ -175,6 +178,17 @@ fn receive(
             None => speaker.turn_away(stream).await,
         }
     });
+}
+
+/// The place that was made. A later newcomer may have come upon it first: then another one is made.
+async fn room(places: &Arc<Places>) -> Option<Seat> {
+    for _ in 0..ROOMS {
+        if let Ok(seat) = timeout(ROOM_TIME / ROOMS, Places::next(places)).await {
+            return Some(seat);
+        }
+        places.make_room();
+    }
+    None
 }
 
 async fn renewed(certificate: Option<Certificate>) {

@@ -8,12 +8,17 @@ use arrow::array::{Array, StringViewArray};
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Expr, cast};
 use foldhash::fast::RandomState;
+use repute_lake::schema::column;
 
 use crate::dated::Weighed;
 use crate::dimension::Dimension;
 use crate::scan::Reader;
 
 pub(crate) use groups::Groups;
+
+/// With these every day is read from the first time on, since any of them is asked for sooner or later.
+pub(crate) const USUAL: [Dimension; 3] =
+    [Dimension::CONFIGURATION_SET, Dimension::Column(column::CAMPAIGN), Dimension::Column(column::RECIPIENT_DOMAIN)];
 
 /// Bytes that a text takes beside its letters.
 pub(crate) const TEXT: usize = 24;

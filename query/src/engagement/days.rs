@@ -6,9 +6,9 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use repute_lake::DataFile;
-use repute_lake::schema::column;
 
 use super::day::{Day, margin, read};
+use crate::codes::USUAL;
 use crate::dated::{Dated, ends};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
@@ -23,10 +23,6 @@ const MOST_ROWS: usize = 16_000_000;
 
 /// A day is read with the dimensions that were asked for before, up to so many.
 const MOST_DIMENSIONS: usize = 6;
-
-/// With these every day is read from the first time on, since any of them is asked for sooner or later.
-const USUAL: [Dimension; 3] =
-    [Dimension::CONFIGURATION_SET, Dimension::Column(column::CAMPAIGN), Dimension::Column(column::RECIPIENT_DOMAIN)];
 
 /// Days by their date.
 pub(crate) struct Days(Dated<(), Day>);

@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use repute_lake::{DataFile, EventType};
 
 use super::day::{Day, files, read};
+use crate::codes::USUAL;
 use crate::dated::{Dated, Weighed};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
@@ -72,6 +73,7 @@ impl ReasonDays {
         };
         let make = async |known: Option<Arc<Day>>| {
             let mut wanted = dimensions.clone();
+            wanted.extend(USUAL);
             let room = MOST_DIMENSIONS.saturating_sub(wanted.len());
             wanted.extend(known.iter().flat_map(|known| known.dimensions.keys()).take(room).cloned());
             let day = read(reader, event_type, date, files.clone(), &wanted).await?;

@@ -8,9 +8,10 @@ use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use futures::StreamExt;
 use tokio::time::timeout;
 
-/// A sender whose delivery is refused may go on with it for so long and so many bytes, so that it comes to see the answer.
+/// A sender whose delivery is refused may go on with it for so long and so many bytes, so that it comes to see the answer; with a body
+/// that may be large, for as much longer.
 const FAREWELL: Duration = Duration::from_secs(1);
-const MOST_UNREAD: usize = 16 << 20;
+pub(super) const MOST_UNREAD: usize = 16 << 20;
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub(super) async fn read(body: Body, expected: usize, most: usize) -> Result<Byt
         let chunk = chunk.map_err(|_| Unread::BrokeOff)?;
         if bytes.len() + chunk.len() > most {
             drop(bytes);
-            read_away(Body::new(Body::from_stream(stream))).await;
+            read_away(Body::new(Body::from_stream(stream)), most).await;
             return Err(Unread::TooLarge);
         }
         bytes.extend_from_slice(&chunk);
@@ -43,15 +44,16 @@ pub(super) async fn read(body: Body, expected: usize, most: usize) -> Result<Byt
 
 /// Reads what nobody wants: a connection closed over unread bytes would take the answer back. Whoever waits to be told to go on is told
 /// nothing.
-pub(super) async fn refuse(headers: &HeaderMap, body: Body) {
+pub(super) async fn refuse(headers: &HeaderMap, body: Body, most: usize) {
     if !headers.contains_key(EXPECT) {
-        read_away(body).await;
+        read_away(body, most).await;
     }
 }
 
-async fn read_away(body: Body) {
+async fn read_away(body: Body, most: usize) {
+    let most = most.max(MOST_UNREAD);
     let read = async {
-        let (mut left, mut stream) = (MOST_UNREAD, body.into_data_stream());
+        let (mut left, mut stream) = (most, body.into_data_stream());
         while let Some(Ok(chunk)) = stream.next().await {
             match left.checked_sub(chunk.len()) {
                 Some(less) => left = less,
@@ -59,5 +61,5 @@ async fn read_away(body: Body) {
             }
         }
     };
-    let _ = timeout(FAREWELL, read).await;
+    let _ = timeout(FAREWELL.mul_f64(most as f64 / MOST_UNREAD as f64), read).await;
 }

@@ -71,13 +71,13 @@ async fn admit(state: &AppState, headers: &HeaderMap, body: Body, id: &mut Optio
     let (intake, is_gzip) = match judge(state, headers) {
         Ok(judged) => judged,
         Err(outcome) => {
-            body::refuse(headers, body).await;
+            body::refuse(headers, body, body::MOST_UNREAD).await;
             return Err(outcome);
         }
     };
     let expected = body::announced(headers).unwrap_or(MOST_BYTES);
     if expected > MOST_BYTES {
-        body::refuse(headers, body).await;
+        body::refuse(headers, body, 2 * MOST_BYTES).await;
         return Err(told(Refusal::TooLarge));
     }
     let busy = |error: super::NoMemory| told(Refusal::Unavailable(error.to_string()));

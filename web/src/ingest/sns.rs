@@ -65,7 +65,7 @@ async fn admit(state: &AppState, request: Request) -> Result<(), Refusal> {
     let intake = match refusal {
         Ok(intake) => intake,
         Err(refusal) => {
-            body::refuse(headers, body).await;
+            body::refuse(headers, body, body::MOST_UNREAD).await;
             return Err(refusal);
         }
     };
