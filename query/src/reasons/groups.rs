@@ -262,6 +262,7 @@ impl Grouped {
             }
         }
     }
+
     /// The largest groups.
     pub(crate) fn largest(self, limit: usize) -> Found {
         let Self { rows, classes, reasons: Reasons(reasons) } = self;
