@@ -1,19 +1,20 @@
 //! Texts of rows as numbers: what is kept of the rows of dates holds each different text once.
 
+mod columns;
+mod days;
 mod groups;
 
 use std::collections::HashMap;
 
 use arrow::array::{Array, StringViewArray};
-use arrow::datatypes::DataType;
-use datafusion::logical_expr::{Expr, cast};
 use foldhash::fast::RandomState;
 use repute_lake::schema::column;
 
 use crate::dated::Weighed;
 use crate::dimension::Dimension;
-use crate::scan::Reader;
 
+pub(crate) use columns::CodeColumns;
+pub(crate) use days::{CodedDay, CodedDays};
 pub(crate) use groups::Groups;
 
 /// With these every day is read from the first time on, since any of them is asked for sooner or later.
@@ -72,11 +73,10 @@ impl Texts {
     }
 }
 
-/// The dimensions as columns of a scan.
-pub(crate) fn dimension_columns(reader: &Reader, dimensions: &[Dimension]) -> Vec<Expr> {
-    let name =
-        |(index, dimension)| cast(reader.expression(dimension), DataType::Utf8View).alias(format!("group_{index}"));
-    dimensions.iter().enumerate().map(name).collect()
+/// The dimension of which rows are read to know this one: providers follow from domains.
+pub(crate) fn read_as(dimension: &Dimension) -> &Dimension {
+    const DOMAIN: Dimension = Dimension::Column(column::RECIPIENT_DOMAIN);
+    if *dimension == Dimension::Provider { &DOMAIN } else { dimension }
 }
 
 /// The text of a row.

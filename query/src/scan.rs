@@ -230,6 +230,11 @@ impl Reader {
         &self.imports
     }
 
+    /// Which domains are one mailbox provider.
+    pub(crate) fn providers(&self) -> &Providers {
+        &self.sorting.providers
+    }
+
     /// The counting rules in force.
     pub fn rules(&self) -> &CountingRules {
         &self.sorting.rules

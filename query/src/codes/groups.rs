@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 
-use super::Codes;
+use super::{Codes, read_as};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
+use crate::provider::Providers;
 use crate::scan::Selection;
 use crate::wording::thousands;
 
@@ -46,7 +47,11 @@ impl<'d> Values<'d> {
 impl Groups {
     /// # Errors
     /// [`QueryError::Question`] for more groups than the memory is for.
-    pub(crate) fn of<'d>(days: impl IntoIterator<Item = Coded<'d>>, selection: &Selection) -> Result<Self, QueryError> {
+    pub(crate) fn of<'d>(
+        days: impl IntoIterator<Item = Coded<'d>>,
+        selection: &Selection,
+        providers: &'d Providers,
+    ) -> Result<Self, QueryError> {
         let by = &selection.by;
         let mut values: Vec<Values<'_>> = by.iter().map(|_| Values::default()).collect();
         let mut numbers: HashMap<Vec<u32>, u32, RandomState> = HashMap::default();
@@ -57,11 +62,11 @@ impl Groups {
                 continue;
             }
             let only: Vec<(&Codes, Vec<bool>)> =
-                selection.only.iter().map(|only| passing(day, only)).collect::<Result<_, _>>()?;
+                selection.only.iter().map(|only| passing(day, only, providers)).collect::<Result<_, _>>()?;
             let columns: Vec<&Codes> = by.iter().map(|dimension| codes(day, dimension)).collect::<Result<_, _>>()?;
-            let mut global = Vec::new();
-            for (codes, values) in columns.iter().zip(&mut values) {
-                global.push(number_values(codes, values));
+            let mut global: Vec<Vec<u32>> = Vec::new();
+            for ((dimension, codes), values) in by.iter().zip(&columns).zip(&mut values) {
+                global.push(told(codes, dimension, providers).map(|value| values.number(value)).collect());
             }
             let mut groups = Vec::with_capacity(rows);
             let mut key = vec![0; by.len()];
@@ -121,20 +126,28 @@ impl Groups {
 
 fn codes<'d>(day: &'d BTreeMap<Dimension, Codes>, dimension: &Dimension) -> Result<&'d Codes, QueryError> {
     let missing = || QueryError::Question(format!("{dimension} was not read"));
-    day.get(dimension).ok_or_else(missing)
+    day.get(read_as(dimension)).ok_or_else(missing)
+}
+
+/// The values of a dimension by their numbers.
+fn told<'d>(
+    codes: &'d Codes,
+    dimension: &Dimension,
+    providers: &'d Providers,
+) -> impl Iterator<Item = Option<&'d str>> + use<'d> {
+    let is_provider = *dimension == Dimension::Provider;
+    let told = move |value: &'d str| if is_provider { providers.of(value) } else { value };
+    codes.values.iter().map(move |value| value.as_deref().map(told))
 }
 
 /// Which values of a dimension pass.
 fn passing<'d>(
     day: &'d BTreeMap<Dimension, Codes>,
     (dimension, wanted): &(Dimension, Option<String>),
+    providers: &'d Providers,
 ) -> Result<(&'d Codes, Vec<bool>), QueryError> {
     let codes = codes(day, dimension)?;
-    Ok((codes, codes.values.iter().map(|value| value.as_deref() == wanted.as_deref()).collect()))
-}
-
-fn number_values<'d>(codes: &'d Codes, values: &mut Values<'d>) -> Vec<u32> {
-    codes.values.iter().map(|value| values.number(value.as_deref())).collect()
+    Ok((codes, told(codes, dimension, providers).map(|value| value == wanted.as_deref()).collect()))
 }
 
 fn of_code<T: Copy + Default>(of_codes: &[T], codes: &Codes, place: usize) -> T {

@@ -1,37 +1,23 @@
 //! Mail that was delayed: why, and what became of it.
 //!
 //! ```text
-//! DeliveryDelay rows ──> reasons, types, providers
-//!               └──────> delayed messages, each for a recipient ── later deliveries and bounces ──> fates
+//! days of delays in memory ──┬──> reasons, types, providers
+//! or rows that are read    ──┘──> delayed messages, each for a recipient ── later deliveries and bounces ──> fates
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher;
+mod engine;
+mod kept;
+mod mail;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
-use arrow::datatypes::{DataType, Int64Type};
 use chrono::{DateTime, Utc};
-use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{cast, col, lit};
-use foldhash::fast::RandomState;
-use foldhash::quality::FixedState;
-use futures::TryStreamExt;
 use repute_lake::EventType;
-use repute_lake::schema::column;
 
 use super::outcomes::{Outcome, decide};
 use super::times::{Times, TimesTaken};
-use crate::dimension::Dimension;
 use crate::error::QueryError;
-use crate::reasons::{FIXED, Frequent, Grouped, example, status_in};
+use crate::reasons::{Found, Rows, example, status_in};
 use crate::scan::{Reader, Selection};
-use crate::wording::thousands;
-
-/// Of more delayed messages it is not found out what became of them.
-const MOST_DELAYED: usize = 1_000_000;
-
-/// So many providers are told apart.
-const MOST_PROVIDERS: usize = 20_000;
+pub(super) use mail::{Known, Messages, Said};
 
 /// Delays of a kind or at a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,45 +111,40 @@ impl Delayed {
     }
 }
 
-/// What is known of a delayed message.
-pub(super) struct Known {
-    pub(super) undecided: Undecided,
-    /// When its mail was sent, microseconds.
-    pub(super) sent: Option<i64>,
-    pub(super) outcome: Option<(i64, Outcome)>,
-}
-
-pub(super) type Messages = HashMap<u64, Known, RandomState>;
-
-/// Columns of the scan after those that reasons are grouped by.
-const MESSAGE: usize = FIXED;
-const RECIPIENT: usize = FIXED + 1;
-const SENT: usize = FIXED + 2;
-const EXPIRES: usize = FIXED + 3;
-/// Of those the ones that are looked at here too.
-const DELAY_TYPE: usize = 0;
-const TIME: usize = 5;
-const PROVIDER: usize = 6;
-const DIAGNOSTIC: usize = 7;
-
 /// Finds the delays of the selection, at most so many reasons, and what became of the mail up to the selection's `as_of`.
 pub(super) async fn delayed(reader: &Reader, selection: &Selection, reasons: usize) -> Result<Delayed, QueryError> {
-    let mut grouped = Grouped::default();
-    let mut messages = Messages::default();
-    let mut matrix = Matrix::default();
-    let turn = reader.turn().await?;
-    let mut stream = delays(reader, selection).await?.execute_stream().await?;
-    while let Some(batch) = stream.try_next().await? {
-        grouped.count(&batch, 0);
-        matrix.count(&batch);
-        take(&batch, &mut messages)?;
+    let selection =
+        &Selection { types: vec![EventType::DeliveryDelay], by: Vec::new(), width: None, ..selection.clone() };
+    if let Some(days) = reader.reasons.of(reader, EventType::DeliveryDelay, selection).await?
+        && let Some(rows) = Rows::of(&days, selection, reader.providers(), |_| true)
+        && let Some(found) = rows.largest(reasons)
+    {
+        let mut messages = kept::messages(&days, &rows)?;
+        decide(reader, selection.as_of, &mut messages).await?;
+        return Ok(told(found, kept::counts(&rows), &messages, |row| kept::said(&days, *row)));
     }
-    drop(turn);
+    let (found, counts, mut messages) = engine::read(reader, selection, reasons).await?;
     decide(reader, selection.as_of, &mut messages).await?;
-    let found = grouped.largest(reasons);
-    let mut delayed = Delayed { events: found.rows, messages: messages.len() as u64, ..Delayed::default() };
-    (delayed.types, delayed.providers) = matrix.told();
-    delayed.others = (found.largest.others, found.largest.other_groups);
+    Ok(told(found, counts, &messages, Said::borrowed))
+}
+
+/// By type and by provider.
+type Counts = (Vec<DelayCount>, Vec<DelayCount>);
+
+fn told<'d, S>(
+    found: Found,
+    (types, providers): Counts,
+    messages: &'d Messages<S>,
+    said: impl Fn(&'d S) -> Option<Said<&'d str>>,
+) -> Delayed {
+    let mut delayed = Delayed {
+        events: found.rows,
+        types: largest(types),
+        providers: largest(providers),
+        others: (found.largest.others, found.largest.other_groups),
+        messages: messages.len() as u64,
+        ..Delayed::default()
+    };
     delayed.reasons = found
         .largest
         .groups
@@ -178,141 +159,50 @@ pub(super) async fn delayed(reader: &Reader, selection: &Selection, reasons: usi
                 text,
                 events: told.count,
                 missed: told.missed,
-                first: DateTime::from_timestamp_micros(told.first).unwrap_or_default(),
-                last: DateTime::from_timestamp_micros(told.last).unwrap_or_default(),
+                first: time(told.first),
+                last: time(told.last),
                 example: told.example.map(|text| example(&text, false)),
                 providers: told.providers,
             }
         })
         .collect();
-    settle(messages, &mut delayed);
-    Ok(delayed)
+    settle(messages, said, &mut delayed);
+    delayed
 }
 
-async fn delays(reader: &Reader, selection: &Selection) -> Result<datafusion::prelude::DataFrame, QueryError> {
-    let selection = Selection { types: vec![EventType::DeliveryDelay], width: None, ..selection.clone() };
-    let none = || lit(ScalarValue::Utf8View(None));
-    let micros = |name| cast(col(name), DataType::Int64);
-    let columns = vec![
-        col(column::DELAY_TYPE).alias("class"),
-        none().alias("type"),
-        none().alias("subtype"),
-        col(column::STATUS).alias("own_status"),
-        reader.reason_text().alias("text"),
-        micros(column::EVENT_TIME).alias("time"),
-        cast(reader.expression(&Dimension::Provider), DataType::Utf8View).alias("provider"),
-        col(column::DIAGNOSTIC_CODE).alias("diagnostic"),
-        col(column::MESSAGE_ID),
-        col(column::RECIPIENT),
-        micros(column::SENT_TIME).alias("sent"),
-        micros(column::EXPIRATION_TIME).alias("expires"),
-    ];
-    Ok(reader.events(&selection).await?.select(columns)?)
+fn time(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
 
-pub(super) fn text(array: Option<&StringViewArray>, row: usize) -> Option<&str> {
-    array.filter(|array| array.is_valid(row)).map(|array| array.value(row))
-}
-
-/// Case does not tell recipients apart, as identities of events do not either.
-pub(super) fn key(message_id: &str, recipient: &str) -> u64 {
-    FixedState::with_seed(0).hash_one((message_id, recipient.to_lowercase()))
-}
-
-/// Adds a batch's delays to the messages that they are of.
-fn take(batch: &RecordBatch, messages: &mut Messages) -> Result<(), QueryError> {
-    let column = |index: usize| batch.column(index).as_string_view_opt();
-    let [ids, recipients, types, providers, diagnostics] =
-        [MESSAGE, RECIPIENT, DELAY_TYPE, PROVIDER, DIAGNOSTIC].map(column);
-    let [times, sent, expires] = [TIME, SENT, EXPIRES].map(|index| batch.column(index).as_primitive::<Int64Type>());
-    for row in 0..batch.num_rows() {
-        let Some(id) = text(ids, row) else { continue };
-        let recipient = text(recipients, row).unwrap_or_default();
-        let time = DateTime::from_timestamp_micros(times.value(row)).unwrap_or_default();
-        let owned = |array| text(array, row).map(str::to_owned);
-        let undecided = || Undecided {
-            message_id: id.to_owned(),
-            recipient: recipient.to_owned(),
-            provider: owned(providers),
-            delay_type: owned(types),
-            diagnostic: owned(diagnostics),
-            first: time,
-            last: time,
-            expires: expires.is_valid(row).then(|| DateTime::from_timestamp_micros(expires.value(row))).flatten(),
-        };
-        let known = messages.entry(key(id, recipient)).or_insert_with(|| Known {
-            undecided: undecided(),
-            sent: sent.is_valid(row).then(|| sent.value(row)),
-            outcome: None,
-        });
-        if time > known.undecided.last {
-            known.undecided = Undecided { first: known.undecided.first, ..undecided() };
-        }
-        known.undecided.first = known.undecided.first.min(time);
-    }
-    if messages.len() > MOST_DELAYED {
-        let most = thousands(MOST_DELAYED as u64);
-        return Err(QueryError::Question(format!("more than {most} delayed messages; choose a shorter range")));
-    }
-    Ok(())
-}
-
-fn settle(messages: Messages, delayed: &mut Delayed) {
+fn settle<'d, S>(messages: &'d Messages<S>, said: impl Fn(&'d S) -> Option<Said<&'d str>>, delayed: &mut Delayed) {
     let mut delivered = Times::default();
-    for known in messages.into_values() {
+    for known in messages.known() {
         match known.outcome {
-            Some((time, Outcome::Delivered)) => {
-                delivered.add((time - known.sent.unwrap_or(time)) / 1_000);
-            }
+            Some((time, Outcome::Delivered)) => delivered.add((time - known.sent.unwrap_or(time)) / 1_000),
             Some((_, Outcome::Bounced)) => delayed.bounced += 1,
             Some((_, Outcome::Expired)) => {
                 delayed.bounced += 1;
                 delayed.expired += 1;
             }
-            None => delayed.undecided.push(known.undecided),
+            None => delayed.undecided.extend(said(&known.said).map(|said| Undecided {
+                message_id: said.message_id.to_owned(),
+                recipient: said.recipient.to_owned(),
+                provider: said.provider.map(str::to_owned),
+                delay_type: said.delay_type.map(str::to_owned),
+                diagnostic: said.diagnostic.map(str::to_owned),
+                first: time(known.first),
+                last: time(known.last),
+                expires: said.expires.and_then(DateTime::from_timestamp_micros),
+            })),
         }
     }
     delayed.delivered = delivered.taken();
-    let place = |one: &Undecided| (one.expires.is_none(), one.expires, one.first);
-    delayed.undecided.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.message_id.cmp(&b.message_id)));
+    delayed.undecided.sort_by(|a, b| place(a).cmp(&place(b)));
 }
 
-/// Delays by type and provider.
-struct Matrix {
-    types: BTreeMap<Option<String>, Frequent<String, ()>>,
-    providers: Frequent<Option<String>, BTreeMap<String, u64>>,
-}
-
-impl Default for Matrix {
-    fn default() -> Self {
-        Self { types: BTreeMap::new(), providers: Frequent::new(MOST_PROVIDERS) }
-    }
-}
-
-impl Matrix {
-    fn count(&mut self, batch: &RecordBatch) {
-        let [types, providers] = [DELAY_TYPE, PROVIDER].map(|index| batch.column(index).as_string_view_opt());
-        for row in 0..batch.num_rows() {
-            let [of_type, provider] = [types, providers].map(|array| text(array, row).map(str::to_owned));
-            let name = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
-            let known = self.types.entry(of_type.clone()).or_insert_with(|| Frequent::new(MOST_PROVIDERS));
-            known.add(name(&provider));
-            *self.providers.add(provider).entry(name(&of_type)).or_default() += 1;
-        }
-    }
-
-    fn told(self) -> (Vec<DelayCount>, Vec<DelayCount>) {
-        let types = self.types.into_iter().map(|(name, providers)| {
-            let providers: Vec<(String, u64)> = providers.into_counts().map(|(name, c)| (name, c.count)).collect();
-            DelayCount { name, events: providers.iter().map(|(_, count)| count).sum(), most: providers }
-        });
-        let providers = self.providers.into_counts().map(|(name, counted)| DelayCount {
-            name,
-            events: counted.count,
-            most: counted.more.into_iter().collect(),
-        });
-        (largest(types.collect()), largest(providers.collect()))
-    }
+/// What expires first comes first.
+fn place(one: &Undecided) -> impl Ord + use<'_> {
+    (one.expires.is_none(), one.expires, one.first, &one.message_id, &one.recipient)
 }
 
 /// The most frequent first, each with what most of them were.
@@ -323,4 +213,9 @@ fn largest(mut counts: Vec<DelayCount>) -> Vec<DelayCount> {
     }
     counts.sort_by(|a, b| (b.events, &a.name).cmp(&(a.events, &b.name)));
     counts
+}
+
+/// What stands for no type, no provider.
+fn named(name: Option<&str>) -> String {
+    name.unwrap_or("(none)").to_owned()
 }

@@ -18,11 +18,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use repute_lake::schema::column;
 use repute_lake::{DataFile, EventType};
 
-use super::delayed::{Messages, key, text};
+use super::delayed::{Known, Messages};
+use crate::codes::view;
 use crate::dated::{Dated, Weighed, apart};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
-use crate::reasons::BounceClass;
+use crate::reasons::{BounceClass, mail_key};
 use crate::scan::{Reader, Selection};
 
 /// Outcomes may take so many bytes.
@@ -30,6 +31,10 @@ const MOST_BYTES: usize = 32 << 20;
 
 /// Waits are told apart in steps of powers of two of it, microseconds.
 const SHORTEST: i64 = 1_000_000;
+
+/// Dates are read with waits of this length or longer, so that most questions are answered from what the first one read: SES tries again
+/// after some minutes.
+const USUAL: i64 = 128 * SHORTEST;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -71,22 +76,22 @@ impl Default for KeptOutcomes {
 
 /// Finds the first delivery or bounce of each message after its first delay. Only those rows are looked at that lie as long after their
 /// sending as the earliest delay did. It waits for its turn itself wherever it reads rows: who asks must not have one.
-pub(super) async fn decide(
+pub(super) async fn decide<S>(
     reader: &Reader,
     as_of: Option<DateTime<Utc>>,
-    messages: &mut Messages,
+    messages: &mut Messages<S>,
 ) -> Result<(), QueryError> {
-    let Some(first) = messages.values().map(|known| known.undecided.first).min() else { return Ok(()) };
-    let waits = messages.values().map(|known| Some(known.undecided.first.timestamp_micros() - known.sent?));
-    let shortest = waits.collect::<Option<Vec<i64>>>().and_then(|waits| waits.into_iter().min());
-    let selection = Selection { since: Some(first), as_of, ..Selection::default() };
+    let Some(from) = messages.known().map(|known| known.first).min() else { return Ok(()) };
+    let wait = |shortest: i64, known: &Known<S>| Some(shortest.min(known.first - known.sent?));
+    let shortest = messages.known().try_fold(i64::MAX, wait);
+    let selection = Selection { since: DateTime::from_timestamp_micros(from), as_of, ..Selection::default() };
     // Whoever wants the engine to read the rows has them read.
     let Some(step) = shortest.and_then(step).filter(|_| reader.coded.is_some()) else {
         let _turn = reader.turn().await?;
         let rows = ended(reader, reader.events(&of_ends(&selection)).await?, shortest)?;
         return read(rows, |ended| note(ended, messages)).await;
     };
-    let (from, to) = (first.timestamp_micros(), as_of.map_or(i64::MAX, |time| time.timestamp_micros()));
+    let to = as_of.map_or(i64::MAX, |time| time.timestamp_micros());
     let mut dates: BTreeMap<NaiveDate, Vec<DataFile>> = BTreeMap::new();
     let mut others = Vec::new();
     for file in reader.files_between(from.min(to), to) {
@@ -123,16 +128,16 @@ fn step(shortest: i64) -> Option<i64> {
     Some(SHORTEST << steps.ilog2())
 }
 
-fn note(ended: Ended, messages: &mut Messages) {
-    let Some(known) = messages.get_mut(&ended.key) else { return };
-    let is_after = ended.time >= known.undecided.first.timestamp_micros();
-    if is_after && known.outcome.is_none_or(|(earlier, _)| ended.time < earlier) {
+fn note<S>(ended: Ended, messages: &mut Messages<S>) {
+    let Some(known) = messages.get_mut(ended.key) else { return };
+    if ended.time >= known.first && known.outcome.is_none_or(|(earlier, _)| ended.time < earlier) {
         known.outcome = Some((ended.time, ended.outcome));
     }
 }
 
-async fn late(reader: &Reader, date: NaiveDate, files: Vec<DataFile>, waited: i64) -> Result<Arc<Late>, QueryError> {
+async fn late(reader: &Reader, date: NaiveDate, files: Vec<DataFile>, shortest: i64) -> Result<Arc<Late>, QueryError> {
     let make = async |_| {
+        let waited = shortest.min(USUAL);
         let rows = reader.rows_of(files.clone(), &of_ends(&Selection::default()))?;
         let rows = ended(reader, rows, Some(waited))?;
         let _turn = reader.turn().await?;
@@ -144,7 +149,7 @@ async fn late(reader: &Reader, date: NaiveDate, files: Vec<DataFile>, waited: i6
         })
         .await
     };
-    reader.delays.outcomes().0.get(date, &(), &files, |late| late.waited <= waited, make).await
+    reader.delays.outcomes().0.get(date, &(), &files, |late| late.waited <= shortest, make).await
 }
 
 fn of_ends(selection: &Selection) -> Selection {
@@ -172,12 +177,12 @@ async fn read(rows: DataFrame, mut each: impl FnMut(Ended)) -> Result<(), QueryE
         let [types, ids, recipients, classes] = [1, 2, 3, 4].map(|index| batch.column(index).as_string_view_opt());
         let times = batch.column(0).as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
-            let outcome = match (text(types, row), text(classes, row)) {
+            let outcome = match (view(types, row), view(classes, row)) {
                 (Some("Bounce"), Some(class)) if class == BounceClass::Expired.as_str() => Outcome::Expired,
                 (Some("Bounce"), _) => Outcome::Bounced,
                 _ => Outcome::Delivered,
             };
-            let key = key(text(ids, row).unwrap_or_default(), text(recipients, row).unwrap_or_default());
+            let key = mail_key(view(ids, row).unwrap_or_default(), view(recipients, row).unwrap_or_default());
             each(Ended { key, time: times.value(row), outcome });
         }
     }

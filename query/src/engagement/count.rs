@@ -15,6 +15,7 @@ use super::spread::Waits;
 use super::{Acts, EngagementQuery};
 use crate::codes::Groups;
 use crate::error::QueryError;
+use crate::provider::Providers;
 use crate::scan::Clock;
 use crate::windows::Windows;
 
@@ -80,10 +81,14 @@ pub(super) struct Names {
 }
 
 /// Counts what passes the query.
-pub(super) async fn count(days: Vec<Arc<Day>>, query: &EngagementQuery) -> Result<(Counted, Names), QueryError> {
+pub(super) async fn count(
+    days: Vec<Arc<Day>>,
+    query: &EngagementQuery,
+    providers: &Providers,
+) -> Result<(Counted, Names), QueryError> {
     let (links, all_links) = number_links(&days);
     let windows = Windows::of(query.stepping, query.selection.width, || range(&days, query.selection.clock))?;
-    let groups = Groups::of(days.iter().map(|day| (day.rows.len(), &day.dimensions)), &query.selection)?;
+    let groups = Groups::of(days.iter().map(|day| (day.rows.len(), &day.dimensions)), &query.selection, providers)?;
     let verdicts = BotReason::all().map(BotReason::verdict).collect();
     let plan =
         Arc::new(Plan { days, query: query.clone(), windows, groups, links, verdicts, next: AtomicUsize::new(0) });

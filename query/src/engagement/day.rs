@@ -6,7 +6,7 @@
 //!                                                        ── clicks just before and after ──> reasons ──> Day, by message
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
 
 use chrono::{DateTime, NaiveDate, TimeDelta};
@@ -15,7 +15,7 @@ use repute_lake::DataFile;
 
 use super::bots::{Act, BotReason, after_delivery, many_links};
 use super::reading::{Delivered, Reading, add_deliveries};
-use crate::codes::Codes;
+use crate::codes::{CodedDay, Codes};
 use crate::dated::{Weighed, ends};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
@@ -125,27 +125,42 @@ pub(crate) fn message(id: &str) -> u64 {
 }
 
 /// So far around a date rows are looked at, since they may say something of those in it.
-pub(crate) fn margin() -> TimeDelta {
+fn margin() -> TimeDelta {
     let deliveries = after_delivery().map(|(_, within)| within);
     let links = many_links().map(|(.., within)| within);
     deliveries.into_iter().chain(links).max().unwrap_or_default()
 }
 
-/// Reads a date from its files and those around it, with these dimensions.
-pub(crate) async fn read(
-    reader: &Reader,
-    date: NaiveDate,
-    files: Vec<DataFile>,
-    dimensions: &[Dimension],
-) -> Result<Day, QueryError> {
-    let (start, end) = ends(date);
-    let around = |time: i64, margin: TimeDelta| DateTime::from_timestamp_micros(time).map(|time| time + margin);
-    let span = (around(start, -margin()), around(end, margin()));
-    let _turn = reader.turn().await?;
-    let mut day = Reading::of(reader, files.clone(), span, dimensions).await?;
-    day.judge_by_deliveries(reader, files).await?;
-    day.judge_by_links();
-    Ok(day.within(start, end))
+impl CodedDay for Day {
+    type Key = ();
+
+    /// Those of the date, and those around it.
+    fn files(reader: &Reader, date: NaiveDate) -> Vec<DataFile> {
+        let (start, end) = ends(date);
+        let margin = margin().num_microseconds().unwrap_or_default();
+        reader.files_between(start - margin, end + margin)
+    }
+
+    async fn read(
+        reader: &Reader,
+        (): &(),
+        date: NaiveDate,
+        files: Vec<DataFile>,
+        dimensions: &BTreeSet<Dimension>,
+    ) -> Result<Self, QueryError> {
+        let (start, end) = ends(date);
+        let around = |time: i64, margin: TimeDelta| DateTime::from_timestamp_micros(time).map(|time| time + margin);
+        let span = (around(start, -margin()), around(end, margin()));
+        let _turn = reader.turn().await?;
+        let mut day = Reading::of(reader, files.clone(), span, dimensions).await?;
+        day.judge_by_deliveries(reader, files).await?;
+        day.judge_by_links();
+        Ok(day.within(start, end))
+    }
+
+    fn dimensions(&self) -> &BTreeMap<Dimension, Codes> {
+        &self.dimensions
+    }
 }
 
 impl Day {

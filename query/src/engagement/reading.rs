@@ -1,6 +1,6 @@
 //! Rows of opens and clicks out of the events table: texts become numbers as they are read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use arrow::array::{Array, AsArray, MapArray, RecordBatch, StringViewArray};
 use arrow::datatypes::{DataType, Int64Type};
@@ -13,7 +13,7 @@ use repute_lake::{DataFile, EventType};
 
 use super::bots::{Act, Judged, judge};
 use super::day::{Day, Link, NO_TIME, Row, What, message};
-use crate::codes::{Codes, Texts, dimension_columns, view};
+use crate::codes::{CodeColumns, Texts, view};
 use crate::dated::apart;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
@@ -37,8 +37,7 @@ const FIXED: usize = 8;
 #[derive(Default)]
 pub(super) struct Reading {
     rows: Vec<Row>,
-    codes: Vec<Vec<u32>>,
-    dimensions: Vec<Texts>,
+    dimensions: CodeColumns,
     links: HashMap<Link, u32, RandomState>,
     agents: Texts,
     likelihoods: Texts,
@@ -53,7 +52,7 @@ impl Reading {
         reader: &Reader,
         files: Vec<DataFile>,
         (since, until): Span,
-        dimensions: &[Dimension],
+        dimensions: &BTreeSet<Dimension>,
     ) -> Result<Day, QueryError> {
         let selection =
             Selection { since, until, types: vec![EventType::Open, EventType::Click], ..Selection::default() };
@@ -68,20 +67,14 @@ impl Reading {
             col(column::LINK),
             col(column::LINK_TAGS),
         ];
-        columns.extend(dimension_columns(reader, dimensions));
-        let rows = reader.rows_of(files, &selection)?.select(columns)?;
-        let mut reading = Self {
-            codes: dimensions.iter().map(|_| Vec::new()).collect(),
-            dimensions: dimensions.iter().map(|_| Texts::default()).collect(),
-            ..Self::default()
-        };
-        let mut stream = rows.execute_stream().await?;
-        let dimensions = dimensions.to_vec();
+        let mut reading = Self { dimensions: CodeColumns::of(dimensions), ..Self::default() };
+        columns.extend(reading.dimensions.expressions(reader));
+        let mut stream = reader.rows_of(files, &selection)?.select(columns)?.execute_stream().await?;
         apart(async move {
             while let Some(batch) = stream.try_next().await? {
                 reading.take(&batch);
             }
-            Ok(reading.into_day(&dimensions))
+            Ok(reading.into_day())
         })
         .await
     }
@@ -109,10 +102,7 @@ impl Reading {
             let message = id.map_or_else(|| self.nobody(time), message);
             self.rows.push(Row { message, time, sent, link, what });
         }
-        for (index, (texts, codes)) in self.dimensions.iter_mut().zip(&mut self.codes).enumerate() {
-            let values = text(FIXED + index);
-            codes.extend((0..batch.num_rows()).map(|row| texts.number(view(values, row))));
-        }
+        self.dimensions.take(batch, FIXED);
     }
 
     /// An event without a message id belongs to a message of its own.
@@ -136,19 +126,15 @@ impl Reading {
     }
 
     /// The rows by message and time.
-    fn into_day(self, dimensions: &[Dimension]) -> Day {
+    fn into_day(self) -> Day {
         let mut order: Vec<u32> = (0..u32::try_from(self.rows.len()).unwrap_or(u32::MAX)).collect();
         let rows = &self.rows;
         order.sort_unstable_by_key(|place| rows.get(*place as usize).map(|row| (row.message, row.time, row.link)));
         let mut links: Vec<(u32, Link)> = self.links.into_iter().map(|(link, number)| (number, link)).collect();
         links.sort_unstable_by_key(|(number, _)| *number);
         let none = Link { url: "".into(), tags: "".into() };
-        let codes = self.codes.into_iter().zip(self.dimensions).map(|(numbers, texts)| Codes {
-            numbers: order.iter().filter_map(|place| numbers.get(*place as usize).copied()).collect(),
-            values: texts.into_values(),
-        });
         Day {
-            dimensions: dimensions.iter().cloned().zip(codes).collect::<BTreeMap<_, _>>(),
+            dimensions: self.dimensions.into_codes(&order),
             rows: order.iter().filter_map(|place| rows.get(*place as usize).copied()).collect(),
             links: std::iter::once(none).chain(links.into_iter().map(|(_, link)| link)).collect(),
         }

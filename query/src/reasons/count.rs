@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use super::day::{Day, Reason};
 use super::groups::{Found, Key, Largest, MOST_REASONS, Told, first_providers};
 use crate::codes::Groups;
+use crate::provider::Providers;
 use crate::scan::Selection;
 
 /// Stands for rows that are not asked for.
@@ -24,7 +25,7 @@ struct Entry {
 }
 
 /// The rows of some days that a selection names.
-pub(super) struct Rows<'d> {
+pub(crate) struct Rows<'d> {
     days: &'d [Arc<Day>],
     groups: Groups,
     /// Of each day the places of its rows.
@@ -36,8 +37,14 @@ pub(super) struct Rows<'d> {
 
 impl<'d> Rows<'d> {
     /// Those of the reasons that `is_asked` takes; nothing where they are of more groups than the memory is for.
-    pub(super) fn of(days: &'d [Arc<Day>], selection: &Selection, is_asked: impl Fn(&Reason) -> bool) -> Option<Self> {
-        let groups = Groups::of(days.iter().map(|day| (day.times.len(), &day.dimensions)), selection).ok()?;
+    pub(crate) fn of(
+        days: &'d [Arc<Day>],
+        selection: &Selection,
+        providers: &'d Providers,
+        is_asked: impl Fn(&Reason) -> bool,
+    ) -> Option<Self> {
+        let groups =
+            Groups::of(days.iter().map(|day| (day.times.len(), &day.dimensions)), selection, providers).ok()?;
         let since = selection.since.map_or(i64::MIN, |time| time.timestamp_micros());
         let until = [selection.until, selection.as_of].into_iter().flatten().min();
         let until = until.map_or(i64::MAX, |time| time.timestamp_micros());
@@ -59,7 +66,7 @@ impl<'d> Rows<'d> {
     }
 
     /// Calls with day, place, group, number of the reason, and number of reason and provider of each row.
-    fn each(&self, mut take: impl FnMut(usize, usize, u32, u32, u32)) {
+    pub(crate) fn each(&self, mut take: impl FnMut(usize, usize, u32, u32, u32)) {
         for (number, ((day, places), reasons)) in self.days.iter().zip(&self.places).zip(&self.numbers).enumerate() {
             // The reason of each pair is looked up once.
             let of_pair: Vec<u32> =
@@ -78,7 +85,7 @@ impl<'d> Rows<'d> {
     }
 
     /// Counts by reason and tells the largest; nothing where there are more reasons than are told apart.
-    pub(super) fn largest(&self, limit: usize) -> Option<Found> {
+    pub(crate) fn largest(&self, limit: usize) -> Option<Found> {
         let mut entries = Entries::of(self);
         let mut rows = 0;
         self.each(|day, place, group, reason, _| {
@@ -146,6 +153,20 @@ impl<'d> Rows<'d> {
             first_providers(counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect())
         };
         counts.into_iter().map(named).collect()
+    }
+
+    /// How many rows are of a reason and a provider; the same two may come more than once.
+    pub(crate) fn by_provider(&self) -> Vec<(&'d Reason, Option<&'d str>, u64)> {
+        let mut counted = Vec::new();
+        for (day, pairs) in self.pairs(|_, reason| Some(reason)) {
+            for ((reason, pair), count) in pairs {
+                let provider = day.pairs.get(pair as usize).and_then(|(_, number)| day.providers.get(*number as usize));
+                if let (Some(reason), Some(provider)) = (self.reasons.get(reason as usize), provider) {
+                    counted.push((*reason, provider.as_deref(), count));
+                }
+            }
+        }
+        counted
     }
 
     /// Of each day how many rows there are of a rank and a pair.

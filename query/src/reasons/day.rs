@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, cast, col, lit};
 use foldhash::fast::RandomState;
@@ -14,9 +14,10 @@ use repute_lake::schema::column;
 use repute_lake::{DataFile, EventType};
 
 use super::classify::Bounce;
+use super::mail::{Mail, MailReading, mail_columns};
 use super::normalise::normalise;
-use crate::codes::{Codes, TEXT, Texts, dimension_columns, view};
-use crate::dated::{Weighed, apart};
+use crate::codes::{CodeColumns, CodedDay, Codes, TEXT, Texts, view};
+use crate::dated::{Weighed, apart, ends};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
 use crate::scan::{Reader, Selection};
@@ -41,6 +42,8 @@ pub(crate) struct Day {
     pub(crate) reasons: Vec<Reason>,
     pub(crate) providers: Vec<Option<Box<str>>>,
     pub(crate) texts: Vec<Option<Box<str>>>,
+    /// Of delays.
+    pub(crate) mail: Mail,
     pub(crate) dimensions: BTreeMap<Dimension, Codes>,
     /// With these dimensions it takes too much memory, and has no rows here.
     pub(crate) too_large_with: Option<BTreeSet<Dimension>>,
@@ -52,11 +55,12 @@ impl Weighed for Day {
         let texts = self.texts.iter().chain(&self.providers).chain(self.reasons.iter().flatten()).map(text);
         let numbers = self.times.len() * (size_of::<i64>() + 2 * size_of::<u32>());
         let pairs = self.pairs.len() * size_of::<(u32, u32)>();
-        numbers + pairs + texts.sum::<usize>() + self.dimensions.values().map(Weighed::bytes).sum::<usize>()
+        let dimensions: usize = self.dimensions.values().map(Weighed::bytes).sum();
+        numbers + pairs + texts.sum::<usize>() + self.mail.bytes() + dimensions
     }
 }
 
-/// Columns of the scan before those of the dimensions: `KIND` is the type of a bounce or of a delay.
+/// Columns of the scan before those of mail and of the dimensions: `KIND` is the type of a bounce or of a delay.
 const TIME: usize = 0;
 const PROVIDER: usize = 1;
 const DIAGNOSTIC: usize = 2;
@@ -77,63 +81,74 @@ struct Reading {
     kinds: [Texts; 3],
     /// Numbers of kind, subtype, status and diagnostic; each of a row that was read with them, and the provider.
     pairs: HashMap<([u32; 4], u32), u32, RandomState>,
-    dimensions: Vec<(Texts, Vec<u32>)>,
+    mail: Option<MailReading>,
+    dimensions: CodeColumns,
 }
 
-/// Start and end of a date.
-fn ends(date: NaiveDate) -> (DateTime<Utc>, DateTime<Utc>) {
-    let start = date.and_time(NaiveTime::MIN).and_utc();
-    (start, start + TimeDelta::days(1))
-}
+impl CodedDay for Day {
+    type Key = EventType;
 
-/// The files that may hold rows of a date.
-pub(super) fn files(reader: &Reader, date: NaiveDate) -> Vec<DataFile> {
-    let (start, end) = ends(date);
-    reader.files_between(start.timestamp_micros(), end.timestamp_micros())
-}
+    fn files(reader: &Reader, date: NaiveDate) -> Vec<DataFile> {
+        let (start, end) = ends(date);
+        reader.files_between(start, end)
+    }
 
-/// Reads the events of a type from a date's files, with these dimensions.
-pub(super) async fn read(
-    reader: &Reader,
-    event_type: EventType,
-    date: NaiveDate,
-    files: Vec<DataFile>,
-    dimensions: &BTreeSet<Dimension>,
-) -> Result<Day, QueryError> {
-    let _turn = reader.turn().await?;
-    let (start, end) = ends(date);
-    let selection = Selection { since: Some(start), until: Some(end), types: vec![event_type], ..Selection::default() };
-    let listed: Vec<Dimension> = dimensions.iter().cloned().collect();
-    let mut columns = fixed_columns(reader, event_type);
-    columns.extend(dimension_columns(reader, &listed));
-    let mut stream = reader.rows_of(files, &selection)?.select(columns)?.execute_stream().await?;
-    let dimensions = dimensions.clone();
-    let classifier = Arc::clone(&reader.sorting.classifier);
-    apart(async move {
-        let mut reading =
-            Reading { dimensions: listed.iter().map(|_| Default::default()).collect(), ..Reading::default() };
-        while let Some(batch) = stream.try_next().await? {
-            reading.take(&batch);
-            if reading.bytes() > MOST_BYTES {
-                return Ok(Day { too_large_with: Some(dimensions), ..Day::default() });
-            }
-        }
-        let class = |[kind, subtype, status]: [Option<&str>; 3], text: Option<&str>| -> [Option<Box<str>>; 3] {
-            if event_type != EventType::Bounce {
-                return [kind.map(Into::into), None, None];
-            }
-            let class = classifier.class(&Bounce { bounce_type: kind, subtype, status, text });
-            [Some(class.as_str().into()), kind.map(Into::into), subtype.map(Into::into)]
+    async fn read(
+        reader: &Reader,
+        event_type: &EventType,
+        date: NaiveDate,
+        files: Vec<DataFile>,
+        dimensions: &BTreeSet<Dimension>,
+    ) -> Result<Self, QueryError> {
+        let _turn = reader.turn().await?;
+        let (start, end) = ends(date);
+        let [since, until] = [start, end].map(DateTime::from_timestamp_micros);
+        let is_bounce = *event_type == EventType::Bounce;
+        let selection = Selection { since, until, types: vec![*event_type], ..Selection::default() };
+        let mut reading = Reading {
+            dimensions: CodeColumns::of(dimensions),
+            mail: (!is_bounce).then(MailReading::default),
+            ..Reading::default()
         };
-        Ok(reading.into_day(listed, class))
-    })
-    .await
+        let mut columns = fixed_columns(reader, is_bounce);
+        columns.extend(reading.mail.iter().flat_map(|_| mail_columns()));
+        columns.extend(reading.dimensions.expressions(reader));
+        let mut stream = reader.rows_of(files, &selection)?.select(columns)?.execute_stream().await?;
+        let dimensions = dimensions.clone();
+        let classifier = Arc::clone(&reader.sorting.classifier);
+        apart(async move {
+            while let Some(batch) = stream.try_next().await? {
+                reading.take(&batch);
+                if reading.bytes() > MOST_BYTES {
+                    return Ok(Day { too_large_with: Some(dimensions), ..Day::default() });
+                }
+            }
+            let class = |[kind, subtype, status]: [Option<&str>; 3], text: Option<&str>| -> [Option<Box<str>>; 3] {
+                if !is_bounce {
+                    return [kind.map(Into::into), None, None];
+                }
+                let class = classifier.class(&Bounce { bounce_type: kind, subtype, status, text });
+                [Some(class.as_str().into()), kind.map(Into::into), subtype.map(Into::into)]
+            };
+            Ok(reading.into_day(class))
+        })
+        .await
+    }
+
+    fn dimensions(&self) -> &BTreeMap<Dimension, Codes> {
+        &self.dimensions
+    }
+
+    fn too_large_with(&self) -> Option<&BTreeSet<Dimension>> {
+        self.too_large_with.as_ref()
+    }
 }
 
-fn fixed_columns(reader: &Reader, event_type: EventType) -> Vec<Expr> {
-    let (kind, subtype) = match event_type {
-        EventType::Bounce => (col(column::BOUNCE_TYPE), col(column::BOUNCE_SUBTYPE)),
-        _ => (col(column::DELAY_TYPE), lit(ScalarValue::Utf8View(None))),
+fn fixed_columns(reader: &Reader, is_bounce: bool) -> Vec<Expr> {
+    let (kind, subtype) = if is_bounce {
+        (col(column::BOUNCE_TYPE), col(column::BOUNCE_SUBTYPE))
+    } else {
+        (col(column::DELAY_TYPE), lit(ScalarValue::Utf8View(None)))
     };
     vec![
         cast(col(column::EVENT_TIME), DataType::Int64).alias("time"),
@@ -166,26 +181,24 @@ impl Reading {
             self.of_text.push(diagnostic);
             self.times.push(times.value(row));
         }
-        for (index, (texts, codes)) in self.dimensions.iter_mut().enumerate() {
-            let values = text(FIXED + index);
-            codes.extend((0..batch.num_rows()).map(|row| texts.number(view(values, row))));
+        let mut next = FIXED;
+        if let Some(mail) = &mut self.mail {
+            mail.take(batch, next);
+            next += mail_columns().len();
         }
+        self.dimensions.take(batch, next);
     }
 
     /// About what the day will take.
     fn bytes(&self) -> usize {
-        let texts =
-            [&self.diagnostics, &self.providers].into_iter().chain(self.dimensions.iter().map(|(texts, _)| texts));
-        let a_row = size_of::<i64>() + (2 + self.dimensions.len()) * size_of::<u32>();
-        self.times.len() * a_row + texts.map(Texts::bytes).sum::<usize>()
+        let a_row = size_of::<i64>() + 2 * size_of::<u32>();
+        let texts = self.diagnostics.bytes() + self.providers.bytes();
+        let mail = self.mail.as_ref().map_or(0, MailReading::bytes);
+        self.times.len() * a_row + texts + mail + self.dimensions.bytes()
     }
 
     /// `class` gives what comes first of a reason: class, type and subtype of a bounce.
-    fn into_day(
-        self,
-        dimensions: Vec<Dimension>,
-        class: impl Fn([Option<&str>; 3], Option<&str>) -> [Option<Box<str>>; 3],
-    ) -> Day {
+    fn into_day(self, class: impl Fn([Option<&str>; 3], Option<&str>) -> [Option<Box<str>>; 3]) -> Day {
         let mut order: Vec<u32> = (0..u32::try_from(self.times.len()).unwrap_or(u32::MAX)).collect();
         order.sort_by_key(|place| self.times.get(*place as usize));
         let [kinds, subtypes, statuses] = self.kinds.map(Texts::into_values);
@@ -215,13 +228,9 @@ impl Reading {
                 u32::try_from(of_reason.len() - 1).unwrap_or(u32::MAX)
             }));
         }
-        let in_order = |numbers: &[u32]| -> Vec<u32> { order.iter().map(|place| at(numbers, *place)).collect() };
-        let codes = self
-            .dimensions
-            .into_iter()
-            .map(|(texts, numbers)| Codes { numbers: in_order(&numbers), values: texts.into_values() });
         Day {
-            dimensions: dimensions.into_iter().zip(codes).collect(),
+            mail: self.mail.map(|mail| mail.into_mail(&order)).unwrap_or_default(),
+            dimensions: self.dimensions.into_codes(&order),
             times: order.iter().filter_map(|place| self.times.get(*place as usize).copied()).collect(),
             of_pair: order.iter().map(|place| at(&renumbered, at(&self.of_pair, *place))).collect(),
             of_text: order.iter().map(|place| at(&ranks, at(&self.of_text, *place))).collect(),

@@ -186,9 +186,9 @@ pub async fn bounce_reasons(reader: &Reader, query: &BounceQuery) -> Result<Boun
     let is_asked = |reason: &Reason| {
         query.classes.is_empty() || query.classes.iter().any(|class| reason[0].as_deref() == Some(class.as_str()))
     };
-    if reader.coded.is_some()
-        && let Some(days) = reader.reasons.of(reader, EventType::Bounce, &selection).await?
-        && let Some(found) = Rows::of(&days, &selection, is_asked).and_then(|rows| rows.largest(query.limit))
+    if let Some(days) = reader.reasons.of(reader, EventType::Bounce, &selection).await?
+        && let Some(found) =
+            Rows::of(&days, &selection, reader.providers(), is_asked).and_then(|rows| rows.largest(query.limit))
     {
         return Ok(told(found, query));
     }
