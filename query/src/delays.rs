@@ -128,6 +128,13 @@ pub async fn delays(reader: &Reader, query: &DelaysQuery) -> Result<Arc<Delays>,
     reader.delays.answers.get(asked, async || ask(reader, &query).await).await
 }
 
+/// Reads what answers are made of.
+pub(crate) async fn read_ahead(reader: &Reader, selection: &Selection) -> Result<(), QueryError> {
+    taken(reader, selection, Stepping::Tumbling).await?;
+    delayed::delayed(reader, selection, 0).await?;
+    Ok(())
+}
+
 async fn ask(reader: &Reader, query: &DelaysQuery) -> Result<Delays, QueryError> {
     let (found, windows) = taken(reader, &query.selection, query.stepping).await?;
     let mut room = Room::default();

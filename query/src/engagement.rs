@@ -40,7 +40,7 @@ const KEPT_ANSWERS: usize = 64;
 
 /// What is kept for questions about one version of the lake, and days for all versions.
 pub(crate) struct KeptEngagement {
-    days: Arc<Days>,
+    pub(crate) days: Arc<Days>,
     answers: Kept<EngagementQuery, Engagement>,
 }
 

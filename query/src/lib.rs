@@ -29,6 +29,7 @@ mod seen;
 mod selection;
 mod turns;
 
+mod ahead;
 mod answers;
 mod coded;
 mod codes;
@@ -66,6 +67,7 @@ mod report;
 mod tables;
 mod wording;
 
+pub use ahead::read_ahead;
 pub use alert::{
     Compare, Confidence, Counting, Expected, JudgedRate, Measured, Metric, Missing, Rule, Silence, State, Unit,
     UnknownMetric, Verdict, Window, decisive, default_rules, judge,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use repute_lake::{Lake, LakeError, Location};
-use repute_query::{Classifier, CountingRules, Providers, Reader, Turns};
+use repute_query::{Classifier, CountingRules, Providers, Reader, Turns, read_ahead};
 use repute_web::{AppState, app, warm_up};
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
@@ -253,6 +253,7 @@ async fn open(location: &Location) -> Result<Option<Lake>, LakeError> {
 /// as much as they need, while the overview's questions are asked.
 async fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Result<()> {
     let before = state.reader();
+    let is_first = before.is_none();
     let books = lake.books(before.as_ref().and_then(|before| before.books()).map(Arc::as_ref)).await?;
     let recent = books.objects.since(Utc::now() - super::RECENT_IMPORTS);
     let reader = Reader::new(lake, source.rules.clone(), source.providers.clone())?;
@@ -278,6 +279,9 @@ async fn show(state: &AppState, lake: &Lake, source: &LakeSource) -> anyhow::Res
     state.spawn(async move {
         prepare(&reader).await;
         warm_up(&shown).await;
+        if is_first && let Err(error) = read_ahead(&reader).await {
+            tracing::debug!(%error, "cannot read ahead");
+        }
     });
     Ok(())
 }
