@@ -28,19 +28,45 @@ pub(crate) struct Groups {
     names: Vec<Vec<Option<String>>>,
 }
 
-/// Values of the dimensions by number, the same in all days.
+/// What the groups of the dimensions before are divided into by one more.
 #[derive(Default)]
-struct Values<'d> {
-    numbers: HashMap<Option<&'d str>, u32, RandomState>,
-    list: Vec<Option<&'d str>>,
+struct Level<'d> {
+    /// Of each group the one that it is part of, and its value.
+    groups: Vec<(u32, Option<&'d str>)>,
+    numbers: HashMap<(u32, Option<&'d str>), u32, RandomState>,
 }
 
-impl<'d> Values<'d> {
-    fn number(&mut self, value: Option<&'d str>) -> u32 {
-        *self.numbers.entry(value).or_insert_with(|| {
-            self.list.push(value);
-            u32::try_from(self.list.len() - 1).unwrap_or(NONE)
+impl<'d> Level<'d> {
+    /// Divides the rows of a day by the values of their codes.
+    fn divide(&mut self, groups: &mut [u32], codes: &Codes, values: &[Option<&'d str>]) {
+        // Rows of the same code often have the same group before: each is looked up once as long as that stays.
+        let mut of_code: Vec<(u32, u32)> = vec![(NONE, NONE); values.len()];
+        for (group, code) in groups.iter_mut().zip(&codes.numbers).filter(|(group, _)| **group != NONE) {
+            let (Some(value), Some(known)) = (values.get(*code as usize), of_code.get_mut(*code as usize)) else {
+                *group = NONE;
+                continue;
+            };
+            if known.0 != *group {
+                *known = (*group, self.number(*group, *value));
+            }
+            *group = known.1;
+        }
+    }
+
+    fn number(&mut self, parent: u32, value: Option<&'d str>) -> u32 {
+        *self.numbers.entry((parent, value)).or_insert_with(|| {
+            self.groups.push((parent, value));
+            u32::try_from(self.groups.len() - 1).unwrap_or(NONE)
         })
+    }
+}
+
+/// Leaves only rows whose code passes.
+fn keep(groups: &mut [u32], codes: &Codes, passes: &[bool]) {
+    for (group, code) in groups.iter_mut().zip(&codes.numbers) {
+        if !passes.get(*code as usize).copied().unwrap_or_default() {
+            *group = NONE;
+        }
     }
 }
 
@@ -52,57 +78,39 @@ impl Groups {
         selection: &Selection,
         providers: &'d Providers,
     ) -> Result<Self, QueryError> {
-        let by = &selection.by;
-        let mut values: Vec<Values<'_>> = by.iter().map(|_| Values::default()).collect();
-        let mut numbers: HashMap<Vec<u32>, u32, RandomState> = HashMap::default();
+        let Selection { by, only, .. } = selection;
+        let mut levels: Vec<Level<'_>> = by.iter().map(|_| Level::default()).collect();
         let mut of_days = Vec::new();
         for (rows, day) in days {
-            if by.is_empty() && selection.only.is_empty() {
+            if by.is_empty() && only.is_empty() {
                 of_days.push(Vec::new());
                 continue;
             }
-            let only: Vec<(&Codes, Vec<bool>)> =
-                selection.only.iter().map(|only| passing(day, only, providers)).collect::<Result<_, _>>()?;
-            let columns: Vec<&Codes> = by.iter().map(|dimension| codes(day, dimension)).collect::<Result<_, _>>()?;
-            let mut global: Vec<Vec<u32>> = Vec::new();
-            for ((dimension, codes), values) in by.iter().zip(&columns).zip(&mut values) {
-                global.push(told(codes, dimension, providers).map(|value| values.number(value)).collect());
+            let mut groups = vec![0; rows];
+            for (dimension, wanted) in only {
+                let codes = codes(day, dimension)?;
+                let passes: Vec<bool> =
+                    told(codes, dimension, providers).map(|value| value == wanted.as_deref()).collect();
+                keep(&mut groups, codes, &passes);
             }
-            let mut groups = Vec::with_capacity(rows);
-            let mut key = vec![0; by.len()];
-            for place in 0..rows {
-                if only.iter().any(|(codes, passes)| !of_code(passes, codes, place)) {
-                    groups.push(NONE);
-                    continue;
-                }
-                for ((codes, global), number) in columns.iter().zip(&global).zip(&mut key) {
-                    *number = of_code(global, codes, place);
-                }
-                let group = match numbers.get(&key) {
-                    Some(group) => *group,
-                    None => {
-                        let group = u32::try_from(numbers.len()).unwrap_or(NONE);
-                        numbers.insert(key.clone(), group);
-                        group
-                    }
-                };
-                groups.push(group);
+            for (dimension, level) in by.iter().zip(&mut levels) {
+                let codes = codes(day, dimension)?;
+                level.divide(&mut groups, codes, &told(codes, dimension, providers).collect::<Vec<_>>());
             }
-            if numbers.len() > MOST_GROUPS {
+            if levels.last().is_some_and(|level| level.groups.len() > MOST_GROUPS) {
                 let most = thousands(MOST_GROUPS as u64);
                 return Err(QueryError::Question(format!("more than {most} groups; choose what has fewer values")));
             }
             of_days.push(groups);
         }
-        let mut names = vec![Vec::new(); numbers.len()];
-        for (key, group) in numbers {
-            let of_key = key
-                .iter()
-                .zip(&values)
-                .map(|(number, values)| values.list.get(*number as usize).copied().flatten().map(str::to_owned));
-            if let Some(name) = names.get_mut(group as usize) {
-                *name = of_key.collect();
-            }
+        let mut names: Vec<Vec<Option<String>>> = vec![Vec::new()];
+        for level in levels {
+            let name = |(parent, value): &(u32, Option<&str>)| {
+                let mut name = names.get(*parent as usize).cloned().unwrap_or_default();
+                name.push(value.map(str::to_owned));
+                name
+            };
+            names = level.groups.iter().map(name).collect();
         }
         Ok(Self { is_any: !by.is_empty(), days: of_days, names })
     }
@@ -138,19 +146,4 @@ fn told<'d>(
     let is_provider = *dimension == Dimension::Provider;
     let told = move |value: &'d str| if is_provider { providers.of(value) } else { value };
     codes.values.iter().map(move |value| value.as_deref().map(told))
-}
-
-/// Which values of a dimension pass.
-fn passing<'d>(
-    day: &'d BTreeMap<Dimension, Codes>,
-    (dimension, wanted): &(Dimension, Option<String>),
-    providers: &'d Providers,
-) -> Result<(&'d Codes, Vec<bool>), QueryError> {
-    let codes = codes(day, dimension)?;
-    Ok((codes, told(codes, dimension, providers).map(|value| value == wanted.as_deref()).collect()))
-}
-
-fn of_code<T: Copy + Default>(of_codes: &[T], codes: &Codes, place: usize) -> T {
-    let code = codes.numbers.get(place).copied().unwrap_or(NONE);
-    of_codes.get(code as usize).copied().unwrap_or_default()
 }
