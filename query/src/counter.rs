@@ -74,6 +74,11 @@ impl Counter {
         }
     }
 
+    /// One for the same answer that has counted nothing.
+    pub(crate) fn empty(&self) -> Self {
+        Self::new(self.width, self.texts.len(), self.most_rows)
+    }
+
     /// Adds the rows of a batch of (time in microseconds, cell, values of the dimensions).
     pub(crate) fn count(&mut self, batch: &RecordBatch) -> Result<(), QueryError> {
         let times = batch.column(0).as_primitive::<Int64Type>().values();
@@ -179,15 +184,21 @@ impl Counter {
         Ok(())
     }
 
-    /// Adds what was kept of rows that have one of these values of each of these dimensions. Of dimensions it may have more than this
-    /// one, after the same.
-    pub(crate) fn add_part(&mut self, part: &Part, only: &[(usize, Vec<Option<&str>>)]) -> Result<(), QueryError> {
+    /// Adds what was kept of rows in windows that begin within a range (from, to), and that have one of these values of each of these
+    /// dimensions. Of dimensions it may have more than this one, after the same; its windows may be parts of this one's.
+    pub(crate) fn add_part(
+        &mut self,
+        part: &Part,
+        range: (i64, i64),
+        only: &[(usize, Vec<Option<&str>>)],
+    ) -> Result<(), QueryError> {
         let dimensions = self.texts.len();
         let renumbered: Vec<Vec<u32>> = (part.texts.iter().take(dimensions).enumerate())
             .map(|(dimension, texts)| texts.iter().map(|text| self.number(dimension, text.as_deref())).collect())
             .collect();
         let mut mine = vec![0; dimensions];
-        for (window, numbers, counts) in part.of(only) {
+        for (window, numbers, counts) in part.of(range, only) {
+            let window = self.width.map_or(0, |width| floor(window, width));
             for ((mine, number), renumbered) in mine.iter_mut().zip(numbers).zip(&renumbered) {
                 *mine = renumbered[*number as usize];
             }
@@ -203,7 +214,9 @@ impl Counter {
         let texts = self.texts.iter().map(|texts| texts.list().into_iter().map(|text| text.map(Box::from)).collect());
         let mut part = Part::new(texts.collect());
         let (list, mut numbers) = (self.list(), Vec::new());
-        for ((window, group), row) in &self.places {
+        let mut places: Vec<(&Place, &u32)> = self.places.iter().collect();
+        places.sort_unstable();
+        for ((window, group), row) in places {
             self.numbers(*group, &list, &mut numbers);
             part.push(*window, &numbers, self.counts.of(*row));
         }

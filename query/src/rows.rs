@@ -1,9 +1,9 @@
 //! Counts from the rows themselves.
 //!
 //! ```text
-//! dates cut by the range ── files of the usual kind ──> by the numbers of their texts (`coded`) ──┬──> Counter ──> Tallied
-//!     │                └── any others ──> events table ── filter, select ──> batches ─────────┤
-//! dates wholly within it ── counted in the same way, once ──> `parts` ────────────────────────────┘
+//! ends of the range ── files of the usual kind ──> by the numbers of their texts (`coded`) ──┬──> Counter ──> Tallied
+//!     │           └── any others ──> events table ── filter, select ──> batches ──────────┤
+//! dates and hours wholly within it ── counted in the same way, once ──> `parts` ─────────────┘
 //! ```
 
 use std::sync::Arc;
@@ -15,19 +15,21 @@ use futures::StreamExt;
 use repute_lake::DataFile;
 use tokio::task::JoinSet;
 
-use crate::coded::CodedPlan;
+use crate::coded::{CodedPlan, Sorting};
 use crate::counter::Counter;
 use crate::dimension::Dimension;
 use crate::error::QueryError;
+use crate::parts::Found;
 use crate::scan::{Reader, Selection, Tallied};
 
 impl Reader {
     /// What the selection names, from the rows, ordered by window and group.
     pub(crate) async fn scan(&self, selection: &Selection) -> Result<Vec<Tallied>, QueryError> {
-        let by = std::slice::from_ref(&selection.by);
-        let (parts, cut) = self.parts(selection).await?;
-        let mut counters = self.count_rows(cut, selection, by).await?;
-        let Some(mut counter) = counters.pop() else { return Ok(Vec::new()) };
+        let Found { parts, rows } = self.parts(selection).await?;
+        let mut counter = Counter::new(selection.width, selection.by.len(), self.most_rows());
+        for (files, selection) in rows {
+            counter.merge(&self.count_rows(files, &selection, self.most_rows()).await?)?;
+        }
         parts.add_to(&mut counter)?;
         Ok(counter.into_tallied())
     }
@@ -38,25 +40,38 @@ impl Reader {
         selection: &Selection,
         groupings: &[Vec<Dimension>],
     ) -> Result<Vec<Vec<Tallied>>, QueryError> {
-        let counters = self.count_rows(self.table.files().to_vec(), selection, groupings).await?;
+        let counters =
+            self.count_groupings(self.table.files().to_vec(), selection, groupings, self.most_rows()).await?;
         Ok(counters.into_iter().map(Counter::into_tallied).collect())
     }
 
-    /// Counts the rows of files that the selection names, by each of the groupings.
+    /// Counts the rows of files that the selection names, in no more windows and groups than `most_rows`.
     pub(crate) async fn count_rows(
         &self,
         files: Vec<DataFile>,
         selection: &Selection,
+        most_rows: usize,
+    ) -> Result<Counter, QueryError> {
+        let by = std::slice::from_ref(&selection.by);
+        let counted = self.count_groupings(files, selection, by, most_rows).await?.pop();
+        Ok(counted.unwrap_or_else(|| Counter::new(selection.width, selection.by.len(), most_rows)))
+    }
+
+    /// The same by each of the groupings.
+    async fn count_groupings(
+        &self,
+        files: Vec<DataFile>,
+        selection: &Selection,
         groupings: &[Vec<Dimension>],
+        most_rows: usize,
     ) -> Result<Vec<Counter>, QueryError> {
         let (mut counters, others) = match &self.coded {
             // Of a few minutes the engine reads only the pages that hold them.
             Some(coded) if selection.minutes.is_empty() => {
-                Arc::new(CodedPlan::of(selection, groupings, &self.sorting)).count(coded, files).await?
+                let sorting = Sorting { most_rows, ..self.sorting.clone() };
+                Arc::new(CodedPlan::of(selection, groupings, &sorting)).count(coded, files).await?
             }
-            _ => {
-                (groupings.iter().map(|by| Counter::new(selection.width, by.len(), self.most_rows())).collect(), files)
-            }
+            _ => (groupings.iter().map(|by| Counter::new(selection.width, by.len(), most_rows)).collect(), files),
         };
         if !others.is_empty() {
             for (by, counter) in groupings.iter().zip(&mut counters) {
@@ -84,7 +99,7 @@ impl Reader {
         let rows = self.filters(selection).into_iter().try_fold(rows, DataFrame::filter)?.select(columns)?;
         let mut parts = JoinSet::new();
         for mut stream in rows.execute_stream_partitioned().await? {
-            let mut counter = Counter::new(selection.width, by.len(), self.most_rows());
+            let mut counter = counter.empty();
             parts.spawn(async move {
                 while let Some(batch) = stream.next().await {
                     counter.count(&batch?)?;
