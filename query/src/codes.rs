@@ -3,6 +3,7 @@
 mod columns;
 mod days;
 mod groups;
+mod sorted;
 
 use std::collections::HashMap;
 
@@ -16,6 +17,7 @@ use crate::dimension::Dimension;
 pub(crate) use columns::CodeColumns;
 pub(crate) use days::{CodedDay, CodedDays};
 pub(crate) use groups::Groups;
+pub(crate) use sorted::SortedTexts;
 
 /// With these every day is read from the first time on, since any of them is asked for sooner or later.
 pub(crate) const USUAL: [Dimension; 3] =

@@ -185,22 +185,25 @@ impl Counter {
     }
 
     /// Adds what was kept of rows in windows that begin within a range (from, to), and that have one of these values of each of these
-    /// dimensions. Of dimensions it may have more than this one, after the same; its windows may be parts of this one's.
+    /// dimensions. `order` gives of each dimension its number in the part, which may have more of them; the part's windows may be parts
+    /// of this one's.
     pub(crate) fn add_part(
         &mut self,
         part: &Part,
         range: (i64, i64),
+        order: &[usize],
         only: &[(usize, Vec<Option<&str>>)],
     ) -> Result<(), QueryError> {
-        let dimensions = self.texts.len();
-        let renumbered: Vec<Vec<u32>> = (part.texts.iter().take(dimensions).enumerate())
-            .map(|(dimension, texts)| texts.iter().map(|text| self.number(dimension, text.as_deref())).collect())
-            .collect();
-        let mut mine = vec![0; dimensions];
+        let mut renumbered: Vec<(usize, Vec<u32>)> = Vec::new();
+        for (dimension, place) in order.iter().enumerate() {
+            let texts = part.texts.get(*place).into_iter().flatten();
+            renumbered.push((*place, texts.map(|text| self.number(dimension, text.as_deref())).collect()));
+        }
+        let mut mine = vec![0; order.len()];
         for (window, numbers, counts) in part.of(range, only) {
             let window = self.width.map_or(0, |width| floor(window, width));
-            for ((mine, number), renumbered) in mine.iter_mut().zip(numbers).zip(&renumbered) {
-                *mine = renumbered[*number as usize];
+            for (mine, (place, renumbered)) in mine.iter_mut().zip(&renumbered) {
+                *mine = renumbered[numbers[*place] as usize];
             }
             for (cell, rows) in counts {
                 self.add(window, &mine, cell, rows)?;

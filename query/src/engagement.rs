@@ -192,7 +192,9 @@ pub async fn engagement(reader: &Reader, query: &EngagementQuery) -> Result<Arc<
 
 async fn ask(reader: &Reader, query: &EngagementQuery) -> Result<Engagement, QueryError> {
     let days = reader.engagement.days.of(reader, &query.selection).await?;
+    let turn = reader.turn().await?;
     let (counted, names) = count(days, query, reader.providers()).await?;
+    drop(turn);
     let delivered = Delivered::ask(reader, query).await?;
     Ok(told(counted, &names, delivered, query))
 }

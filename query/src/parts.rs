@@ -9,7 +9,7 @@
 //! What is filtered by is counted by instead where that is not too much, so that one shape serves all values; so do hours for all wider
 //! windows.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, NaiveDate};
@@ -26,7 +26,7 @@ use crate::part::Part;
 use crate::scan::{Clock, Reader, Selection};
 
 /// All parts hold so many bytes together, and each of them at most so many; it has no more windows and groups than this.
-const MOST_BYTES: usize = 96 << 20;
+const MOST_BYTES: usize = 144 << 20;
 const MOST_EACH: usize = 1 << 20;
 const MOST_PLACES: usize = 60_000;
 
@@ -108,6 +108,8 @@ struct Way {
     whole: Arc<Shape>,
     /// Of dates that are cut; nothing where their rows are read.
     cut: Option<(Arc<Shape>, i64)>,
+    /// Of each of the selection's dimensions its number in the shapes.
+    order: Vec<usize>,
     only: Only,
 }
 
@@ -127,26 +129,26 @@ impl Way {
 
     /// Counting by these filters, and by parts of windows.
     fn of(selection: &Selection, filters: &[Dimension], hours: bool) -> Self {
-        let Selection { clock, types, width, by, .. } = selection.clone();
-        let (counted, only) = selection.only.iter().cloned().partition(|(dimension, _)| filters.contains(dimension));
-        let mut shape = Shape { clock, types, width, by, only };
-        let mut left = Only::new();
-        if let Some(last) = shape.by.len().checked_sub(1).filter(|_| !selection.among.is_empty()) {
-            left.push((last, selection.among.clone()));
+        let Selection { clock, types, width, .. } = selection.clone();
+        let (counted, mut only): (Vec<_>, Vec<_>) =
+            selection.only.iter().cloned().partition(|(dimension, _)| filters.contains(dimension));
+        only.sort();
+        // In one order, whatever they are for.
+        let counted_by = counted.iter().map(|(dimension, _)| dimension);
+        let by: Vec<Dimension> =
+            selection.by.iter().chain(counted_by).cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        let place = |dimension: &Dimension| by.iter().position(|known| known == dimension).unwrap_or_default();
+        let order = selection.by.iter().map(place).collect();
+        let mut left: Only = counted.iter().map(|(dimension, value)| (place(dimension), vec![value.clone()])).collect();
+        if let Some(last) = selection.by.last().filter(|_| !selection.among.is_empty()) {
+            left.push((place(last), selection.among.clone()));
         }
-        let counted: Vec<(Dimension, Option<String>)> = counted;
-        for (dimension, value) in counted {
-            let known = shape.by.iter().position(|known| *known == dimension);
-            left.push((known.unwrap_or(shape.by.len()), vec![value]));
-            if known.is_none() {
-                shape.by.push(dimension);
-            }
-        }
+        let shape = Shape { clock, types, width, by, only };
         let unit = unit(width).filter(|_| hours);
         let whole = Shape { width: width.map(|width| unit.unwrap_or(width)), ..shape.clone() };
         let unit = unit.filter(|_| clock == Clock::Event);
         let cut = unit.map(|unit| (Arc::new(Shape { width: Some(unit), ..shape }), unit));
-        Self { whole: Arc::new(whole), cut, only: left }
+        Self { whole: Arc::new(whole), cut, order, only: left }
     }
 }
 
@@ -170,6 +172,7 @@ pub(crate) struct Found {
 /// What is known, each with the range of windows that is asked for.
 pub(crate) struct Known {
     parts: Vec<(Arc<Part>, Range)>,
+    order: Vec<usize>,
     only: Only,
 }
 
@@ -178,7 +181,7 @@ impl Known {
     pub(crate) fn add_to(&self, counter: &mut Counter) -> Result<(), QueryError> {
         let only: Vec<(usize, Vec<Option<&str>>)> =
             (self.only.iter()).map(|(place, values)| (*place, values.iter().map(Option::as_deref).collect())).collect();
-        self.parts.iter().try_for_each(|(part, range)| counter.add_part(part, *range, &only))
+        self.parts.iter().try_for_each(|(part, range)| counter.add_part(part, *range, &self.order, &only))
     }
 }
 
@@ -195,7 +198,7 @@ impl Reader {
     pub(crate) async fn parts(&self, selection: &Selection) -> Result<Found, QueryError> {
         let files = self.table.files();
         let Some(parts) = self.parts.as_ref().filter(|_| selection.minutes.is_empty()) else {
-            let known = Known { parts: Vec::new(), only: Only::new() };
+            let known = Known { parts: Vec::new(), order: Vec::new(), only: Only::new() };
             return Ok(Found { parts: known, rows: vec![(files.to_vec(), selection.clone())] });
         };
         let mut ways = Way::all(selection);
@@ -247,7 +250,7 @@ impl Reader {
             let Some(part) = part else { return Ok(None) };
             found.push(part);
         }
-        Ok(Some(Found { parts: Known { parts: found, only: way.only }, rows }))
+        Ok(Some(Found { parts: Known { parts: found, order: way.order, only: way.only }, rows }))
     }
 }
 

@@ -115,27 +115,30 @@ impl Delayed {
 pub(super) async fn delayed(reader: &Reader, selection: &Selection, reasons: usize) -> Result<Delayed, QueryError> {
     let selection =
         &Selection { types: vec![EventType::DeliveryDelay], by: Vec::new(), width: None, ..selection.clone() };
-    if let Some(days) = reader.reasons.of(reader, EventType::DeliveryDelay, selection).await?
-        && let Some(rows) = Rows::of(&days, selection, reader.providers(), |_| true)
-        && let Some(found) = rows.largest(reasons)
-    {
-        let mut messages = kept::messages(&days, &rows)?;
-        decide(reader, selection.as_of, &mut messages).await?;
-        return Ok(told(found, kept::counts(&rows), &messages, |row| kept::said(&days, *row)));
+    if let Some(days) = reader.reasons.of(reader, EventType::DeliveryDelay, selection).await? {
+        let turn = reader.turn().await?;
+        if let Some(rows) = Rows::of(&days, selection, reader.providers(), |_| true)
+            && let Some(found) = rows.largest(reasons)
+        {
+            let mut messages = kept::messages(&days, &rows)?;
+            drop(turn);
+            decide(reader, selection.as_of, &mut messages).await?;
+            return Ok(told(found, kept::counts(&rows), &messages, |row| kept::said(&days, *row)));
+        }
     }
     let (found, counts, mut messages) = engine::read(reader, selection, reasons).await?;
     decide(reader, selection.as_of, &mut messages).await?;
-    Ok(told(found, counts, &messages, Said::borrowed))
+    Ok(told(found, counts, &messages, |said| Some(said.clone())))
 }
 
 /// By type and by provider.
 type Counts = (Vec<DelayCount>, Vec<DelayCount>);
 
-fn told<'d, S>(
+fn told<S>(
     found: Found,
     (types, providers): Counts,
-    messages: &'d Messages<S>,
-    said: impl Fn(&'d S) -> Option<Said<&'d str>>,
+    messages: &Messages<S>,
+    said: impl Fn(&S) -> Option<Said>,
 ) -> Delayed {
     let mut delayed = Delayed {
         events: found.rows,
@@ -174,7 +177,7 @@ fn time(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
 
-fn settle<'d, S>(messages: &'d Messages<S>, said: impl Fn(&'d S) -> Option<Said<&'d str>>, delayed: &mut Delayed) {
+fn settle<S>(messages: &Messages<S>, said: impl Fn(&S) -> Option<Said>, delayed: &mut Delayed) {
     let mut delivered = Times::default();
     for known in messages.known() {
         match known.outcome {
@@ -185,11 +188,11 @@ fn settle<'d, S>(messages: &'d Messages<S>, said: impl Fn(&'d S) -> Option<Said<
                 delayed.expired += 1;
             }
             None => delayed.undecided.extend(said(&known.said).map(|said| Undecided {
-                message_id: said.message_id.to_owned(),
-                recipient: said.recipient.to_owned(),
-                provider: said.provider.map(str::to_owned),
-                delay_type: said.delay_type.map(str::to_owned),
-                diagnostic: said.diagnostic.map(str::to_owned),
+                message_id: said.message_id,
+                recipient: said.recipient,
+                provider: said.provider,
+                delay_type: said.delay_type,
+                diagnostic: said.diagnostic,
                 first: time(known.first),
                 last: time(known.last),
                 expires: said.expires.and_then(DateTime::from_timestamp_micros),

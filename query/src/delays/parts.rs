@@ -48,7 +48,8 @@ pub(super) struct Which {
 /// What is kept of dates.
 pub(crate) struct KeptDates {
     dates: Dated<Which, Date>,
-    rows: Dated<(Which, Vec<Dimension>), DateRows>,
+    /// Of a file each.
+    rows: Dated<(Which, Vec<Dimension>, String), DateRows>,
 }
 
 impl Default for KeptDates {
@@ -107,20 +108,21 @@ impl KeptDates {
         self.dates.get(date, which, files, serves, make).await
     }
 
-    /// Each delivery of a date, with the values of some dimensions.
+    /// Each delivery of a date's file, with the values of some dimensions.
     pub(super) async fn rows(
         &self,
         reader: &Reader,
         date: NaiveDate,
-        files: &[DataFile],
+        file: &DataFile,
         which: &Which,
         by: &[Dimension],
     ) -> Result<Arc<DateRows>, QueryError> {
         let make = async |_| {
             let add = |found: &mut Vec<Rows>, rows| found.push(rows);
-            Ok(DateRows(gather(reader, files, which, by, add).await?))
+            Ok(DateRows(gather(reader, std::slice::from_ref(file), which, by, add).await?))
         };
-        self.rows.get(date, &(which.clone(), by.to_vec()), files, |_| true, make).await
+        let key = (which.clone(), by.to_vec(), file.path.to_string());
+        self.rows.get(date, &key, std::slice::from_ref(file), |_| true, make).await
     }
 }
 

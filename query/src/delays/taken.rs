@@ -254,17 +254,28 @@ impl Question {
         }
     }
 
+    /// Whether a file may hold a delivery within the bounds.
+    fn may_hold(&self, file: &DataFile) -> bool {
+        let known = if self.clock == Clock::Event { file.statistics.event_time } else { None };
+        known.is_none_or(|times| Lie::of(times, self.bounds) != Lie::Outside)
+    }
+
     /// The part of a date that lies within the bounds.
     async fn cut(&self, reader: &Reader, date: NaiveDate, files: Vec<DataFile>) -> Result<Found, QueryError> {
         if files.iter().filter_map(|file| file.statistics.rows).sum::<u64>() > MOST_CUT {
             return Ok(Found::Rows(files));
         }
-        for which in &self.which {
-            let kept = reader.delays.dates().rows(reader, date, &files, which, &self.by).await?;
-            let Some(rows) = &kept.0 else { continue };
-            let of =
-                |divided| rows.iter().filter_map(|rows| divide(rows, self.bounds, divided)).map(Arc::new).collect();
-            return Ok(Found::Divided(which.clone(), self.wanted.iter().map(of).collect()));
+        'ways: for which in &self.which {
+            let mut divisions = vec![Vec::new(); self.wanted.len()];
+            for file in files.iter().filter(|file| self.may_hold(file)) {
+                let kept = reader.delays.dates().rows(reader, date, file, which, &self.by).await?;
+                let Some(rows) = &kept.0 else { continue 'ways };
+                for (divided, divisions) in self.wanted.iter().zip(&mut divisions) {
+                    let of_rows = rows.iter().filter_map(|rows| divide(rows, self.bounds, divided));
+                    divisions.extend(of_rows.map(Arc::new));
+                }
+            }
+            return Ok(Found::Divided(which.clone(), divisions));
         }
         Ok(Found::Rows(files))
     }

@@ -93,7 +93,7 @@ impl<'d> Rows<'d> {
                 return;
             };
             rows += 1;
-            entries.add(group, reason, *time, (day, *text), self);
+            entries.add(group, reason, *time, (day, *text));
         });
         if entries.list.len() > MOST_REASONS {
             return None;
@@ -115,7 +115,7 @@ impl<'d> Rows<'d> {
             missed: 0,
             first: entry.first,
             last: entry.last,
-            example: self.text(entry.text).map(str::to_owned),
+            example: self.text(entry.text),
             providers: providers.next().unwrap_or_default(),
         });
         let largest = Largest {
@@ -133,8 +133,8 @@ impl<'d> Rows<'d> {
         Key(values.chain(reason.map(|value| value.as_deref().map(str::to_owned))).collect())
     }
 
-    fn text(&self, (day, number): (usize, u32)) -> Option<&'d str> {
-        self.days.get(day)?.texts.get(number as usize)?.as_deref()
+    fn text(&self, (day, number): (usize, u32)) -> Option<String> {
+        self.days.get(day)?.texts.get(number as usize)
     }
 
     /// The providers with most rows, of each of these groups and reasons.
@@ -215,7 +215,7 @@ impl Entries {
         Self { list: Vec::new(), of_reason, of_group: HashMap::default(), is_grouped }
     }
 
-    fn add(&mut self, group: u32, reason: u32, time: i64, text: (usize, u32), rows: &Rows<'_>) {
+    fn add(&mut self, group: u32, reason: u32, time: i64, text: (usize, u32)) {
         let next = u32::try_from(self.list.len()).unwrap_or(NONE);
         let place = if self.is_grouped {
             *self.of_group.entry((group, reason)).or_insert(next)
@@ -235,8 +235,8 @@ impl Entries {
         let Some((_, entry)) = self.list.get_mut(place as usize) else { return };
         entry.count += 1;
         entry.first = entry.first.min(time);
-        // Of several at the same time the first in order, so that the answer does not depend on the order of reading.
-        if time > entry.last || (time == entry.last && rows.text(text) < rows.text(entry.text)) {
+        // Of several at the same time, which are of one day, the first in order: the answer does not depend on the order of reading.
+        if time > entry.last || (time == entry.last && text < entry.text) {
             entry.text = text;
         }
         entry.last = entry.last.max(time);

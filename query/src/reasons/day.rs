@@ -16,7 +16,7 @@ use repute_lake::{DataFile, EventType};
 use super::classify::Bounce;
 use super::mail::{Mail, MailReading, mail_columns};
 use super::normalise::normalise;
-use crate::codes::{CodeColumns, CodedDay, Codes, TEXT, Texts, view};
+use crate::codes::{CodeColumns, CodedDay, Codes, SortedTexts, TEXT, Texts, view};
 use crate::dated::{Weighed, apart, ends};
 use crate::dimension::Dimension;
 use crate::error::QueryError;
@@ -41,7 +41,7 @@ pub(crate) struct Day {
     pub(crate) pairs: Vec<(u32, u32)>,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) providers: Vec<Option<Box<str>>>,
-    pub(crate) texts: Vec<Option<Box<str>>>,
+    pub(crate) texts: SortedTexts,
     /// Of delays.
     pub(crate) mail: Mail,
     pub(crate) dimensions: BTreeMap<Dimension, Codes>,
@@ -52,11 +52,11 @@ pub(crate) struct Day {
 impl Weighed for Day {
     fn bytes(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len()) + TEXT;
-        let texts = self.texts.iter().chain(&self.providers).chain(self.reasons.iter().flatten()).map(text);
+        let texts = self.providers.iter().chain(self.reasons.iter().flatten()).map(text);
         let numbers = self.times.len() * (size_of::<i64>() + 2 * size_of::<u32>());
         let pairs = self.pairs.len() * size_of::<(u32, u32)>();
         let dimensions: usize = self.dimensions.values().map(Weighed::bytes).sum();
-        numbers + pairs + texts.sum::<usize>() + self.mail.bytes() + dimensions
+        numbers + pairs + texts.sum::<usize>() + self.texts.bytes() + self.mail.bytes() + dimensions
     }
 }
 
@@ -237,7 +237,7 @@ impl Reading {
             pairs: of_reason,
             reasons: told,
             providers: self.providers.into_values(),
-            texts,
+            texts: SortedTexts::of(&texts),
             too_large_with: None,
         }
     }

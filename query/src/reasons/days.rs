@@ -14,7 +14,7 @@ use crate::error::QueryError;
 use crate::scan::{Clock, Reader, Selection};
 
 /// Days hold so many bytes together, also those of one question: the rows of one that needs more are read.
-const MOST_BYTES: usize = 96 << 20;
+const MOST_BYTES: usize = 72 << 20;
 
 /// Days by their date and the type of their events. Classes in them are those of one list of rules, providers those of one table.
 #[derive(Clone)]

@@ -186,13 +186,14 @@ pub async fn bounce_reasons(reader: &Reader, query: &BounceQuery) -> Result<Boun
     let is_asked = |reason: &Reason| {
         query.classes.is_empty() || query.classes.iter().any(|class| reason[0].as_deref() == Some(class.as_str()))
     };
-    if let Some(days) = reader.reasons.of(reader, EventType::Bounce, &selection).await?
+    let days = reader.reasons.of(reader, EventType::Bounce, &selection).await?;
+    let _turn = reader.turn().await?;
+    if let Some(days) = days
         && let Some(found) =
             Rows::of(&days, &selection, reader.providers(), is_asked).and_then(|rows| rows.largest(query.limit))
     {
         return Ok(told(found, query));
     }
-    let _turn = reader.turn().await?;
     let mut stream = rows(reader, query).await?.execute_stream().await?;
     let mut grouped = Grouped::default();
     while let Some(batch) = stream.try_next().await? {

@@ -98,7 +98,12 @@ fn put(
     rows.push(event, 0);
 }
 
-fn mail(random: &mut StdRng, count: usize, days: (i64, i64), processing: fn(&mut StdRng) -> Option<i64>) -> EventChunk {
+pub(crate) fn mail(
+    random: &mut StdRng,
+    count: usize,
+    days: (i64, i64),
+    processing: fn(&mut StdRng) -> Option<i64>,
+) -> EventChunk {
     let mut rows = EventRows::new(&["tier".to_owned()], 0);
     rows.start_object("object");
     let mut mail = Mail { random, rows, processing };

@@ -1,8 +1,11 @@
 //! Answers from counts of whole dates and files that were kept from other questions, against those of the query engine.
 
+use chrono::TimeDelta;
+use rand::prelude::*;
 use repute_lake::CompactionMeter;
 use repute_query::{CountingRules, Providers, Reader, Selection};
 
+use crate::delays::mail;
 use crate::lakes::{Test, start};
 use crate::rows::question;
 
@@ -57,4 +60,26 @@ async fn ranges_do_not_matter() {
     test.lake.compact(start(), 2, &CompactionMeter::default()).await.unwrap();
     let third = open(&test).await.continuing(&second).await;
     compare(&mut test, &third, SHAPES / 2).await;
+}
+
+/// A date with more orders than are kept of a date: questions by order read its rows, whatever they are filtered by.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_groups_than_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut test = Test::new(folder.path(), 24).await;
+    let chunk = mail(&mut test.random, 65_000, (0, 1), |random| Some(random.random_range(300..9_000)));
+    test.lake.append(vec![chunk], start(), 2).await.unwrap();
+    let reader = open(&test).await;
+    let scanned = usual(&repute_lake::Lake::open(&test.location).await.unwrap()).without_rollups().by_engine();
+    let [order, provider, domain] = ["tag:order", "provider", "recipient_domain"].map(|name| name.parse().unwrap());
+    let of_gmail = vec![(domain, Some("gmail.com".to_owned()))];
+    for (by, only, hours) in
+        [(&order, &[][..], 40), (&order, &of_gmail, 40), (&order, &of_gmail, 9), (&provider, &of_gmail, 9)]
+    {
+        let until = Some(start() + TimeDelta::hours(hours) + TimeDelta::minutes(7));
+        let asked = Selection { by: vec![by.clone()], only: only.to_vec(), until, ..Selection::default() };
+        let answer = reader.tallies(&asked).await.unwrap();
+        assert!(!answer.is_empty());
+        assert!(answer == scanned.tallies(&asked).await.unwrap(), "{asked:?}");
+    }
 }

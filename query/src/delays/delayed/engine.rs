@@ -36,7 +36,7 @@ pub(super) async fn read(
     reader: &Reader,
     selection: &Selection,
     reasons: usize,
-) -> Result<(Found, Counts, Messages<Said<String>>), QueryError> {
+) -> Result<(Found, Counts, Messages<Said>), QueryError> {
     let mut grouped = Grouped::default();
     let mut messages = Messages::default();
     let mut matrix = Matrix::default();
@@ -71,7 +71,7 @@ async fn delays(reader: &Reader, selection: &Selection) -> Result<DataFrame, Que
 }
 
 /// Adds a batch's delays to the messages that they are of.
-fn take(batch: &RecordBatch, messages: &mut Messages<Said<String>>) -> Result<(), QueryError> {
+fn take(batch: &RecordBatch, messages: &mut Messages<Said>) -> Result<(), QueryError> {
     let column = |index: usize| batch.column(index).as_string_view_opt();
     let [ids, recipients, types, providers, diagnostics] =
         [MESSAGE, RECIPIENT, DELAY_TYPE, PROVIDER, DIAGNOSTIC].map(column);

@@ -26,17 +26,17 @@ pub(super) fn messages(days: &[Arc<Day>], rows: &Rows<'_>) -> Result<Messages<Pl
 }
 
 /// What is said with a delay.
-pub(super) fn said(days: &[Arc<Day>], (day, row): Place) -> Option<Said<&str>> {
+pub(super) fn said(days: &[Arc<Day>], (day, row): Place) -> Option<Said> {
     let (day, row) = (days.get(day as usize)?, row as usize);
     let (mail, expires) = day.mail.of_row(row)?;
     let (reason, provider) = day.pairs.get(*day.of_pair.get(row)? as usize)?;
     Some(Said {
-        diagnostic: day.texts.get(*day.of_text.get(row)? as usize)?.as_deref(),
-        delay_type: day.reasons.get(*reason as usize)?[0].as_deref(),
-        provider: day.providers.get(*provider as usize)?.as_deref(),
+        diagnostic: day.texts.get(*day.of_text.get(row)? as usize),
+        delay_type: day.reasons.get(*reason as usize)?[0].as_deref().map(str::to_owned),
+        provider: day.providers.get(*provider as usize)?.as_deref().map(str::to_owned),
         expires,
-        recipient: &mail.recipient,
-        message_id: &mail.message_id,
+        recipient: mail.recipient.to_string(),
+        message_id: mail.message_id.to_string(),
     })
 }
 

@@ -14,27 +14,14 @@ const MOST_DELAYED: usize = 1_000_000;
 
 /// What is said with a delay. Of two at the same time the greater one counts as the later, whichever is read first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::delays) struct Said<T> {
-    pub(super) diagnostic: Option<T>,
-    pub(super) delay_type: Option<T>,
-    pub(super) provider: Option<T>,
+pub(in crate::delays) struct Said {
+    pub(super) diagnostic: Option<String>,
+    pub(super) delay_type: Option<String>,
+    pub(super) provider: Option<String>,
     /// When SES stops trying, microseconds.
     pub(super) expires: Option<i64>,
-    pub(super) recipient: T,
-    pub(super) message_id: T,
-}
-
-impl Said<String> {
-    pub(super) fn borrowed(&self) -> Option<Said<&str>> {
-        Some(Said {
-            diagnostic: self.diagnostic.as_deref(),
-            delay_type: self.delay_type.as_deref(),
-            provider: self.provider.as_deref(),
-            expires: self.expires,
-            recipient: &self.recipient,
-            message_id: &self.message_id,
-        })
-    }
+    pub(super) recipient: String,
+    pub(super) message_id: String,
 }
 
 /// What is known of a delayed message; times are microseconds.
