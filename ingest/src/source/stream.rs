@@ -4,15 +4,16 @@ use aws_sdk_firehose::Client;
 use aws_sdk_firehose::error::ProvideErrorMetadata;
 use aws_sdk_s3::Client as S3Client;
 use chrono_tz::Tz;
+use tokio::sync::mpsc;
 
 mod setup;
 
 pub use setup::{Backup, Destination, Encryption, S3Place, StreamSetup};
 
-use super::bucket::{Each, Step, by_date, list_matching};
+use super::bucket::{Step, by_date, list_matching};
 use super::dates::{KeyRange, folder_date};
 use super::prefix::PrefixPattern;
-use super::{ListError, said};
+use super::{ListError, Listing, said};
 
 /// Why a stream cannot be read from.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +122,7 @@ pub async fn list_stream(
     stream: &str,
     place: &S3Place,
     range: &KeyRange,
-    each: Each<'_>,
+    parts: &mpsc::Sender<Listing>,
 ) -> Result<u64, ListError> {
     let patterns = place.patterns();
     let takes = |key: &str| patterns.iter().any(|pattern| pattern.is_of(key, stream));
@@ -139,7 +140,7 @@ pub async fn list_stream(
     };
     let mut others = 0;
     for root in roots(&patterns) {
-        others += list_matching(client, (&place.bucket, root), range, &choose, &takes, each).await?;
+        others += list_matching(client, (&place.bucket, root), range, &choose, &takes, parts).await?;
     }
     Ok(others)
 }
