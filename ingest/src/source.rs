@@ -6,6 +6,7 @@ mod days;
 mod directory;
 mod pages;
 mod prefix;
+mod range;
 mod said;
 mod stream;
 
@@ -20,10 +21,10 @@ use repute_lake::ObjectKey;
 use url::Url;
 
 pub use bucket::{list_bucket, list_bucket_into, list_bucket_part};
-pub use dates::KeyRange;
 pub use days::DayFamilies;
 pub use directory::{DirectoryPage, DirectoryPages, list_directory_into};
 pub use pages::{BucketPages, Listed, look_up};
+pub use range::KeyRange;
 pub use stream::{Backup, Destination, Encryption, S3Place, StreamError, StreamSetup, describe_stream, list_stream};
 
 pub use said::said;

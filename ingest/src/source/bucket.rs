@@ -16,8 +16,7 @@ use aws_sdk_s3::types::Object;
 use repute_lake::ObjectKey;
 use tokio::sync::mpsc;
 
-use super::dates::KeyRange;
-use super::{ListError, Listing, SourceObject, is_bookkeeping, said};
+use super::{KeyRange, ListError, Listing, SourceObject, is_bookkeeping, said};
 
 pub(super) use keys::KeyPages;
 pub(super) use walk::{Choose, Step, by_date};
@@ -189,8 +188,7 @@ pub(super) fn object(client: &Client, bucket: &str, key: String, etag: String, s
 
 /// Of the keys that begin with the prefix those that it stands for as a folder or an object; if there are none, all.
 fn below(prefix: &str, found: Vec<Object>) -> Vec<(String, Object)> {
-    let (within, beside): (Vec<_>, Vec<_>) =
-        plain_keys(found).into_iter().partition(|(key, _)| is_within(key, prefix));
+    let (within, beside): (Vec<_>, Vec<_>) = plain_keys(found).into_iter().partition(|(key, _)| is_within(key, prefix));
     if within.is_empty() { beside } else { within }
 }
 

@@ -11,9 +11,9 @@ mod setup;
 pub use setup::{Backup, Destination, Encryption, S3Place, StreamSetup};
 
 use super::bucket::{Step, by_date, list_matching};
-use super::dates::{KeyRange, folder_date};
+use super::dates::folder_date;
 use super::prefix::PrefixPattern;
-use super::{ListError, Listing, said};
+use super::{KeyRange, ListError, Listing, said};
 
 /// Why a stream cannot be read from.
 #[derive(Debug, thiserror::Error)]

@@ -6,8 +6,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::keys::{KeyPage, KeyPages};
-use crate::source::dates::{KeyRange, folder_date, key_date};
-use crate::source::{ListError, Listing};
+use crate::source::dates::{folder_date, key_date};
+use crate::source::{KeyRange, ListError, Listing};
 
 /// So many folders are listed at a time.
 const AT_ONCE: usize = 8;
