@@ -148,8 +148,11 @@ async fn of_stream(
 ) -> Result<(), Failure> {
     let setup = set_up(stream).await?;
     let place = setup.place()?;
+    let is_dated = taking.args.since.is_some() || taking.args.until.is_some();
     let range = taking.range(match taking.args.key_timezone {
         Some(zone) => zone,
+        // Whatever the dates are in, all of them are wanted.
+        None if !is_dated => Tz::UTC,
         None => setup.key_zone()?,
     });
     if !setup.keeps_all() {

@@ -238,6 +238,7 @@ where
         Some("PermanentRedirect" | "AuthorizationHeaderMalformed") => {
             "; the bucket lies in another region: set AWS_REGION to it".to_owned()
         }
+        Some("NoSuchBucket") => "; look at its name, and at AWS_ENDPOINT_URL if that is set".to_owned(),
         Some("InvalidObjectState") => "; it is archived: restore it first (aws s3api restore-object)".to_owned(),
         Some("RequestTimeTooSkewed") => "; set this machine's clock".to_owned(),
         _ => String::new(),

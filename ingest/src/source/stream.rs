@@ -51,7 +51,7 @@ pub enum StreamError {
         destination: &'static str,
     },
     /// Its time zone is none that is known here.
-    #[error("Firehose stream `{stream}` writes keys in the unknown time zone `{zone}`; import from its bucket instead")]
+    #[error("Firehose stream `{stream}` writes keys in the unknown time zone `{zone}`; name one with --key-timezone")]
     Zone {
         /// Name of the stream.
         stream: String,
@@ -100,15 +100,25 @@ impl StreamSetup {
 
 impl S3Place {
     /// Patterns of the keys of records, and of error records.
-    fn patterns(&self) -> [PrefixPattern; 2] {
+    ///
+    /// Firehose's developer guide shows an error prefix without a timestamp both with a date behind it and without. Where there is no
+    /// error prefix, and so no expression in the prefix, it says once that the kind of error stands before the date, and once that it
+    /// stands behind a date with the day of the year. All of these are taken.
+    fn patterns(&self) -> Vec<PrefixPattern> {
         let prefix = self.prefix.as_deref().unwrap_or_default();
         let records = PrefixPattern::parse(prefix);
-        // Without an error prefix, Firehose puts the kind of error behind the prefix, which then has no expressions.
         let errors = match self.error_prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
-            Some(errors) => PrefixPattern::parse(errors),
-            None => PrefixPattern::parse(&format!("{}!{{firehose:error-output-type}}/", records.root())),
+            Some(errors) => [PrefixPattern::parse(errors), PrefixPattern::undated(errors)],
+            None => ["!{firehose:error-output-type}/", "!{timestamp:yyyy/MM/DDD/HH}/!{firehose:error-output-type}/"]
+                .map(|behind| PrefixPattern::parse(&format!("{}{behind}", records.root()))),
         };
-        [records, errors]
+        let mut patterns = vec![records];
+        for pattern in errors {
+            if !patterns.contains(&pattern) {
+                patterns.push(pattern);
+            }
+        }
+        patterns
     }
 }
 
@@ -146,12 +156,15 @@ pub async fn list_stream(
 }
 
 /// Where listing begins: no place lies within another.
-fn roots(patterns: &[PrefixPattern; 2]) -> Vec<&str> {
-    match patterns.each_ref().map(PrefixPattern::root) {
-        [one, other] if other.starts_with(one) => vec![one],
-        [one, other] if one.starts_with(other) => vec![other],
-        both => both.to_vec(),
+fn roots(patterns: &[PrefixPattern]) -> Vec<&str> {
+    let mut roots: Vec<&str> = Vec::new();
+    for root in patterns.iter().map(PrefixPattern::root) {
+        if !roots.iter().any(|other| root.starts_with(other)) {
+            roots.retain(|other| !other.starts_with(root));
+            roots.push(root);
+        }
     }
+    roots
 }
 
 #[cfg(test)]
@@ -177,8 +190,19 @@ mod tests {
 
     #[test]
     fn error_records_lie_behind_the_prefix_unless_told_otherwise() {
-        let [records, errors] = place("ses/", None).patterns();
-        let key = "ses/processing-failed/2026/11/28/15/s-1-2026-11-28-15-04-05-x";
-        assert!(errors.is_of(key, "s") && !records.is_of(key, "s"));
+        let is_of = |place: &S3Place, folder: &str| {
+            let key = format!("{folder}s-1-2026-11-28-15-04-05-x");
+            place.patterns().iter().map(|pattern| pattern.is_of(&key, "s")).collect::<Vec<_>>()
+        };
+        let bare = place("ses/", None);
+        assert_eq!(is_of(&bare, "ses/2026/11/28/15/"), [true, false, false]);
+        assert_eq!(is_of(&bare, "ses/processing-failed/2026/11/28/15/"), [false, true, false]);
+        assert_eq!(is_of(&bare, "ses/2026/11/332/15/format-conversion-failed/"), [false, false, true]);
+        let told = place("ses/", Some("errors/!{firehose:error-output-type}/"));
+        assert_eq!(is_of(&told, "errors/processing-failed/"), [false, false, true]);
+        assert_eq!(is_of(&told, "errors/processing-failed/2026/11/28/15/"), [false, true, false]);
+        assert_eq!(is_of(&told, "errors/elsewhere/"), [false, false, false]);
+        let dated = place("ses/", Some("errors/!{timestamp:yyyy}/!{firehose:error-output-type}/"));
+        assert_eq!(dated.patterns().len(), 2);
     }
 }
