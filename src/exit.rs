@@ -7,6 +7,8 @@ use repute_ingest::ImportError;
 use repute_lake::LakeError;
 use repute_query::QueryError;
 
+use crate::output::plain;
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -151,19 +153,20 @@ pub(crate) fn finish(ending: Result<Exit, Failure>) -> ExitCode {
         Ok(exit) => exit as u8,
         Err(Failure::Usage(text)) if text.is_empty() => 2,
         Err(Failure::Usage(text)) => {
-            let _ = writeln!(stderr, "error: {text}");
+            let lines: Vec<_> = text.lines().map(plain).collect();
+            let _ = writeln!(stderr, "error: {}", lines.join("\n"));
             2
         }
         Err(Failure::CheckUnknown(text)) => {
-            let _ = writeln!(stdout, "REPUTE UNKNOWN - {text}");
+            let _ = writeln!(stdout, "REPUTE UNKNOWN - {}", plain(&text));
             3
         }
         Err(Failure::Failed(error)) => {
-            let _ = writeln!(stderr, "error: {}", with_remedy(&error));
+            let _ = writeln!(stderr, "error: {}", plain(&with_remedy(&error)));
             4
         }
         Err(Failure::Unknown(error)) => {
-            let _ = writeln!(stderr, "error: {}", with_remedy(&error));
+            let _ = writeln!(stderr, "error: {}", plain(&with_remedy(&error)));
             5
         }
     };

@@ -24,8 +24,17 @@ pub(crate) struct Moment {
     pub(crate) objects: u64,
     /// Records or events done.
     pub(crate) events: u64,
-    /// Bytes and objects that are to be done as far as is known, where that grows.
-    pub(crate) listed: Option<(u64, u64)>,
+    /// What is to be done as far as is known, where that grows.
+    pub(crate) listed: Option<Listed>,
+}
+
+/// What was listed so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listed {
+    pub(crate) bytes: u64,
+    pub(crate) objects: u64,
+    /// Whether there is no more.
+    pub(crate) is_all: bool,
 }
 
 /// How much there is to do.
@@ -36,12 +45,14 @@ pub(crate) struct Work {
     pub(crate) objects: u64,
     /// What objects and events are called.
     pub(crate) nouns: [&'static str; 2],
+    /// Whether there may not be more than that.
+    pub(crate) is_all: bool,
 }
 
 impl Work {
     /// Objects full of events.
     pub(crate) fn of_events(bytes: u64, objects: u64) -> Self {
-        Self { bytes, objects, nouns: ["objects", "events"] }
+        Self { bytes, objects, nouns: ["objects", "events"], is_all: true }
     }
 }
 
@@ -49,7 +60,7 @@ impl Work {
     /// What is known of it at a moment.
     fn at(self, moment: Moment) -> Self {
         match moment.listed {
-            Some((bytes, objects)) => Self { bytes, objects, ..self },
+            Some(listed) => Self { bytes: listed.bytes, objects: listed.objects, is_all: listed.is_all, ..self },
             None => self,
         }
     }
@@ -87,13 +98,19 @@ impl Drop for Progress {
 
 fn bar(work: Work, done: &AtomicBool, look: impl Fn() -> Moment) {
     let bar = ProgressBar::new(work.bytes);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}  {eta} left") {
-        bar.set_style(style.progress_chars("━╸─"));
-    }
+    // How far it has come is not known before everything is listed.
+    let style = |template| ProgressStyle::with_template(template).map(|style| style.progress_chars("━╸─")).ok();
+    let [some, all] = ["{spinner} {msg}", "{bar:30} {percent:>3} %  {msg}  {eta} left"].map(style);
+    let mut knew_all = None;
     let start = Instant::now();
     while !done.load(Ordering::Relaxed) {
         let moment = look();
         let work = work.at(moment);
+        if knew_all != Some(work.is_all) {
+            knew_all = Some(work.is_all);
+            let style = if work.is_all { &all } else { &some };
+            style.iter().for_each(|style| bar.set_style(style.clone()));
+        }
         bar.set_length(work.bytes);
         bar.set_position(moment.bytes);
         bar.set_message(words(work, moment, start.elapsed()));
@@ -124,13 +141,14 @@ fn words(work: Work, moment: Moment, elapsed: Duration) -> String {
     let [objects, events] = work.nouns;
     let done = match work.objects {
         0 => String::new(),
-        all => format!("{} of {} {objects}, ", thousands(moment.objects), thousands(all)),
+        all if work.is_all => format!("{} of {} {objects}, ", thousands(moment.objects), thousands(all)),
+        _ => format!("{} {objects}, more are being listed, ", thousands(moment.objects)),
     };
     format!("{done}{} {events}/s, {}/s", thousands(per_second(moment.events)), bytes(per_second(moment.bytes)))
 }
 
 fn time_left(work: Work, moment: Moment, elapsed: Duration) -> String {
-    if moment.bytes == 0 || work.bytes == 0 {
+    if moment.bytes == 0 || work.bytes == 0 || !work.is_all {
         return String::new();
     }
     let rest = work.bytes.saturating_sub(moment.bytes) as f64 / moment.bytes as f64;

@@ -5,31 +5,29 @@
 //!                                                                              Lake::quarantine
 //!                                                                              Lake::record_objects
 //! ```
-//! Objects are read while others are still being listed. While one batch is committed, the next is put together. A parcel holds some rows, the bad records found beside them and the objects finished with them. Parcels go through a
+//! Objects are read while others are still being listed, and listing waits for them: see [`admission`]. While one batch is committed, the next is put together. A parcel holds some rows, the bad records found beside them and the objects finished with them. Parcels go through a
 //! bounded channel, so reading waits while a batch is committed, and memory stays bounded. An object is noted as read
 //! only after its last row and bad record are in; a crash before that has it read again, and the lake leaves out the
 //! rows it already holds.
 
-use std::collections::{HashMap, HashSet};
+mod admission;
+mod batch;
+
+use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use repute_lake::{BadRecord, EventChunk, EventCounts, ImportedObject, Lake, LakeError, ObjectKey};
+use repute_lake::{Lake, LakeError, ObjectKey};
 use tokio::sync::mpsc;
 
 use crate::limits::Limits;
 use crate::source::SourceObject;
-use crate::split::Tasks;
-use crate::worker::{Finished, Parcel, Tally, Worker};
+use crate::worker::{Tally, Worker};
 
-/// A batch is committed when it holds this many rows.
-const BATCH_ROWS: usize = 128 * 1024;
-
-/// Or when it holds this many bytes of bad records, or this many finished objects.
-const BATCH_BAD_BYTES: usize = 32 << 20;
-const BATCH_OBJECTS: usize = 20_000;
+use admission::{Admission, Closing};
+use batch::{collect, commit};
 
 /// How an import is done.
 #[derive(Debug, Clone)]
@@ -59,6 +57,8 @@ pub struct Meter {
     pub listed: AtomicU64,
     /// Bytes of those that are read.
     pub listed_bytes: AtomicU64,
+    /// Whether there are no more.
+    pub is_listed: AtomicBool,
     /// Objects read to their end, or failed.
     pub objects: AtomicU64,
     /// Bytes of objects read so far.
@@ -124,20 +124,25 @@ pub async fn import(
     options: &ImportOptions,
     meter: &Arc<Meter>,
 ) -> Result<ImportSummary, ImportError> {
-    let (sender, pages) = mpsc::unbounded_channel();
-    // The receiver is at hand.
-    let _ = sender.send(objects);
-    drop(sender);
-    import_pages(lake, pages, options, meter).await
+    import_pages(lake, one_page(objects), options, meter).await
 }
 
-/// The same of objects that are still being listed, until nobody sends pages of them any more.
+/// Objects that are all at hand, for [`import_pages`] or [`import_unless`].
+pub fn one_page(objects: Vec<SourceObject>) -> mpsc::Receiver<Vec<SourceObject>> {
+    let (sender, pages) = mpsc::channel(1);
+    // There is room, and the receiver is at hand.
+    let _ = sender.try_send(objects);
+    pages
+}
+
+/// The same of objects that are still being listed, until nobody sends pages of them any more. The next page is taken when nearly all
+/// of those before it have been taken by threads that read.
 ///
 /// # Errors
 /// As [`import`].
 pub async fn import_pages(
     lake: &mut Lake,
-    pages: mpsc::UnboundedReceiver<Vec<SourceObject>>,
+    pages: mpsc::Receiver<Vec<SourceObject>>,
     options: &ImportOptions,
     meter: &Arc<Meter>,
 ) -> Result<ImportSummary, ImportError> {
@@ -155,20 +160,19 @@ pub type Known = Arc<dyn Fn(&ObjectKey) -> bool + Send + Sync>;
 /// As [`import`].
 pub async fn import_unless(
     lake: &mut Lake,
-    pages: mpsc::UnboundedReceiver<Vec<SourceObject>>,
+    pages: mpsc::Receiver<Vec<SourceObject>>,
     is_noted: Known,
     options: &ImportOptions,
     meter: &Arc<Meter>,
 ) -> Result<ImportSummary, ImportError> {
-    let (tasks, shelf) = (Closing(Arc::default()), Arc::<Shelf>::default());
-    let listing = Listing {
+    let tasks = Closing(Arc::default());
+    let admission = Admission {
         is_noted: Arc::clone(&is_noted),
         again: options.again,
-        shelf: Arc::clone(&shelf),
         tasks: Closing(Arc::clone(&tasks.0)),
         meter: Arc::clone(meter),
     };
-    let listing = tokio::spawn(listing.take(pages));
+    let admitting = tokio::spawn(admission.take(pages));
     let (sender, parcels) = mpsc::channel(options.jobs);
     for _ in 0..options.jobs {
         let worker = Worker::new(lake.promoted_tags(), options, Arc::clone(meter), sender.clone());
@@ -182,175 +186,20 @@ pub async fn import_unless(
     let collecting = tokio::spawn(collect(parcels, full));
     let mut written = HashMap::new();
     while let Some(batch) = batches.recv().await {
-        let notes = commit(lake, batch, &shelf, &mut written, &mut summary, options).await?;
+        let notes = commit(lake, batch, &mut written, &mut summary, options).await?;
         let fresh: Vec<_> = notes.into_iter().filter(|note| !is_noted(&note.key)).collect();
         lake.record_objects(&fresh).await?;
     }
     if collecting.await.is_err() {
         tracing::error!("collecting parcels ended early");
     }
-    match listing.await {
+    match admitting.await {
         Ok((listed, skipped)) => (summary.listed, summary.skipped) = (listed, skipped),
-        Err(_) => tracing::error!("listing ended early"),
+        Err(_) => tracing::error!("taking objects in ended early"),
     }
     match summary.listed - summary.imported - summary.skipped - summary.failed.len() as u64 {
         0 => Ok(summary),
         unfinished => Err(ImportError::Unfinished(unfinished)),
-    }
-}
-
-/// The objects that are read, by their numbers.
-#[derive(Default)]
-struct Shelf(RwLock<Vec<Arc<SourceObject>>>);
-
-impl Shelf {
-    /// Adds objects; gives the number of the first.
-    fn add(&self, objects: &[Arc<SourceObject>]) -> u32 {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let first = all.len() as u32;
-        all.extend_from_slice(objects);
-        first
-    }
-
-    fn get(&self, number: u32) -> Option<Arc<SourceObject>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(number as usize).cloned()
-    }
-}
-
-/// Lets the workers go when it is dropped: also when an import is given up.
-struct Closing(Arc<Tasks>);
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
-/// What takes pages of objects and makes tasks of those that are to be read.
-struct Listing {
-    is_noted: Known,
-    again: bool,
-    shelf: Arc<Shelf>,
-    tasks: Closing,
-    meter: Arc<Meter>,
-}
-
-impl Listing {
-    /// Until there are no more pages. Gives how many objects were listed, and how many of them skipped.
-    async fn take(self, mut pages: mpsc::UnboundedReceiver<Vec<SourceObject>>) -> (u64, u64) {
-        let (mut listed, mut skipped, mut seen) = (0, 0, HashSet::new());
-        while let Some(objects) = pages.recv().await {
-            let all = objects.len() as u64;
-            let is_wanted = |object: &SourceObject| {
-                let is_new = self.again || !(self.is_noted)(&object.key);
-                object.fragment_start().is_some() || (is_new && seen.insert(object.key.clone()))
-            };
-            let fresh: Vec<_> = objects.into_iter().filter(is_wanted).map(Arc::new).collect();
-            let others = all - fresh.len() as u64;
-            self.meter.objects.fetch_add(others, Ordering::Relaxed);
-            self.meter.listed.fetch_add(all, Ordering::Relaxed);
-            let bytes = fresh.iter().map(|object| object.size).sum();
-            self.meter.listed_bytes.fetch_add(bytes, Ordering::Relaxed);
-            (listed, skipped) = (listed + all, skipped + others);
-            let first = self.shelf.add(&fresh);
-            self.tasks.0.add(&fresh, first);
-        }
-        (listed, skipped)
-    }
-}
-
-/// Puts parcels together to batches, one of them while the one before is committed: never more than two lie in memory.
-async fn collect(mut parcels: mpsc::Receiver<Parcel>, full: mpsc::Sender<Batch>) {
-    let mut batch = Batch::default();
-    loop {
-        // A place for the batch is taken before it is filled, so that no third one is begun while one is waiting.
-        let Ok(place) = full.reserve().await else { return };
-        while !batch.is_full() {
-            match parcels.recv().await {
-                Some(parcel) => batch.take(parcel),
-                None => return place.send(batch),
-            }
-        }
-        place.send(std::mem::take(&mut batch));
-    }
-}
-
-#[derive(Default)]
-struct Batch {
-    chunks: Vec<EventChunk>,
-    rows: usize,
-    bad: Vec<BadRecord>,
-    bad_bytes: usize,
-    finished: Vec<Finished>,
-}
-
-impl Batch {
-    fn take(&mut self, parcel: Parcel) {
-        self.rows += parcel.events.keys.len();
-        self.chunks.push(parcel.events);
-        self.bad_bytes += parcel.bad.iter().map(|bad| bad.raw.len() + bad.message.len()).sum::<usize>();
-        self.bad.extend(parcel.bad);
-        self.finished.extend(parcel.finished);
-    }
-
-    fn is_full(&self) -> bool {
-        self.rows >= BATCH_ROWS || self.bad_bytes >= BATCH_BAD_BYTES || self.finished.len() >= BATCH_OBJECTS
-    }
-}
-
-/// Makes a batch durable: rows, then bad records. Returns what is to be noted of the objects that were read to their end.
-async fn commit(
-    lake: &mut Lake,
-    batch: Batch,
-    shelf: &Shelf,
-    written: &mut HashMap<u32, EventCounts>,
-    summary: &mut ImportSummary,
-    options: &ImportOptions,
-) -> Result<Vec<ImportedObject>, LakeError> {
-    if batch.rows > 0 {
-        let appended = lake.append(batch.chunks, options.now, options.jobs).await?;
-        summary.bytes_written += appended.bytes;
-        for (object, counts) in appended.objects {
-            let total = written.entry(object).or_default();
-            total.events += counts.events;
-            total.duplicates += counts.duplicates;
-            total.rows += counts.rows;
-            summary.events += counts.events;
-            summary.duplicates += counts.duplicates;
-            summary.rows += counts.rows;
-        }
-    }
-    lake.quarantine(&batch.bad).await?;
-    let mut done = Vec::new();
-    for Finished { object: number, mut tally } in batch.finished {
-        let counts = written.remove(&number).unwrap_or_default();
-        let Some(object) = shelf.get(number) else { continue };
-        summary.take(&tally);
-        match tally.failure.take() {
-            Some(failure) => summary.failed.push((object.key.name.clone(), failure)),
-            None => {
-                summary.imported += 1;
-                if object.fragment_start().is_none() {
-                    done.push(note(&object, &tally, counts, options.now));
-                }
-            }
-        }
-    }
-    Ok(done)
-}
-
-fn note(object: &SourceObject, tally: &Tally, counts: EventCounts, now: DateTime<Utc>) -> ImportedObject {
-    ImportedObject {
-        key: object.key.clone(),
-        size: object.size,
-        records: tally.records,
-        events: counts.events,
-        duplicates: counts.duplicates,
-        quarantined: tally.quarantined(),
-        ignored: tally.ignored(),
-        rows: counts.rows,
-        span: tally.span,
-        imported_at: now,
     }
 }
 
@@ -369,3 +218,6 @@ impl ImportSummary {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,7 +40,9 @@ use std::io::{self, Read};
 
 pub use delivery::{BadDelivery, FirehoseDelivery, inflate, read_delivery};
 pub use examine::{Bounds, Examined, ExaminedEvents, OddTimes, examine, sample};
-pub use import::{ImportError, ImportOptions, ImportSummary, Known, Meter, import, import_pages, import_unless};
+pub use import::{
+    ImportError, ImportOptions, ImportSummary, Known, Meter, import, import_pages, import_unless, one_page,
+};
 pub use landing::{Clock, Full, Landed, Landing, LandingError, LandingLimits, LandingPlace, Route};
 pub use limits::Limits;
 pub use notification::{Created, Notification, read_notification};
@@ -52,9 +54,9 @@ pub use sns::{
     SnsMessage, SnsRefusal, SnsRules, Topic,
 };
 pub use source::{
-    Backup, BucketPages, Content, DayFamilies, Destination, DirectoryPages, Each, Encryption, Input, KeyRange,
+    Backup, BucketPages, Content, DayFamilies, Destination, DirectoryPage, DirectoryPages, Encryption, Input, KeyRange,
     ListError, Listed, Listing, S3Place, SourceObject, StreamError, StreamSetup, describe_stream, list, list_bucket,
-    list_bucket_into, list_bucket_part, list_stream, look_up, said,
+    list_bucket_into, list_bucket_part, list_directory_into, list_stream, look_up, said,
 };
 pub use verdict::{IgnoredClass, Place, Reject, RejectClass, Verdict};
 

@@ -45,7 +45,8 @@ pub enum ReplayError {
     },
     /// Some records were refused again and again, as by a stream that is throttled.
     #[error(
-        "stream `{stream}` refused {records} records {MAX_ATTEMPTS} times, the last time with `{reason}`; a lower --rate may help"
+        "stream `{stream}` refused {records} {} {MAX_ATTEMPTS} times, the last time with `{reason}`; a lower --rate may help",
+        if *records == 1 { "record" } else { "records" }
     )]
     Exhausted {
         /// Name of the stream.

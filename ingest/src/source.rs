@@ -3,13 +3,15 @@
 mod bucket;
 mod dates;
 mod days;
+mod directory;
 mod pages;
 mod prefix;
+mod range;
 mod said;
 mod stream;
 
 use std::fmt::Debug;
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io::{self, Cursor, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -18,10 +20,11 @@ use std::sync::Arc;
 use repute_lake::ObjectKey;
 use url::Url;
 
-pub use bucket::{Each, list_bucket, list_bucket_into, list_bucket_part};
-pub use dates::KeyRange;
+pub use bucket::{list_bucket, list_bucket_into, list_bucket_part};
 pub use days::DayFamilies;
-pub use pages::{BucketPages, DirectoryPages, Listed, look_up};
+pub use directory::{DirectoryPage, DirectoryPages, list_directory_into};
+pub use pages::{BucketPages, Listed, look_up};
+pub use range::KeyRange;
 pub use stream::{Backup, Destination, Encryption, S3Place, StreamError, StreamSetup, describe_stream, list_stream};
 
 pub use said::said;
@@ -140,30 +143,15 @@ impl SourceObject {
 /// Left out without a word: names that start with `.` or `_` (as Hadoop and Spark do) and `truth.json`, which a generated
 /// dump carries. Left out with a reason: symbolic links (which may lead out of the source) and what is no regular file.
 /// The path given itself may be a link.
+///
+/// # Errors
+/// If a folder or file cannot be looked at.
 pub fn list(source: &Path) -> Result<Listing, ListError> {
-    let failed = |path: &Path, source| ListError { source_name: path.display().to_string(), source, region: None };
-    let root = fs::canonicalize(source).map_err(|e| failed(source, e))?;
-    let mut listing = Listing::default();
-    let mut pending = vec![root];
-    while let Some(path) = pending.pop() {
-        let metadata = fs::symlink_metadata(&path).map_err(|e| failed(&path, e))?;
-        if metadata.is_dir() {
-            for entry in fs::read_dir(&path).map_err(|e| failed(&path, e))? {
-                let entry = entry.map_err(|e| failed(&path, e))?;
-                if !is_bookkeeping(&entry.file_name().to_string_lossy()) {
-                    pending.push(entry.path());
-                }
-            }
-        } else if metadata.is_file() {
-            listing.objects.push(SourceObject::file(path.clone(), &metadata).map_err(|e| failed(&path, e))?);
-        } else if metadata.is_symlink() {
-            listing.refused.push((path, "a symbolic link"));
-        } else {
-            listing.refused.push((path, "not a regular file"));
-        }
+    let (mut pages, mut listing) = (DirectoryPages::new(source)?, Listing::default());
+    while let Some(DirectoryPage { listed, refused }) = pages.next(&|_| false)? {
+        listing.objects.extend(listed.into_iter().map(|listed| listed.object));
+        listing.refused.extend(refused);
     }
-    listing.objects.sort_by(|a, b| a.key.name.cmp(&b.key.name));
-    listing.refused.sort();
     Ok(listing)
 }
 
@@ -173,6 +161,8 @@ fn is_bookkeeping(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -14,6 +14,8 @@ use std::io::{self, Read, SeekFrom};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Semaphore;
+
 use crate::decode::{Format, HEAD_BYTES};
 use crate::frame::Frontier;
 use crate::source::{Input, SourceObject};
@@ -26,6 +28,12 @@ const BETWEEN: [&[u8]; 3] = [b"}\n{\"", b"}{\"", b"}\r\n{\""];
 /// enough for 3,000 small objects a second.
 const AHEAD: usize = 64;
 const AHEAD_BYTES: u64 = 32 << 20;
+
+/// So many objects wait to be taken: enough for what is fetched ahead and for every thread. Listing waits while there are as many.
+const ROOM: usize = 4_096;
+
+/// So many of them come in at a time.
+const ADMITTED: usize = 512;
 
 /// How plain objects are split, in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -92,10 +100,17 @@ impl Handover {
 
 /// The tasks of an import, in the order in which they are taken, while more are being found. A range's predecessor is always
 /// taken before it.
-#[derive(Default)]
 pub(crate) struct Tasks {
     queue: Mutex<Queue>,
     changed: Condvar,
+    /// For how many more objects there is room.
+    room: Semaphore,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self { queue: Mutex::default(), changed: Condvar::new(), room: Semaphore::new(ROOM) }
+    }
 }
 
 #[derive(Default)]
@@ -110,9 +125,17 @@ impl Tasks {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds objects, of which the first has this number.
-    pub(crate) fn add(&self, objects: &[Arc<SourceObject>], first: u32) {
-        self.split(objects, first, Splitting::default());
+    /// Adds objects, of which the first has this number, as others are taken. Says whether anybody takes them.
+    pub(crate) async fn add(&self, objects: &[Arc<SourceObject>], first: u32) -> bool {
+        for (some, number) in objects.chunks(ADMITTED).zip((first..).step_by(ADMITTED)) {
+            match self.room.acquire_many(some.len() as u32).await {
+                // Given back when they are taken.
+                Ok(room) => room.forget(),
+                Err(_) => return false,
+            }
+            self.split(some, number, Splitting::default());
+        }
+        true
     }
 
     fn split(&self, objects: &[Arc<SourceObject>], first: u32, splitting: Splitting) {
@@ -136,8 +159,9 @@ impl Tasks {
         self.changed.notify_all();
     }
 
-    /// Lets whoever waits for a task go home once there is none.
+    /// Lets whoever waits for a task go home once there is none, and whoever waits for room at once.
     pub(crate) fn close(&self) {
+        self.room.close();
         self.queue().is_closed = true;
         self.changed.notify_all();
     }
@@ -147,6 +171,9 @@ impl Tasks {
         let is_waited_for = |queue: &mut Queue| queue.tasks.is_empty() && !queue.is_closed;
         let mut queue = self.changed.wait_while(self.queue(), is_waited_for).unwrap_or_else(PoisonError::into_inner);
         let task = queue.tasks.pop_front();
+        if task.as_ref().is_some_and(|task| task.range == 0) {
+            self.room.add_permits(1);
+        }
         let mut bytes = 0;
         for next in queue.tasks.iter().filter(|next| next.range == 0).take(AHEAD) {
             bytes += next.source.fetch_ahead();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
-use repute_lake::{BadRecord, EventChunk, EventRows};
+use repute_lake::{BadRecord, EventChunk, EventRows, ObjectKey};
 use tokio::sync::mpsc;
 
 use crate::frame::Frontier;
@@ -40,6 +40,11 @@ pub(crate) struct Parcel {
 pub(crate) struct Finished {
     /// Index of the object in the import.
     pub(crate) object: u32,
+    pub(crate) key: ObjectKey,
+    /// Bytes as stored.
+    pub(crate) size: u64,
+    /// Whether only part of an object was read.
+    pub(crate) is_fragment: bool,
     pub(crate) tally: Tally,
 }
 
@@ -173,7 +178,7 @@ impl Worker {
     /// Reads an object that no other thread reads.
     fn whole(&mut self, object: &SourceObject, number: u32) -> Result<(), Trouble> {
         let tally = self.read_all(object, number)?;
-        self.desk.finish(number, tally)
+        self.desk.finish(object, number, tally)
     }
 
     /// Reads one range of an object whose other ranges other threads may be reading.
@@ -189,7 +194,7 @@ impl Worker {
         self.desk.send()?;
         match task.after {
             Some(after) => after.send(handover).map_err(|_| Trouble::Abandoned),
-            None => self.desk.finish(task.object, handover.tally),
+            None => self.desk.finish(object, task.object, handover.tally),
         }
     }
 
@@ -312,9 +317,16 @@ impl Desk {
             || self.finished.len() >= PARCEL_OBJECTS * times
     }
 
-    fn finish(&mut self, object: u32, tally: Tally) -> Result<(), Trouble> {
+    fn finish(&mut self, object: &SourceObject, number: u32, tally: Tally) -> Result<(), Trouble> {
         self.meter.objects.fetch_add(1, Ordering::Relaxed);
-        self.finished.push(Finished { object, tally });
+        // What its bytes are read from goes now; the rest stays until it is committed.
+        self.finished.push(Finished {
+            object: number,
+            key: object.key.clone(),
+            size: object.size,
+            is_fragment: object.fragment_start().is_some(),
+            tally,
+        });
         if self.holds(1) { self.send() } else { Ok(()) }
     }
 

@@ -14,7 +14,8 @@ use crate::coded::CodedFiles;
 use crate::compact::{self, Compacted, CompactionMeter};
 use crate::error::LakeError;
 use crate::lease::Lease;
-use crate::ledger::{self, BadRecord, ImportedObject, ObjectKey};
+use crate::ledger::{self, BadRecord, ImportedObject};
+use crate::object_set::ObjectSet;
 use crate::provider::EventsTable;
 use crate::quarantine::{self, KeptRecord, Resolution};
 use crate::rows::EventChunk;
@@ -156,14 +157,14 @@ impl Lake {
     }
 
     /// The objects that need not be read again.
-    pub async fn imported_objects(&mut self) -> Result<HashSet<ObjectKey>, LakeError> {
+    pub async fn imported_objects(&mut self) -> Result<ObjectSet, LakeError> {
         self.objects_told.clear();
         ledger::objects_in(&self.objects, &mut self.objects_told).await
     }
 
     /// The same of those that neither [`Lake::imported_objects`] nor this has told of yet: all at first, and again whatever a
     /// compaction has put into other files since.
-    pub async fn newly_imported_objects(&mut self) -> Result<HashSet<ObjectKey>, LakeError> {
+    pub async fn newly_imported_objects(&mut self) -> Result<ObjectSet, LakeError> {
         ledger::objects_in(&self.objects, &mut self.objects_told).await
     }
 

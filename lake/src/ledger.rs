@@ -19,7 +19,8 @@ use crate::append::MAX_ATTEMPTS;
 use crate::datafile;
 use crate::encode::Rows;
 use crate::error::LakeError;
-use crate::reader::read_columns;
+use crate::object_set::ObjectSet;
+use crate::reader::{each_batch, read_columns};
 use crate::schema::{objects, objects_schema, quarantine, quarantine_schema};
 use crate::table::{Committed, DataFile, Table};
 
@@ -140,10 +141,10 @@ pub(crate) async fn record_objects(
     rows: &[ImportedObject],
 ) -> Result<(), LakeError> {
     let Some(now) = rows.first().map(|row| row.imported_at) else { return Ok(()) };
-    let mut known = HashSet::new();
+    let mut known = ObjectSet::default();
     for attempt in 0..MAX_ATTEMPTS {
         look_again(table, attempt).await?;
-        known.extend(objects_in(table, looked_at).await?);
+        known.add(objects_in(table, looked_at).await?);
         let fresh: Vec<_> = rows.iter().filter(|row| !known.contains(&row.key)).cloned().collect();
         if fresh.is_empty() {
             return table.confirm().await;
@@ -214,20 +215,23 @@ async fn append(table: &mut Table, add: Add) -> Result<Committed, LakeError> {
 }
 
 /// The objects in those files of the ledger that are not among `looked_at` yet; they are afterwards.
-pub(crate) async fn objects_in(table: &Table, looked_at: &mut HashSet<Path>) -> Result<HashSet<ObjectKey>, LakeError> {
+pub(crate) async fn objects_in(table: &Table, looked_at: &mut HashSet<Path>) -> Result<ObjectSet, LakeError> {
     let files: Vec<_> = table.files()?.into_iter().filter(|file| !looked_at.contains(&file.path)).collect();
-    let mut keys = HashSet::new();
-    for batch in read(table, &files, &[objects::NAME, objects::ETAG]).await? {
-        let (names, etags) = (strings(&batch, 0)?, strings(&batch, 1)?);
-        keys.extend(
-            names
-                .iter()
-                .zip(etags.iter())
-                .filter_map(|(name, etag)| Some(ObjectKey { name: name?.to_owned(), etag: etag?.to_owned() })),
-        );
+    let (store, mut known) = (table.log_store().object_store(None), ObjectSet::default());
+    for file in &files {
+        each_batch(&store, file, &[objects::NAME, objects::ETAG], |batch| {
+            let (names, etags) = (strings(batch, 0)?, strings(batch, 1)?);
+            for (name, etag) in names.iter().zip(etags.iter()) {
+                if let (Some(name), Some(etag)) = (name, etag) {
+                    known.insert(&ObjectKey { name: name.to_owned(), etag: etag.to_owned() });
+                }
+            }
+            Ok(())
+        })
+        .await?;
     }
     looked_at.extend(files.into_iter().map(|file| file.path));
-    Ok(keys)
+    Ok(known)
 }
 
 async fn known_bad(table: &Table, touched: &HashSet<&str>) -> Result<HashSet<(ObjectKey, i64, i64)>, LakeError> {

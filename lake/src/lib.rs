@@ -33,6 +33,7 @@ mod append;
 mod compact;
 mod known;
 mod ledger;
+mod object_set;
 mod provider;
 mod quarantine;
 
@@ -58,6 +59,7 @@ pub use fsck::{
 pub use journal::{Journal, JournalNote};
 pub use lake::{EVENTS, Lake};
 pub use ledger::{BadRecord, ImportedObject, ObjectKey};
+pub use object_set::ObjectSet;
 pub use provider::EventsTable;
 pub use quarantine::{KeptRecord, Resolution};
 pub use rows::{EventChunk, EventRows, RowKey};

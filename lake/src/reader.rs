@@ -30,6 +30,26 @@ pub(crate) async fn read_columns(
         .map_err(|source| LakeError::File { path: file.path.to_string(), source: Box::new(source) })
 }
 
+/// Reads the named columns (in the order of the file) of all rows, of which some thousand are in memory at a time.
+pub(crate) async fn each_batch(
+    store: &Arc<dyn ObjectStore>,
+    file: &DataFile,
+    columns: &[&str],
+    mut take: impl FnMut(&RecordBatch) -> std::result::Result<(), LakeError>,
+) -> std::result::Result<(), LakeError> {
+    let failed = |source: ParquetError| LakeError::File { path: file.path.to_string(), source: Box::new(source) };
+    let open = async {
+        let builder = ParquetRecordBatchStreamBuilder::new(StoredFile::of(store, file)).await?;
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        builder.with_projection(mask).build()
+    };
+    let mut batches = open.await.map_err(failed)?;
+    while let Some(batch) = batches.try_next().await.map_err(failed)? {
+        take(&batch)?;
+    }
+    Ok(())
+}
+
 /// Reads the named columns (in the order of the file) of single rows, given by their numbers, which rise. Of large columns only the
 /// pages with those rows are read.
 pub(crate) async fn read_rows(

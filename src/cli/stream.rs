@@ -1,5 +1,6 @@
 //! What can be typed of streams, buckets and their dates.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
@@ -114,9 +115,14 @@ pub(crate) struct SetupArgs {
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u16).range(0..=900))]
     pub(crate) buffer_seconds: u16,
     /// The region, where commands and ARNs name one
-    #[arg(long, env = "AWS_REGION", value_name = "REGION", default_value = "us-east-1")]
+    #[arg(long, env = "AWS_REGION", value_name = "REGION", default_value = "us-east-1", value_parser = region)]
     pub(crate) region: String,
     /// The account, where ARNs in commands name one
     #[arg(long, value_name = "ID", default_value = "111122223333")]
     pub(crate) account: String,
+}
+
+/// A region; the usual one for a variable that is set to nothing.
+fn region(text: &str) -> Result<String, Infallible> {
+    Ok(if text.is_empty() { "us-east-1" } else { text }.to_owned())
 }

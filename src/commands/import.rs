@@ -9,18 +9,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use chrono::Utc;
-use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import_pages};
+use repute_ingest::{ImportOptions, ImportSummary, Meter, SourceObject, import_pages, one_page};
 use repute_lake::{Lake, Location, sweep_staged};
 use repute_query::{ImportRun, thousands};
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::sources::{Taking, list_into};
 use crate::cli::{CountingArgs, Format, Global, ImportArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, remedy, told, without_markup};
 use crate::output::{self, bytes, plain};
-use crate::progress::{Moment, Progress, Work};
+use crate::progress::{Listed, Moment, Progress, Work};
 use crate::runs;
 
 /// How many failed objects are named.
@@ -77,27 +77,27 @@ async fn list_and_import(
     reading: Reading,
 ) -> Result<ImportSummary, Failure> {
     let taking = Taking::new(&args.objects, args.endpoint.as_deref());
-    let (sender, pages) = mpsc::unbounded_channel();
-    let (begin, begun) = oneshot::channel();
-    let listing = async move {
-        let mut begin = Some(begin);
-        let give = &mut |objects| {
-            let _ = begin.take().map(|begin| begin.send(()));
-            drop(sender.send(objects));
-        };
-        list_into(&args.sources, &taking, give).await
-    };
+    let (sender, mut listed) = mpsc::channel(1);
     let importing = async {
         // A source that cannot be listed at all leaves no lake behind.
-        if begun.await.is_err() {
-            return Ok(None);
-        }
-        import_pages_and_note(location, promoted_tags, &args.sources, pages, reading).await.map(Some)
+        let Some(first) = listed.recv().await else { return Ok(None) };
+        let (sender, pages) = mpsc::channel(1);
+        let handing_over = async move {
+            let mut page = Some(first);
+            while let Some(objects) = page {
+                if sender.send(objects).await.is_err() {
+                    break;
+                }
+                page = listed.recv().await;
+            }
+        };
+        let importing = import_pages_and_note(location, promoted_tags, &args.sources, pages, reading);
+        tokio::join!(importing, handing_over).0.map(Some)
     };
-    match tokio::try_join!(async { Ok::<_, Failure>(listing.await) }, importing)? {
-        (Err(failure), _) => Err(failure),
-        (Ok(()), Some(summary)) => Ok(summary),
-        (Ok(()), None) => import_and_note(location, promoted_tags, &args.sources, Vec::new(), reading).await,
+    match tokio::join!(list_into(&args.sources, &taking, sender), importing) {
+        (_, Err(failure)) | (Err(failure), _) => Err(failure),
+        (Ok(()), Ok(Some(summary))) => Ok(summary),
+        (Ok(()), Ok(None)) => import_and_note(location, promoted_tags, &args.sources, Vec::new(), reading).await,
     }
 }
 
@@ -113,7 +113,7 @@ pub(super) struct Reading {
 }
 
 /// Objects as they are listed.
-type Pages = mpsc::UnboundedReceiver<Vec<SourceObject>>;
+type Pages = mpsc::Receiver<Vec<SourceObject>>;
 
 /// Imports what was listed, and writes down beside the lake what came of it.
 pub(super) async fn import_and_note(
@@ -123,11 +123,7 @@ pub(super) async fn import_and_note(
     objects: Vec<SourceObject>,
     reading: Reading,
 ) -> Result<ImportSummary, Failure> {
-    let (sender, pages) = mpsc::unbounded_channel();
-    // The receiver is at hand.
-    drop(sender.send(objects));
-    drop(sender);
-    import_pages_and_note(location, promoted_tags, sources, pages, reading).await
+    import_pages_and_note(location, promoted_tags, sources, one_page(objects), reading).await
 }
 
 /// The same of what is still being listed.
@@ -177,7 +173,11 @@ async fn run_import(
             bytes: of(&seen.bytes),
             objects: of(&seen.objects),
             events: of(&seen.records),
-            listed: Some((of(&seen.listed_bytes), of(&seen.listed))),
+            listed: Some(Listed {
+                bytes: of(&seen.listed_bytes),
+                objects: of(&seen.listed),
+                is_all: seen.is_listed.load(Ordering::Relaxed),
+            }),
         }
     });
     let options = ImportOptions { again, ..ImportOptions::new(jobs, now) };

@@ -78,11 +78,13 @@ fn compact(location: &Location, args: &CompactArgs) -> Result<Exit, Failure> {
         let meter = Arc::new(CompactionMeter::default());
         let seen = Arc::clone(&meter);
         let _progress =
-            Progress::start(Work { bytes, objects, nouns: ["files", "rows"] }, args.quiet, move || Moment {
-                bytes: seen.bytes.load(Ordering::Relaxed),
-                objects: seen.files.load(Ordering::Relaxed),
-                events: seen.rows.load(Ordering::Relaxed),
-                ..Moment::default()
+            Progress::start(Work { bytes, objects, nouns: ["files", "rows"], is_all: true }, args.quiet, move || {
+                Moment {
+                    bytes: seen.bytes.load(Ordering::Relaxed),
+                    objects: seen.files.load(Ordering::Relaxed),
+                    events: seen.rows.load(Ordering::Relaxed),
+                    ..Moment::default()
+                }
             });
         lake.compact(Utc::now(), threads, &meter).await
     })?;

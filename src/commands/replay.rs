@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use repute_ingest::{Journal, Limits, Position, Replay, SourceObject, Standing, read_object};
-use repute_query::{count, thousands};
+use repute_query::count;
 use tokio::sync::mpsc;
 
 use super::sources::{Taking, list_all, stream_name};
@@ -21,8 +21,8 @@ const READ_AHEAD: usize = 1_000;
 /// What is read.
 enum Item {
     Record(Position, Vec<u8>),
-    /// An object has no more.
-    End(Arc<repute_lake::ObjectKey>),
+    /// An object, of so many bytes, has no more.
+    End(Arc<repute_lake::ObjectKey>, u64),
 }
 
 /// An object, and how many of its records were put before.
@@ -41,14 +41,14 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     // A rehearsal makes no file.
     let resumed = args.resume.as_deref().filter(|path| !args.dry_run || path.exists());
     let journal = resumed.map(|path| Journal::open(path, stream)).transpose()?;
-    let (rests, done) = left(objects, journal.as_ref());
-    if done > 0 {
-        let _ = writeln!(io::stderr(), "{} done before", count(done, "object"));
+    let (rests, before) = left(objects, journal.as_ref());
+    if before > 0 {
+        let _ = writeln!(io::stderr(), "{} done before", count(before, "object"));
     }
     let journal = journal.filter(|_| !args.dry_run);
     let total = rests.iter().map(|rest| rest.object.size).sum();
-    let (read, sent) = (Arc::new((AtomicU64::new(0), AtomicU64::new(0))), Arc::new(AtomicU64::new(0)));
-    let seen = (Arc::clone(&read), Arc::clone(&sent));
+    let (done, sent) = (Arc::new((AtomicU64::new(0), AtomicU64::new(0))), Arc::new(AtomicU64::new(0)));
+    let seen = (Arc::clone(&done), Arc::clone(&sent));
     let progress = Progress::start(Work::of_events(total, rests.len() as u64), args.quiet, move || Moment {
         bytes: seen.0.0.load(Ordering::Relaxed),
         objects: seen.0.1.load(Ordering::Relaxed),
@@ -57,13 +57,17 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     });
     let replayed = runtime.block_on(async {
         let (sender, mut items) = mpsc::channel(READ_AHEAD);
-        let reading = tokio::task::spawn_blocking(move || read_all(&rests, &sender, &read));
+        let reading = tokio::task::spawn_blocking(move || rests.iter().try_for_each(|rest| read_rest(rest, &sender)));
         let client = if args.dry_run { None } else { Some(aws::firehose(args.endpoint.as_deref()).await) };
         let mut replay = Replay::new(client, stream, args.rate, journal);
         while let Some(item) = items.recv().await {
             match item {
                 Item::Record(at, record) => replay.push(&at, &record).await?,
-                Item::End(object) => replay.finish(&object),
+                Item::End(object, size) => {
+                    replay.finish(&object);
+                    done.0.fetch_add(size, Ordering::Relaxed);
+                    done.1.fetch_add(1, Ordering::Relaxed);
+                }
             }
             sent.store(replay.put, Ordering::Relaxed);
         }
@@ -89,29 +93,18 @@ fn left(objects: Vec<SourceObject>, journal: Option<&Journal>) -> (Vec<Rest>, u6
 }
 
 fn finish(args: &ReplayArgs, stream: &str, replay: &Replay) -> Result<Exit, Failure> {
-    let put = thousands(replay.put);
+    let put = count(replay.put, "record");
     output::print(&match args.dry_run {
-        true => format!(
-            "{put} records, {}, would be put onto {stream} in {}\n",
-            bytes(replay.bytes),
-            count(replay.batches, "call")
-        ),
-        false => format!("{put} records put onto {stream}\n"),
+        true => {
+            format!("{put}, {}, would be put onto {stream} in {}\n", bytes(replay.bytes), count(replay.batches, "call"))
+        }
+        false => format!("{put} put onto {stream}\n"),
     })?;
     if replay.too_large > 0 {
-        let _ = writeln!(io::stderr(), "{} records left out: larger than Firehose takes", thousands(replay.too_large));
+        let _ = writeln!(io::stderr(), "{} left out: larger than Firehose takes", count(replay.too_large, "record"));
         return Ok(Exit::BadRecords);
     }
     Ok(Exit::Done)
-}
-
-fn read_all(rests: &[Rest], items: &mpsc::Sender<Item>, read: &(AtomicU64, AtomicU64)) -> anyhow::Result<()> {
-    for rest in rests {
-        read_rest(rest, items)?;
-        read.0.fetch_add(rest.object.size, Ordering::Relaxed);
-        read.1.fetch_add(1, Ordering::Relaxed);
-    }
-    Ok(())
 }
 
 /// Sends each outermost record of an object as it stands, good or bad: the importer at the other end judges it.
@@ -132,6 +125,6 @@ fn read_rest(rest: &Rest, items: &mpsc::Sender<Item>) -> anyhow::Result<()> {
         }
     })?;
     // Nobody listens any more if putting failed, which is told there.
-    let _ = items.blocking_send(Item::End(object));
+    let _ = items.blocking_send(Item::End(object, rest.object.size));
     Ok(())
 }

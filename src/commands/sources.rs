@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::{TimeDelta, Utc};
 use repute_ingest::{
-    Each, KeyRange, ListError, Listing, SourceObject, StreamSetup, describe_stream, list, list_bucket_into, list_stream,
+    KeyRange, ListError, Listing, SourceObject, StreamSetup, describe_stream, list_bucket_into, list_directory_into,
+    list_stream,
 };
 use repute_query::{Tz, count};
+use tokio::sync::mpsc;
 
 use crate::aws::{self, Reach};
 use crate::cli::SourceArgs;
@@ -41,56 +43,73 @@ impl Taking {
 
 /// Lists every source, saying what is left out.
 pub(super) async fn list_all(sources: &[PathBuf], taking: &Taking) -> Result<Vec<SourceObject>, Failure> {
-    let mut objects = Vec::new();
-    list_into(sources, taking, &mut |more| objects.extend(more)).await?;
-    Ok(objects)
+    let (pages, mut listed) = mpsc::channel(1);
+    let gather = async {
+        let mut objects = Vec::new();
+        while let Some(more) = listed.recv().await {
+            objects.extend(more);
+        }
+        objects
+    };
+    let (done, objects) = tokio::join!(list_into(sources, taking, pages), gather);
+    done.map(|()| objects)
 }
 
-/// The same, handed over while others are still being listed.
+/// The same, handed over while others are still being listed: the next when there is room for it.
 pub(super) async fn list_into(
     sources: &[PathBuf],
     taking: &Taking,
-    give: &mut (dyn FnMut(Vec<SourceObject>) + Send),
+    pages: mpsc::Sender<Vec<SourceObject>>,
 ) -> Result<(), Failure> {
     let mut buckets = Buckets { reach: &taking.reach, clients: HashMap::new() };
-    let range = taking.range(taking.args.key_timezone.unwrap_or(Tz::UTC));
     for source in sources {
-        let text = source.to_string_lossy();
-        let mut found = 0;
-        let mut each = |listing: Listing| {
-            found += listing.objects.len();
-            say_what_is_left_out(&listing);
-            give(listing.objects);
-        };
-        match text.split_once("://") {
-            Some(("s3" | "s3a", place)) => {
-                let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-                if bucket.is_empty() {
-                    return Err(Failure::Usage(format!("`{text}`: name a bucket, as in s3://bucket/prefix")));
-                }
-                let list =
-                    async |client, each: Each<'_>| list_bucket_into(&client, (bucket, prefix), &range, each).await;
-                buckets.list(bucket, list, &mut each).await?;
-            }
-            Some(("firehose", stream)) => of_stream(stream, taking, &mut buckets, &mut each).await?,
-            Some((scheme, _)) => {
-                return Err(Failure::Usage(format!(
-                    "`{text}`: {scheme}:// is no source; name a file, a directory, s3://bucket/prefix or firehose://STREAM"
-                )));
-            }
-            None => each(of_disk(source, &range)?),
-        }
+        let (parts, listed) = mpsc::channel(1);
+        let (done, found) = tokio::join!(list_one(source, taking, &mut buckets, parts), hand_over(listed, &pages));
+        done?;
         if found == 0 {
-            let _ = writeln!(io::stderr(), "nothing to import in `{}`", plain(&text));
+            let _ = writeln!(io::stderr(), "nothing to import in `{}`", plain(&source.to_string_lossy()));
         }
     }
     Ok(())
 }
 
-fn of_disk(source: &Path, range: &KeyRange) -> Result<Listing, Failure> {
-    let mut listing = list(source)?;
-    listing.objects.retain(|object| range.takes(&object.key.name));
-    Ok(listing)
+/// Hands over the objects of what is listed, and says what is left out. Gives their number.
+async fn hand_over(mut listed: mpsc::Receiver<Listing>, pages: &mpsc::Sender<Vec<SourceObject>>) -> usize {
+    let mut found = 0;
+    while let Some(listing) = listed.recv().await {
+        found += listing.objects.len();
+        say_what_is_left_out(&listing);
+        if pages.send(listing.objects).await.is_err() {
+            // Whoever imports has given up, and says why.
+            break;
+        }
+    }
+    found
+}
+
+async fn list_one(
+    source: &Path,
+    taking: &Taking,
+    buckets: &mut Buckets<'_>,
+    parts: mpsc::Sender<Listing>,
+) -> Result<(), Failure> {
+    let text = source.to_string_lossy();
+    let range = taking.range(taking.args.key_timezone.unwrap_or(Tz::UTC));
+    match text.split_once("://") {
+        Some(("s3" | "s3a", place)) => {
+            let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+            if bucket.is_empty() {
+                return Err(Failure::Usage(format!("`{text}`: name a bucket, as in s3://bucket/prefix")));
+            }
+            let list = async |client| list_bucket_into(&client, (bucket, prefix), &range, &parts).await;
+            buckets.list(bucket, list).await
+        }
+        Some(("firehose", stream)) => of_stream(stream, taking, buckets, &parts).await,
+        Some((scheme, _)) => Err(Failure::Usage(format!(
+            "`{text}`: {scheme}:// is no source; name a file, a directory, s3://bucket/prefix or firehose://STREAM"
+        ))),
+        None => Ok(list_directory_into(source, &range, &parts).await?),
+    }
 }
 
 fn say_what_is_left_out(listing: &Listing) {
@@ -121,11 +140,19 @@ pub(super) async fn set_up(stream: &str) -> Result<StreamSetup, Failure> {
 }
 
 /// What a stream wrote to its bucket.
-async fn of_stream(stream: &str, taking: &Taking, buckets: &mut Buckets<'_>, each: Each<'_>) -> Result<(), Failure> {
+async fn of_stream(
+    stream: &str,
+    taking: &Taking,
+    buckets: &mut Buckets<'_>,
+    parts: &mpsc::Sender<Listing>,
+) -> Result<(), Failure> {
     let setup = set_up(stream).await?;
     let place = setup.place()?;
+    let is_dated = taking.args.since.is_some() || taking.args.until.is_some();
     let range = taking.range(match taking.args.key_timezone {
         Some(zone) => zone,
+        // Whatever the dates are in, all of them are wanted.
+        None if !is_dated => Tz::UTC,
         None => setup.key_zone()?,
     });
     if !setup.keeps_all() {
@@ -135,8 +162,8 @@ async fn of_stream(stream: &str, taking: &Taking, buckets: &mut Buckets<'_>, eac
             "stream `{stream}` delivers to {to}: its bucket holds only what could not be delivered"
         );
     }
-    let list = async |client, each: Each<'_>| list_stream(&client, stream, place, &range, each).await;
-    let others = buckets.list(&place.bucket, list, each).await?;
+    let list = async |client| list_stream(&client, stream, place, &range, parts).await;
+    let others = buckets.list(&place.bucket, list).await?;
     if others > 0 {
         let _ = writeln!(
             io::stderr(),
@@ -159,21 +186,20 @@ impl Buckets<'_> {
     async fn list<T>(
         &mut self,
         bucket: &str,
-        list: impl AsyncFn(aws_sdk_s3::Client, Each<'_>) -> Result<T, ListError>,
-        each: Each<'_>,
+        list: impl AsyncFn(aws_sdk_s3::Client) -> Result<T, ListError>,
     ) -> Result<T, Failure> {
         let client = match self.clients.get(bucket) {
             Some(client) => client.clone(),
             None => aws::s3_at(self.reach).await,
         };
         self.clients.insert(bucket.to_owned(), client.clone());
-        match list(client, each).await {
+        match list(client).await {
             // The first request says so, before anything was listed.
             Err(ListError { region: Some(region), .. }) => {
                 tracing::info!("bucket {bucket} lies in {region}");
                 let client = aws::s3_at(&Reach { region: Some(region), ..self.reach.clone() }).await;
                 self.clients.insert(bucket.to_owned(), client.clone());
-                Ok(list(client, each).await?)
+                Ok(list(client).await?)
             }
             listed => Ok(listed?),
         }

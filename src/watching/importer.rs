@@ -1,24 +1,19 @@
 //! The one importer of a server, which all sources share.
 //!
-//! The lake stays open between imports, and what it has imported is remembered as a set of numbers: 16 bytes an object, where the names
-//! themselves would take ten times as much.
+//! The lake stays open between imports, and what it has imported is remembered in 16 bytes an object: see [`ObjectSet`].
 
 use std::collections::HashSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use chrono::{DateTime, Utc};
-use repute_ingest::{ImportOptions, ImportSummary, Listed, Meter, SourceObject, import_unless};
-use repute_lake::{Lake, Location, ObjectKey, sweep_staged};
+use repute_ingest::{ImportOptions, ImportSummary, Listed, Meter, SourceObject, import_unless, one_page};
+use repute_lake::{Lake, Location, ObjectKey, ObjectSet, sweep_staged};
 use repute_query::ImportRun;
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, Notify, mpsc};
-use xxhash_rust::xxh3::{Xxh3, Xxh3DefaultBuilder};
+use tokio::sync::{Mutex, Notify};
 
 use crate::exit::{Failure, told};
 use crate::runs;
-
-/// The set of objects that need not be read.
-type Known = HashSet<u128, Xxh3DefaultBuilder>;
 
 /// Imports into one lake, one import after the other.
 pub(super) struct Importer {
@@ -28,7 +23,8 @@ pub(super) struct Importer {
     turn: Arc<Mutex<()>>,
     /// The lake between imports; opened anew after a failure.
     lake: Mutex<Option<Lake>>,
-    known: RwLock<Known>,
+    /// Objects that need not be read.
+    known: RwLock<ObjectSet>,
     news: Arc<Notify>,
 }
 
@@ -56,7 +52,7 @@ impl Importer {
 
     /// Whether an object is known to be in the lake.
     pub(super) fn knows(&self, key: &ObjectKey) -> bool {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).contains(&number(key))
+        self.known.read().unwrap_or_else(PoisonError::into_inner).contains(key)
     }
 
     /// Imports those objects that the lake does not hold; once it returns they are durable. Others are left alone.
@@ -70,7 +66,11 @@ impl Importer {
         let failed: HashSet<String> = summary.failed.into_iter().map(|(name, _)| name).collect();
         let read = found.iter().filter(|listed| !failed.contains(&listed.object.key.name));
         let oldest = read.clone().map(|listed| listed.written).min();
-        self.remember(read.map(|listed| &listed.object.key));
+        let mut known = self.known();
+        for listed in read {
+            known.insert(&listed.object.key);
+        }
+        drop(known);
         if summary.imported > 0 {
             self.news.notify_one();
         }
@@ -121,22 +121,19 @@ impl Importer {
         now: DateTime<Utc>,
     ) -> Result<ImportSummary, Failure> {
         let mut lake = self.opened(slot.take(), now).await?;
-        self.remember(lake.newly_imported_objects().await?.iter());
+        let news = lake.newly_imported_objects().await?;
+        self.known().add(news);
         let (options, meter) = (ImportOptions::new(self.jobs, now), Arc::new(Meter::default()));
         let importer = Arc::clone(self);
         let is_noted: repute_ingest::Known = Arc::new(move |key| importer.knows(key));
-        let (sender, pages) = mpsc::unbounded_channel();
-        // The receiver is at hand.
-        let _ = sender.send(objects);
-        drop(sender);
-        let summary = import_unless(&mut lake, pages, is_noted, &options, &meter).await?;
+        let summary = import_unless(&mut lake, one_page(objects), is_noted, &options, &meter).await?;
         lake.release();
         *slot = Some(lake);
         Ok(summary)
     }
 
-    fn remember<'k>(&self, keys: impl Iterator<Item = &'k ObjectKey>) {
-        self.known.write().unwrap_or_else(PoisonError::into_inner).extend(keys.map(number));
+    fn known(&self) -> RwLockWriteGuard<'_, ObjectSet> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lake at its newest version, for writing.
@@ -151,7 +148,7 @@ impl Importer {
         }
         let lake = Lake::open_or_create(&self.location, &self.promoted_tags).await?;
         // It may be another lake than before.
-        self.known.write().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.known() = ObjectSet::default();
         Ok(lake)
     }
 }
@@ -163,13 +160,4 @@ async fn apart<T: Send + 'static>(
 ) -> Result<T, Failure> {
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || runtime.block_on(work())).await?
-}
-
-/// An object's number: two objects have the same one less often than a disk errs.
-fn number(key: &ObjectKey) -> u128 {
-    let mut hasher = Xxh3::new();
-    hasher.update(key.name.as_bytes());
-    hasher.update(&[0]);
-    hasher.update(key.etag.as_bytes());
-    hasher.digest128()
 }

@@ -67,7 +67,7 @@ impl Listing {
                     let is_past =
                         |folder: &str| families.as_ref().is_some_and(|families| families.are_past(folder, now));
                     let page = pages.next(&is_past)?;
-                    Ok::<_, ListError>(page.map(|page| (Self::Directory { pages, families, now }, page)))
+                    Ok::<_, ListError>(page.map(|page| (Self::Directory { pages, families, now }, page.listed)))
                 };
                 Ok(tokio::task::spawn_blocking(read).await??)
             }

@@ -204,12 +204,39 @@ fn streams_that_cannot_be_read_from_are_told() {
         "{}",
         denied.stderr
     );
+    // A variable that is set to nothing is no region either.
+    let mut unset = firehose.moto.command();
+    unset.env_remove("AWS_REGION").env_remove("AWS_DEFAULT_REGION").env("AWS_EC2_METADATA_DISABLED", "true");
+    let mut empty = firehose.moto.command();
+    for command in [&mut unset, empty.env("AWS_REGION", "")] {
+        let run = Run::of(command.args(["doctor", "firehose://ses-events"])).expect(4);
+        assert!(run.stderr.contains("; set AWS_REGION, as in "), "{}", run.stderr);
+        assert!(!run.stderr.contains("credentials"), "{}", run.stderr);
+    }
     for wrong in ["", "a/b", "a%20b"] {
         let run = firehose.import(wrong, "", &lake).expect(2);
         assert!(run.stderr.contains("firehose://my-stream"), "{}", run.stderr);
     }
     let other = firehose.run(&format!("import sqs://q --lake {}", lake.display())).expect(2);
     assert!(other.stderr.contains("firehose://STREAM"), "{}", other.stderr);
+}
+
+/// A time zone that is not known here matters only where dates are asked for, and one that is can be named.
+#[test]
+fn an_unknown_time_zone_matters_only_for_dates() {
+    let Some(firehose) = Firehose::start() else { return };
+    firehose.stream("odd", &json!({"Prefix": "odd/", "CustomTimeZone": "Mars/Olympus"}));
+    firehose.make(&json!({"objects": {
+        "raw/odd/2026/10/05/08/odd-1-2026-10-05-08-00-00-u": Mail::new(1, time("2026-10-05T08:00:00Z")).send(),
+    }}));
+    let folder = scratch();
+    let lake = folder.path().join("lake");
+    let dated = firehose.import("odd", " --since 2026-10-05", &lake).expect(4);
+    assert!(dated.stderr.contains("`Mars/Olympus`; name one with --key-timezone"), "{}", dated.stderr);
+    assert!(!lake.exists());
+    let named = firehose.import("odd", " --since 2026-10-05 --key-timezone Asia/Tokyo", &lake).expect(0);
+    assert_eq!(named.json()["records"]["events"], 1);
+    assert_eq!(firehose.import("odd", "", &lake).expect(0).json()["objects"]["skipped"], 1);
 }
 
 #[test]

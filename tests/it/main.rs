@@ -80,6 +80,9 @@ mod metrics;
 mod serve;
 mod signed_elsewhere;
 mod watch;
+mod watch_directory;
+mod watch_queues;
 mod watch_settings;
+mod watch_sources;
 
 mod house;

@@ -106,7 +106,7 @@ fn limits_are_kept_and_what_is_too_large_is_told() {
     let sizes = [1_023_999, 1_024_000, 1_023_999, 1_023_999, 1_023_999, 1_023_999, 600_000];
     object(folder.path(), "a", sizes.map(record).join("\n"));
     let run = Run::of(&mut replay(&front, folder.path(), "")).expect(3);
-    assert!(run.stderr.contains("1 records left out: larger than Firehose takes"), "{}", run.stderr);
+    assert!(run.stderr.contains("1 record left out: larger than Firehose takes"), "{}", run.stderr);
     assert_eq!(taken.lock().unwrap().calls, [(4, 4_096_000), (2, 1_624_001)]);
 }
 
@@ -178,6 +178,44 @@ fn a_killed_replay_goes_on_where_it_was() {
     assert!(wrong.expect(4).stderr.contains("progress file"));
 }
 
+/// Objects count as done when their records are put, not when they are read ahead.
+#[test]
+fn progress_tells_of_what_was_put() {
+    let (front, _) = firehose(|_, _| false);
+    let folder = scratch();
+    for name in ["a", "b"] {
+        object(folder.path(), name, (0..200).map(|number| format!("{{\"n\":{number}}}\n")).collect::<String>());
+    }
+    let mut command = command();
+    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_REGION", "us-east-1");
+    command.arg("replay").arg(folder.path()).args(["--to", "firehose://ses-events", "--endpoint", &front.endpoint]);
+    let run = Run::of(command.args(["--rate", "100"])).expect(0);
+    let first = run.stderr.lines().next().unwrap_or_default();
+    assert!(first.contains(" of 2 objects, ") && !first.contains("2 of 2 objects"), "{}", run.stderr);
+}
+
+#[test]
+fn a_progress_file_that_is_none_is_told_in_plain_words() {
+    let (front, taken) = firehose(|_, _| false);
+    let folder = scratch();
+    object(folder.path(), "a", "{\"n\":1}\n");
+    let other = object(folder.path(), "_other", "{\"stream\":\"a\\u001b[31mb\"}\n");
+    let pipe = folder.path().join("_pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (file, why) in [
+        (other.as_path(), "it is of stream `a\\u{1b}[31mb`"),
+        (&pipe, "it is no regular file"),
+        (Path::new("/dev/null"), "it is no regular file"),
+    ] {
+        let mut command = replay(&front, folder.path(), "");
+        let child = command.arg("--resume").arg(file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let run = finish_within(child, Duration::from_secs(30)).expect(4);
+        assert!(run.stderr.contains(why) && run.stderr.contains("name another file"), "{}", run.stderr);
+        assert!(!run.stderr.contains('\u{1b}'), "{}", run.stderr);
+    }
+    assert!(taken.lock().unwrap().calls.is_empty());
+}
+
 #[test]
 fn a_stream_that_refuses_for_ever_is_given_up() {
     let (front, taken) = firehose(|number, _| number == 0);
@@ -186,6 +224,6 @@ fn a_stream_that_refuses_for_ever_is_given_up() {
     let child = replay(&front, folder.path(), "").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // Two records need two calls to be refused as the first of one; the last is never taken.
     let run = finish_within(child, Duration::from_secs(120)).expect(4);
-    assert!(run.stderr.contains("refused 1 records 10 times") && run.stderr.contains("--rate"), "{}", run.stderr);
+    assert!(run.stderr.contains("refused 1 record 10 times") && run.stderr.contains("--rate"), "{}", run.stderr);
     assert_eq!(taken.lock().unwrap().calls.len(), 10);
 }

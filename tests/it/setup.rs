@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::mail::{Mail, object, time};
-use crate::program::{Run, repute, scratch};
+use crate::program::{Run, command, repute, scratch};
 use crate::servers::Moto;
 use crate::tools::{python, run_python};
 
@@ -89,6 +89,17 @@ fn names_that_aws_refuses_are_refused_here() {
     for (options, words) in [
         ("--bucket Ab", "--bucket"),
         ("--bucket My-Bucket", "capital letters"),
+        ("--bucket=-abc", "begin and end with a letter"),
+        ("--bucket abc.", "begin and end with a letter"),
+        ("--bucket a..b", "two dots"),
+        ("--bucket 192.168.5.4", "IP addresses"),
+        ("--bucket xn--abc", "`xn--`"),
+        ("--bucket abc-s3alias", "`-s3alias`"),
+        ("--bucket ab", "3 to 63 characters are taken, not 2"),
+        ("--bucket 日本日本", "`日本日本`: only letters from A to Z, digits and `.` `-`"),
+        ("--bucket a\u{1b}[31mb", "\\u{1b}[31mb"),
+        ("--bucket abc --region EU-CENTRAL-1", "written like `eu-central-1`"),
+        ("--bucket abc --account 1111-2222-3333", "without anything between"),
         ("--bucket a'b;c", "--bucket"),
         ("--bucket abc --stream a/b", "--stream"),
         ("--bucket abc --configuration-set a.b", "--configuration-set"),
@@ -100,5 +111,14 @@ fn names_that_aws_refuses_are_refused_here() {
     ] {
         let run = repute(format!("setup --print commands {options}").split_whitespace()).expect(2);
         assert!(run.stderr.contains(words) && run.stdout.is_empty(), "{options}: {}", run.stderr);
+        assert!(!run.stderr.contains('\u{1b}'), "{options}: {}", run.stderr);
     }
+    // Whose bound it is, and no more of a long name than helps.
+    let long =
+        repute(["setup", "--print", "policy", "--bucket", "abc", "--stream", &"x".repeat(3_000)]).expect(2).stderr;
+    assert!(long.contains("`-firehose` is put behind it") && long.len() < 300, "{long}");
+    // A variable that is set to nothing is as one that is not set.
+    let mut command = command();
+    command.args(["setup", "--print", "commands", "--bucket", "abc"]).env("AWS_REGION", "");
+    assert!(Run::of(&mut command).expect(0).stdout.contains("AWS_REGION=us-east-1"));
 }

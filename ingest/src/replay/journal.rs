@@ -71,6 +71,9 @@ impl Journal {
         let other = |what: String| JournalError::Other { path: path.to_owned(), what };
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = options.map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(other("it is no regular file".to_owned()));
+        }
         file.try_lock().map_err(|_| JournalError::InUse(path.to_owned()))?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed)?;
@@ -182,6 +185,10 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             assert!(matches!(Journal::open(&path, "ses"), Err(JournalError::Other { .. })), "{text}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        // What would be read without end.
+        for path in ["/dev/null", "/dev/zero"] {
+            assert!(matches!(Journal::open(Path::new(path), "ses"), Err(JournalError::Other { .. })), "{path}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The AWS SDK does this rather than the store that lakes lie in: that one cannot name keys with empty or dot segments
 //! (`ses//2026/...`), which S3 allows and Firehose writes where a prefix begins or ends with a slash too many.
 
+mod keys;
 mod object;
 mod walk;
 
@@ -13,14 +14,12 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::Object;
 use repute_lake::ObjectKey;
+use tokio::sync::mpsc;
 
-use super::dates::KeyRange;
-use super::{ListError, Listing, SourceObject, is_bookkeeping, said};
+use super::{KeyRange, ListError, Listing, SourceObject, is_bookkeeping, said};
 
+pub(super) use keys::KeyPages;
 pub(super) use walk::{Choose, Step, by_date};
-
-/// Takes what was listed, part by part.
-pub type Each<'a> = &'a mut (dyn FnMut(Listing) + Send);
 
 /// The header in which S3 says where a bucket lies, also to whoever asks in another region.
 const REGION_HEADER: &str = "x-amz-bucket-region";
@@ -35,35 +34,49 @@ pub async fn list_bucket(client: &Client, bucket: &str, prefix: &str) -> Result<
 }
 
 /// The same of those objects whose keys' dates are wanted, and of those without a date, handed over while others are still being
-/// listed. Folders whose dates are not wanted are not listed.
+/// listed, as long as there is somebody who takes them. Folders whose dates are not wanted are not listed.
 pub async fn list_bucket_into(
     client: &Client,
     (bucket, prefix): (&str, &str),
     range: &KeyRange,
-    each: Each<'_>,
+    parts: &mpsc::Sender<Listing>,
 ) -> Result<(), ListError> {
-    let Some(folder) = folder(client, bucket, prefix).await? else {
-        let mut listing = list_bucket(client, bucket, prefix).await?;
-        listing.objects.retain(|object| range.takes(&object.key.name));
-        each(listing);
-        return Ok(());
-    };
-    if !range.is_all() {
-        let mut each = |found| listing(client, bucket, &folder, found).map(&mut *each);
-        return walk::walk(client, bucket, &folder, range, &|folder| by_date(range, folder), &mut each).await;
+    let meant = meant(client, bucket, prefix).await?;
+    if let Meant::Folder(folder) = &meant
+        && !range.is_all()
+    {
+        let mut part = |found| listing(client, bucket, folder, found);
+        return walk::walk(client, (bucket, folder), range, &|folder| by_date(range, folder), &mut part, parts).await;
     }
-    let mut pages = client.list_objects_v2().bucket(bucket).prefix(&folder).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| denied(bucket, &folder, &error))?;
-        each(listing(client, bucket, &folder, page.contents.unwrap_or_default())?);
+    let begin = match &meant {
+        Meant::Folder(folder) => folder,
+        Meant::Object | Meant::Beginning => prefix,
+    };
+    let mut pages = KeyPages::new(client.clone(), bucket.to_owned(), begin.to_owned());
+    while let Some(page) = pages.next().await? {
+        let mut found = plain_keys(page.objects);
+        found.retain(|(key, _)| range.takes(key) && (meant != Meant::Object || is_within(key, prefix)));
+        if parts.send(objects(client, bucket, found)?).await.is_err() {
+            break;
+        }
     }
     Ok(())
 }
 
-/// The folder that a prefix stands for; nothing if it is an object, or the beginning of names.
-async fn folder(client: &Client, bucket: &str, prefix: &str) -> Result<Option<String>, ListError> {
+/// What a prefix stands for.
+#[derive(Debug, PartialEq, Eq)]
+enum Meant {
+    /// What is below this.
+    Folder(String),
+    /// One object, and what is below it if it is also a folder.
+    Object,
+    /// Whatever begins with it.
+    Beginning,
+}
+
+async fn meant(client: &Client, bucket: &str, prefix: &str) -> Result<Meant, ListError> {
     if prefix.is_empty() || prefix.ends_with('/') {
-        return Ok(Some(prefix.to_owned()));
+        return Ok(Meant::Folder(prefix.to_owned()));
     }
     let first = async |prefix: &str| {
         let listed = client.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1).send().await;
@@ -72,28 +85,30 @@ async fn folder(client: &Client, bucket: &str, prefix: &str) -> Result<Option<St
     };
     let folder = format!("{prefix}/");
     // The shortest name comes first.
-    let is_object = first(prefix).await?.is_some_and(|key| key == prefix);
-    Ok(if !is_object && first(&folder).await?.is_some() { Some(folder) } else { None })
+    if first(prefix).await?.is_some_and(|key| key == prefix) {
+        return Ok(Meant::Object);
+    }
+    Ok(if first(&folder).await?.is_some() { Meant::Folder(folder) } else { Meant::Beginning })
 }
 
 /// The objects below a prefix, in the folders that are chosen, that a test takes, whatever their names; how many it does not take.
 pub(super) async fn list_matching(
     client: &Client,
-    (bucket, prefix): (&str, &str),
+    place: (&str, &str),
     range: &KeyRange,
     choose: Choose<'_>,
     takes: &(dyn Fn(&str) -> bool + Send + Sync),
-    each: Each<'_>,
+    parts: &mpsc::Sender<Listing>,
 ) -> Result<u64, ListError> {
     let mut all_others = 0;
-    let mut each = |found: Vec<Object>| {
+    let mut part = |found: Vec<Object>| {
         let keyed = found.into_iter().filter_map(|mut object| object.key.take().map(|key| (key, object)));
         let (taken, others): (Vec<_>, Vec<_>) =
             keyed.filter(|(key, _)| !key.ends_with('/')).partition(|(key, _)| takes(key));
         all_others += others.len() as u64;
-        objects(client, bucket, taken).map(&mut *each)
+        objects(client, place.0, taken)
     };
-    walk::walk(client, bucket, prefix, range, choose, &mut each).await?;
+    walk::walk(client, place, range, choose, &mut part, parts).await?;
     Ok(all_others)
 }
 
@@ -116,13 +131,11 @@ pub async fn list_bucket_part(
 }
 
 async fn keys(client: &Client, bucket: &str, prefix: &str, most: usize) -> Result<(Vec<Object>, bool), ListError> {
-    let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+    let mut pages = KeyPages::new(client.clone(), bucket.to_owned(), prefix.to_owned());
     let mut found: Vec<Object> = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| denied(bucket, prefix, &error))?;
-        let is_last = !page.is_truncated.unwrap_or_default();
-        found.extend(page.contents.unwrap_or_default());
-        if found.len() >= most && !is_last {
+    while let Some(page) = pages.next().await? {
+        found.extend(page.objects);
+        if found.len() >= most && pages.has_more() {
             return Ok((found, true));
         }
     }
@@ -135,12 +148,10 @@ async fn newest_folder(client: &Client, bucket: &str, prefix: &str) -> Result<St
     const DEEPEST: usize = 16;
     let mut folder = prefix.to_owned();
     for _ in 0..DEEPEST {
-        let mut pages = client.list_objects_v2().bucket(bucket).prefix(&folder).delimiter("/").into_paginator().send();
+        let mut pages = KeyPages::new(client.clone(), bucket.to_owned(), folder.clone()).delimited();
         let mut last = None;
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| denied(bucket, &folder, &error))?;
-            let folders = page.common_prefixes.unwrap_or_default().into_iter().filter_map(|folder| folder.prefix);
-            last = folders.max().max(last);
+        while let Some(page) = pages.next().await? {
+            last = page.folders.into_iter().max().max(last);
         }
         match last {
             Some(next) => folder = next,
@@ -177,15 +188,21 @@ pub(super) fn object(client: &Client, bucket: &str, key: String, etag: String, s
 
 /// Of the keys that begin with the prefix those that it stands for as a folder or an object; if there are none, all.
 fn below(prefix: &str, found: Vec<Object>) -> Vec<(String, Object)> {
-    let keyed = found.into_iter().filter_map(|mut object| object.key.take().map(|key| (key, object)));
-    let wanted = |(key, _): &(String, Object)| {
-        !key.ends_with('/') && !is_bookkeeping(key.rsplit('/').next().unwrap_or_default())
-    };
-    let (within, beside): (Vec<_>, Vec<_>) = keyed.filter(wanted).partition(|(key, _)| {
-        let rest = key.strip_prefix(prefix).unwrap_or_default();
-        prefix.is_empty() || prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/')
-    });
+    let (within, beside): (Vec<_>, Vec<_>) = plain_keys(found).into_iter().partition(|(key, _)| is_within(key, prefix));
     if within.is_empty() { beside } else { within }
+}
+
+/// Whether a key that begins with a prefix is the prefix, or below it.
+fn is_within(key: &str, prefix: &str) -> bool {
+    let rest = key.strip_prefix(prefix).unwrap_or_default();
+    prefix.is_empty() || prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/')
+}
+
+/// The objects by their keys, without folder markers and names that [`super::list`] leaves out.
+fn plain_keys(found: Vec<Object>) -> Vec<(String, Object)> {
+    let keyed = found.into_iter().filter_map(|mut object| object.key.take().map(|key| (key, object)));
+    let is_plain = |key: &str| !key.ends_with('/') && !is_bookkeeping(key.rsplit('/').next().unwrap_or_default());
+    keyed.filter(|(key, _)| is_plain(key)).collect()
 }
 
 /// Why a listing failed, and where the bucket lies if it was looked for in another region.
@@ -221,6 +238,7 @@ where
         Some("PermanentRedirect" | "AuthorizationHeaderMalformed") => {
             "; the bucket lies in another region: set AWS_REGION to it".to_owned()
         }
+        Some("NoSuchBucket") => "; look at its name, and at AWS_ENDPOINT_URL if that is set".to_owned(),
         Some("InvalidObjectState") => "; it is archived: restore it first (aws s3api restore-object)".to_owned(),
         Some("RequestTimeTooSkewed") => "; set this machine's clock".to_owned(),
         _ => String::new(),

@@ -9,9 +9,10 @@
 //! days. A day is believed in only where the time of writing bears it out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use super::dates::FolderDate;
 
 /// Firehose's day may lie so far behind the time of writing: it goes on trying for up to a day, and zones are behind UTC.
 const BEHIND: TimeDelta = TimeDelta::hours(38);
@@ -24,9 +25,6 @@ const REST: TimeDelta = TimeDelta::days(3);
 
 /// So many families are looked after.
 const MOST: usize = 32;
-
-/// What stands between year and month, and between month and day, is no longer than this.
-const LONGEST: usize = 12;
 
 /// What keys of one family have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,32 +104,11 @@ impl DayFamilies {
 /// Every day that a key has in the names of its folders, with what stands around it.
 fn days(key: &str) -> impl Iterator<Item = (Family, NaiveDate)> {
     let folders = key.get(..key.rfind('/').map_or(0, |at| at + 1)).unwrap_or_default();
-    let numbers = numbers(folders);
-    let found = (0..numbers.len()).filter_map(move |at| {
-        let [year, month, day] = numbers.get(at..at + 3)? else { return None };
-        let has_lengths = year.len() == 4 && month.len() == 2 && day.len() == 2;
+    FolderDate::all(folders).into_iter().filter_map(move |date| {
+        let (date, [year, month, day]) = date.day()?;
         let between = [folders.get(year.end..month.start)?, folders.get(month.end..day.start)?];
-        if !has_lengths || between.iter().any(|text| text.len() > LONGEST) {
-            return None;
-        }
-        let number = |range: &Range<usize>| folders.get(range.clone())?.parse::<u32>().ok();
-        let date = NaiveDate::from_ymd_opt(number(year)?.try_into().ok()?, number(month)?, number(day)?)?;
-        let family = Family { head: folders.get(..year.start)?.to_owned(), between: between.map(str::to_owned) };
-        Some((family, date))
-    });
-    found.collect::<Vec<_>>().into_iter()
-}
-
-/// Where the numbers stand in a text.
-fn numbers(text: &str) -> Vec<Range<usize>> {
-    let mut numbers: Vec<Range<usize>> = Vec::new();
-    for (at, _) in text.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_digit()) {
-        match numbers.last_mut().filter(|last| last.end == at) {
-            Some(last) => last.end = at + 1,
-            None => numbers.push(at..at + 1),
-        }
-    }
-    numbers
+        Some((Family { head: folders.get(..year.start)?.to_owned(), between: between.map(str::to_owned) }, date))
+    })
 }
 
 #[cfg(test)]
@@ -157,6 +134,10 @@ mod tests {
             ("2026/11/28/15/x", "2026/11/28"),
             ("year=2026/month=11/day=28/hour=15/x", "year=2026/month=11/day=28"),
             ("ses/dt=2026-11-28/x", "ses/dt=2026-11-28"),
+            ("ses/20261128/x", "ses/20261128"),
+            ("mail2026/11/28/15/x", "mail2026/11/28"),
+            ("ses-2026-11-28/x", "ses-2026-11-28"),
+            ("campaign=2026-11-28/x", "campaign=2026-11-28"),
             ("campaign=20261005/07/2026/11/28/x", "campaign=20261005/07/2026/11/28"),
             ("old/2025/01/02/2026/11/28/x", "old/2025/01/02/2026/11/28"),
         ] {

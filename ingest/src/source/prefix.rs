@@ -29,8 +29,17 @@ pub(crate) struct PrefixPattern {
 }
 
 impl PrefixPattern {
-    /// Reads a prefix. An expression that is not known stands for whatever Firehose puts there.
+    /// Reads a prefix, which gets a date if it has none. An expression that is not known stands for whatever Firehose puts there.
     pub(crate) fn parse(prefix: &str) -> Self {
+        Self::read(prefix, true)
+    }
+
+    /// Reads a prefix as it stands.
+    pub(crate) fn undated(prefix: &str) -> Self {
+        Self::read(prefix, false)
+    }
+
+    fn read(prefix: &str, is_dated: bool) -> Self {
         let (mut parts, mut rest, mut has_timestamp) = (Vec::new(), prefix, false);
         while let Some((text, (expression, after))) =
             rest.split_once("!{").and_then(|(text, behind)| Some((text, behind.split_once('}')?)))
@@ -47,7 +56,7 @@ impl PrefixPattern {
             rest = after;
         }
         parts.push(Part::Text(rest.to_owned()));
-        if !has_timestamp {
+        if is_dated && !has_timestamp {
             parts.extend(date_parts(DEFAULT_FORM));
         }
         Self { parts: joined(parts) }
@@ -110,7 +119,10 @@ fn date_parts(form: &str) -> Vec<Part> {
         }
         let count = 1 + std::iter::from_fn(|| chars.next_if_eq(&letter)).count();
         parts.push(match (letter, count) {
-            ('y' | 'u' | 'Y', 1) => Part::Digits { least: 4, most: 4 },
+            ('y' | 'u' | 'Y', 1 | 3) => Part::Digits { least: 4, most: 4 },
+            ('D', 2) => Part::Digits { least: 2, most: 3 },
+            // Of a second there are fewer than 10⁹ nanoseconds.
+            ('n', count) if count < 9 => Part::Digits { least: count, most: 9 },
             ('M' | 'L' | 'd' | 'H' | 'h' | 'k' | 'K' | 'm' | 's', 1) => Part::Digits { least: 1, most: 2 },
             ('D' | 'w', 1) => Part::Digits { least: 1, most: 3 },
             ('y' | 'u' | 'Y' | 'D' | 'd' | 'H' | 'h' | 'k' | 'K' | 'm' | 's' | 'S' | 'n' | 'w', _) | ('M' | 'L', 2) => {
@@ -171,6 +183,8 @@ mod tests {
             ("dt=!{timestamp:yyyy'-'MM'-'dd}/h=!{timestamp:HH}/", "dt=2026-11-28/h=15/", true),
             ("!{timestamp:yyyy/M/d}/", "2026/1/5/", true),
             ("!{timestamp:yyyy/MMM}/", "2026/Nov/", true),
+            ("!{timestamp:yyy/DD/n}/", "2026/332/123456789/", true),
+            ("!{timestamp:yyy}/", "202/", false),
             (
                 "set=!{partitionKeyFromQuery:set}/!{timestamp:yyyy/MM/dd}/!{firehose:random-string}/",
                 "set=a/b/2026/11/28/rAnd/",

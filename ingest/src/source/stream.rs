@@ -4,15 +4,16 @@ use aws_sdk_firehose::Client;
 use aws_sdk_firehose::error::ProvideErrorMetadata;
 use aws_sdk_s3::Client as S3Client;
 use chrono_tz::Tz;
+use tokio::sync::mpsc;
 
 mod setup;
 
 pub use setup::{Backup, Destination, Encryption, S3Place, StreamSetup};
 
-use super::bucket::{Each, Step, by_date, list_matching};
-use super::dates::{KeyRange, folder_date};
+use super::bucket::{Step, by_date, list_matching};
+use super::dates::folder_date;
 use super::prefix::PrefixPattern;
-use super::{ListError, said};
+use super::{KeyRange, ListError, Listing, said};
 
 /// Why a stream cannot be read from.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +51,7 @@ pub enum StreamError {
         destination: &'static str,
     },
     /// Its time zone is none that is known here.
-    #[error("Firehose stream `{stream}` writes keys in the unknown time zone `{zone}`; import from its bucket instead")]
+    #[error("Firehose stream `{stream}` writes keys in the unknown time zone `{zone}`; name one with --key-timezone")]
     Zone {
         /// Name of the stream.
         stream: String,
@@ -99,15 +100,25 @@ impl StreamSetup {
 
 impl S3Place {
     /// Patterns of the keys of records, and of error records.
-    fn patterns(&self) -> [PrefixPattern; 2] {
+    ///
+    /// Firehose's developer guide shows an error prefix without a timestamp both with a date behind it and without. Where there is no
+    /// error prefix, and so no expression in the prefix, it says once that the kind of error stands before the date, and once that it
+    /// stands behind a date with the day of the year. All of these are taken.
+    fn patterns(&self) -> Vec<PrefixPattern> {
         let prefix = self.prefix.as_deref().unwrap_or_default();
         let records = PrefixPattern::parse(prefix);
-        // Without an error prefix, Firehose puts the kind of error behind the prefix, which then has no expressions.
         let errors = match self.error_prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
-            Some(errors) => PrefixPattern::parse(errors),
-            None => PrefixPattern::parse(&format!("{}!{{firehose:error-output-type}}/", records.root())),
+            Some(errors) => [PrefixPattern::parse(errors), PrefixPattern::undated(errors)],
+            None => ["!{firehose:error-output-type}/", "!{timestamp:yyyy/MM/DDD/HH}/!{firehose:error-output-type}/"]
+                .map(|behind| PrefixPattern::parse(&format!("{}{behind}", records.root()))),
         };
-        [records, errors]
+        let mut patterns = vec![records];
+        for pattern in errors {
+            if !patterns.contains(&pattern) {
+                patterns.push(pattern);
+            }
+        }
+        patterns
     }
 }
 
@@ -121,7 +132,7 @@ pub async fn list_stream(
     stream: &str,
     place: &S3Place,
     range: &KeyRange,
-    each: Each<'_>,
+    parts: &mpsc::Sender<Listing>,
 ) -> Result<u64, ListError> {
     let patterns = place.patterns();
     let takes = |key: &str| patterns.iter().any(|pattern| pattern.is_of(key, stream));
@@ -139,18 +150,21 @@ pub async fn list_stream(
     };
     let mut others = 0;
     for root in roots(&patterns) {
-        others += list_matching(client, (&place.bucket, root), range, &choose, &takes, each).await?;
+        others += list_matching(client, (&place.bucket, root), range, &choose, &takes, parts).await?;
     }
     Ok(others)
 }
 
 /// Where listing begins: no place lies within another.
-fn roots(patterns: &[PrefixPattern; 2]) -> Vec<&str> {
-    match patterns.each_ref().map(PrefixPattern::root) {
-        [one, other] if other.starts_with(one) => vec![one],
-        [one, other] if one.starts_with(other) => vec![other],
-        both => both.to_vec(),
+fn roots(patterns: &[PrefixPattern]) -> Vec<&str> {
+    let mut roots: Vec<&str> = Vec::new();
+    for root in patterns.iter().map(PrefixPattern::root) {
+        if !roots.iter().any(|other| root.starts_with(other)) {
+            roots.retain(|other| !other.starts_with(root));
+            roots.push(root);
+        }
     }
+    roots
 }
 
 #[cfg(test)]
@@ -176,8 +190,19 @@ mod tests {
 
     #[test]
     fn error_records_lie_behind_the_prefix_unless_told_otherwise() {
-        let [records, errors] = place("ses/", None).patterns();
-        let key = "ses/processing-failed/2026/11/28/15/s-1-2026-11-28-15-04-05-x";
-        assert!(errors.is_of(key, "s") && !records.is_of(key, "s"));
+        let is_of = |place: &S3Place, folder: &str| {
+            let key = format!("{folder}s-1-2026-11-28-15-04-05-x");
+            place.patterns().iter().map(|pattern| pattern.is_of(&key, "s")).collect::<Vec<_>>()
+        };
+        let bare = place("ses/", None);
+        assert_eq!(is_of(&bare, "ses/2026/11/28/15/"), [true, false, false]);
+        assert_eq!(is_of(&bare, "ses/processing-failed/2026/11/28/15/"), [false, true, false]);
+        assert_eq!(is_of(&bare, "ses/2026/11/332/15/format-conversion-failed/"), [false, false, true]);
+        let told = place("ses/", Some("errors/!{firehose:error-output-type}/"));
+        assert_eq!(is_of(&told, "errors/processing-failed/"), [false, false, true]);
+        assert_eq!(is_of(&told, "errors/processing-failed/2026/11/28/15/"), [false, true, false]);
+        assert_eq!(is_of(&told, "errors/elsewhere/"), [false, false, false]);
+        let dated = place("ses/", Some("errors/!{timestamp:yyyy}/!{firehose:error-output-type}/"));
+        assert_eq!(dated.patterns().len(), 2);
     }
 }

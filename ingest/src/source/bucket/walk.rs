@@ -3,10 +3,11 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::Object;
 use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::mpsc;
 
-use super::{denied, keys};
-use crate::source::ListError;
-use crate::source::dates::{KeyRange, folder_date, key_date};
+use super::keys::{KeyPage, KeyPages};
+use crate::source::dates::{folder_date, key_date};
+use crate::source::{KeyRange, ListError, Listing};
 
 /// So many folders are listed at a time.
 const AT_ONCE: usize = 8;
@@ -40,34 +41,37 @@ pub(in crate::source) fn by_date(range: &KeyRange, folder: &str) -> Step {
 /// Says what is done with a folder.
 pub(in crate::source) type Choose<'a> = &'a (dyn Fn(&str) -> Step + Send + Sync);
 
-/// What one step of the walk found.
-#[derive(Default)]
-struct Found {
-    objects: Vec<Object>,
-    folders: Vec<String>,
-}
+/// Makes objects of what was found.
+pub(super) type Part<'a> = &'a mut (dyn FnMut(Vec<Object>) -> Result<Listing, ListError> + Send);
 
-/// The objects below a prefix whose keys' dates are wanted, in the folders that are chosen; `each` gets those of a folder.
+/// The objects below a prefix whose keys' dates are wanted, in the folders that are chosen, level by level. They are handed over page
+/// by page, as long as there is somebody who takes them: no more than a page of each of some folders is held.
 pub(super) async fn walk(
     client: &Client,
-    bucket: &str,
-    prefix: &str,
+    (bucket, prefix): (&str, &str),
     range: &KeyRange,
     choose: Choose<'_>,
-    each: &mut (dyn FnMut(Vec<Object>) -> Result<(), ListError> + Send),
+    part: Part<'_>,
+    parts: &mpsc::Sender<Listing>,
 ) -> Result<(), ListError> {
     let wanted = |object: &Object| object.key().is_some_and(|key| range.meets(key_date(key)));
     let mut level = vec![(prefix.to_owned(), Step::Into)];
     for depth in 0.. {
-        let steps = level.into_iter().map(|(folder, step)| {
+        let opened = level.into_iter().map(|(folder, step)| {
             let step = if depth < DEEPEST { step } else { Step::Whole };
-            list(client, bucket, folder, step)
+            Folder::open(client, bucket, folder, step)
         });
-        let mut found = stream::iter(steps).buffered(AT_ONCE);
+        // The first pages of the next folders come while this one is handed over.
+        let mut opened = stream::iter(opened).buffered(AT_ONCE);
         level = Vec::new();
-        while let Some(Found { objects, folders }) = found.try_next().await? {
-            each(objects.into_iter().filter(wanted).collect())?;
-            let chosen = folders.into_iter().map(|folder| {
+        while let Some(mut folder) = opened.try_next().await? {
+            while let Some(objects) = folder.next().await? {
+                let listing = part(objects.into_iter().filter(wanted).collect())?;
+                if parts.send(listing).await.is_err() {
+                    return Ok(());
+                }
+            }
+            let chosen = folder.folders.into_iter().map(|folder| {
                 let step = choose(&folder);
                 (folder, step)
             });
@@ -80,25 +84,51 @@ pub(super) async fn walk(
     Ok(())
 }
 
-/// Lists one folder: its objects and the folders in it; or all that is below it.
-async fn list(client: &Client, bucket: &str, folder: String, step: Step) -> Result<Found, ListError> {
-    if step == Step::Whole {
-        return all(client, bucket, &folder).await;
-    }
-    let request = client.list_objects_v2().bucket(bucket).prefix(&folder).delimiter("/");
-    let (mut pages, mut found) = (request.into_paginator().send(), Found::default());
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| denied(bucket, &folder, &error))?;
-        found.objects.extend(page.contents.unwrap_or_default());
-        found.folders.extend(page.common_prefixes.unwrap_or_default().into_iter().filter_map(|folder| folder.prefix));
-        if found.folders.iter().filter(|folder| folder_date(folder).is_none()).count() > MOST_UNDATED {
-            return all(client, bucket, &folder).await;
-        }
-    }
-    Ok(found)
+/// A folder that is being listed: what is in it, or all that is below it.
+struct Folder {
+    pages: KeyPages,
+    /// The page that comes next, if it is here.
+    page: Option<KeyPage>,
+    is_whole: bool,
+    /// Folders in it, so far.
+    folders: Vec<String>,
+    /// What was handed over of it before it was listed as a whole: its own objects up to this key.
+    given: Option<String>,
 }
 
-async fn all(client: &Client, bucket: &str, folder: &str) -> Result<Found, ListError> {
-    let (objects, _) = keys(client, bucket, folder, usize::MAX).await?;
-    Ok(Found { objects, folders: Vec::new() })
+impl Folder {
+    /// Begins with the first page.
+    async fn open(client: &Client, bucket: &str, folder: String, step: Step) -> Result<Self, ListError> {
+        let pages = KeyPages::new(client.clone(), bucket.to_owned(), folder);
+        let is_whole = step == Step::Whole;
+        let mut pages = if is_whole { pages } else { pages.delimited() };
+        let page = pages.next().await?;
+        Ok(Self { pages, page, is_whole, folders: Vec::new(), given: None })
+    }
+
+    /// The objects of the next page; `None` after the last.
+    async fn next(&mut self) -> Result<Option<Vec<Object>>, ListError> {
+        let page = match self.page.take() {
+            Some(page) => Some(page),
+            None => self.pages.next().await?,
+        };
+        let Some(KeyPage { mut objects, folders }) = page else { return Ok(None) };
+        if self.is_whole {
+            let prefix = self.pages.prefix();
+            let is_given = |key: &str| {
+                let is_own = key.strip_prefix(prefix).is_some_and(|rest| !rest.contains('/'));
+                is_own && self.given.as_deref().is_some_and(|given| key <= given)
+            };
+            objects.retain(|object| !object.key().is_some_and(is_given));
+            return Ok(Some(objects));
+        }
+        self.given = objects.iter().filter_map(Object::key).max().map(str::to_owned).max(self.given.take());
+        self.folders.extend(folders);
+        if self.folders.iter().filter(|folder| folder_date(folder).is_none()).count() > MOST_UNDATED {
+            self.folders = Vec::new();
+            self.is_whole = true;
+            self.pages = self.pages.again();
+        }
+        Ok(Some(objects))
+    }
 }
