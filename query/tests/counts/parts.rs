@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use rand::prelude::*;
 use repute_lake::CompactionMeter;
-use repute_query::{CountingRules, Providers, Reader, Selection};
+use repute_query::{CountingRules, Dimension, Providers, Reader, Selection};
 
 use crate::delays::mail;
 use crate::lakes::{Test, start};
@@ -71,7 +71,8 @@ async fn more_groups_than_are_kept() {
     test.lake.append(vec![chunk], start(), 2).await.unwrap();
     let reader = open(&test).await;
     let scanned = usual(&repute_lake::Lake::open(&test.location).await.unwrap()).without_rollups().by_engine();
-    let [order, provider, domain] = ["tag:order", "provider", "recipient_domain"].map(|name| name.parse().unwrap());
+    let [order, provider, domain]: [Dimension; 3] =
+        ["tag:order", "provider", "recipient_domain"].map(|name| name.parse().unwrap());
     let of_gmail = vec![(domain, Some("gmail.com".to_owned()))];
     for (by, only, hours) in
         [(&order, &[][..], 40), (&order, &of_gmail, 40), (&order, &of_gmail, 9), (&provider, &of_gmail, 9)]
