@@ -102,9 +102,10 @@ mod tests {
         let text = |text: &str| Some(Box::from(text));
         let mut part = Part::new(vec![vec![None, text("a"), text("b")]]);
         let huge = 3 * u64::from(u32::MAX) + 7;
-        let put: [(i64, [u32; 1], &[(i16, u64)]); 4] =
-            [(0, [1], &[(2, 5), (7, 1)]), (0, [2], &[]), (3_600, [0], &[(2, huge)]), (7_200, [1], &[(0, 9)])];
-        put.iter().for_each(|(window, numbers, counts)| part.push(*window, numbers, counts.iter().copied()));
+        part.push(0, &[1], [(2, 5), (7, 1)].into_iter());
+        part.push(0, &[2], std::iter::empty());
+        part.push(3_600, &[0], [(2, huge)].into_iter());
+        part.push(7_200, &[1], [(0, 9)].into_iter());
         let told = |range, only: &[(usize, Vec<Option<&str>>)]| -> Vec<(i64, u32, u64)> {
             part.of(range, only).map(|(window, n, counts)| (window, n[0], counts.map(|(_, rows)| rows).sum())).collect()
         };
