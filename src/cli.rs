@@ -1,13 +1,14 @@
 //! What can be typed: commands, options, help.
 
 mod check;
+mod counting;
 mod dumps;
 mod figures;
+mod format;
 mod ingest;
 mod lake;
 mod people;
 mod serve;
-mod shared;
 mod silence;
 mod stream;
 mod watch;
@@ -18,8 +19,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::exit::Failure;
 pub(crate) use check::{CheckArgs, DoctorArgs};
+pub(crate) use counting::{CountingArgs, VolumeArgs};
 pub(crate) use dumps::{DemoArgs, GenerateArgs};
 pub(crate) use figures::{BouncesArgs, DelaysArgs, EngagementArgs, MessagesArgs, RatesArgs, ReputationArgs};
+pub(crate) use format::{Format, RowFormat};
 pub(crate) use ingest::IngestArgs;
 pub(crate) use lake::{
     CompactArgs, FsckArgs, ImportArgs, LakeCommand, QuarantineCommand, QuarantineListArgs, QuarantineRetryArgs,
@@ -29,7 +32,6 @@ pub(crate) use people::{
     TokenAddArgs, TokenCommand, TokenListArgs, UserAddArgs, UserChangeArgs, UserCommand, UserListArgs, UserPasswordArgs,
 };
 pub(crate) use serve::ServeArgs;
-pub(crate) use shared::{CountingArgs, Format, RowFormat, VolumeArgs};
 pub(crate) use silence::{SilenceAddArgs, SilenceCommand};
 pub(crate) use stream::{ReplayArgs, SetUp, SetupArgs, SourceArgs, TemplateFormat};
 

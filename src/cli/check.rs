@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 use clap::Args;
 
-use super::shared::{CountingArgs, Format, VolumeArgs};
+use super::counting::{CountingArgs, VolumeArgs};
+use super::format::Format;
 use crate::when::{When, parse_duration, parse_when};
 
 #[derive(Debug, Args)]

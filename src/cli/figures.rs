@@ -7,7 +7,8 @@ use clap::Args;
 use repute_ingest::bare_address;
 use repute_query::{BounceClass, DelayRows, Dimension, EngagementRows, Tz, bare_message_id};
 
-use super::shared::{ClockName, CountingArgs, RowFormat, VolumeArgs, parse_only};
+use super::counting::{ClockName, CountingArgs, VolumeArgs, parse_only};
+use super::format::RowFormat;
 use crate::when::{When, parse_duration, parse_when};
 
 #[derive(Debug, Args)]

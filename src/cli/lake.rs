@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::shared::{Format, RowFormat};
+use super::format::{Format, RowFormat};
 use super::stream::SourceArgs;
 use crate::when::{When, parse_when};
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use repute_web::access::{Role, Scope, read_name};
 
-use super::shared::Format;
+use super::format::Format;
 use crate::when::parse_duration;
 
 #[derive(Debug, Subcommand)]

@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use clap::Args;
 use url::Url;
 
+use super::counting::{CountingArgs, VolumeArgs};
 use super::ingest::IngestArgs;
-use super::shared::{CountingArgs, VolumeArgs};
 use super::watch::WatchArgs;
 use crate::config::{read_base_url, read_host};
 use crate::when::parse_duration;

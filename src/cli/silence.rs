@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use repute_query::Dimension;
 
-use super::shared::{Format, parse_only};
+use super::counting::parse_only;
+use super::format::Format;
 use crate::when::{parse_duration, parse_time};
 
 /// `repute silence`.

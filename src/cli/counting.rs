@@ -1,30 +1,10 @@
-//! Options that several commands have.
+//! What is counted: which events, whose mail, over which volume.
 
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use repute_query::{Clock, Dimension, Silent};
 
 use crate::when::parse_time;
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
-}
-
-/// How rows are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RowFormat {
-    /// A table for people
-    Text,
-    /// For programs
-    Json,
-    /// For spreadsheets
-    Csv,
-}
 
 /// Which events belong to a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
